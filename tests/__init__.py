@@ -1,0 +1,1 @@
+"""The tests of pipework, and the lab they run in."""

@@ -1,0 +1,147 @@
+"""A Docker engine and containers on it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from tests.lab.guest import SLOW, Guest, fresh_name, need, run
+
+IMAGE = "busybox:latest"
+DHCP_SCRIPT = "/etc/udhcpc/default.script"
+
+
+def docker(*args: str, timeout: float = 60 * SLOW, **options: Any) -> str:
+    """Run the docker command line."""
+    return run("docker", *args, timeout=timeout, **options)
+
+
+def _answers() -> bool:
+    asked = ["docker", "info", "--format", "{{.ServerVersion}}"]
+    done = subprocess.run(asked, capture_output=True, timeout=60, check=False)
+    return done.returncode == 0 and bool(done.stdout.strip())
+
+
+def _forget_the_dead() -> None:
+    """Remove pid files that name no engine: dockerd believes any live process of that pid to be one."""
+    for file, program in (
+        (Path("/run/docker.pid"), "dockerd"),
+        (Path("/run/docker/containerd/containerd.pid"), "containerd"),
+    ):
+        if not file.exists():
+            continue
+        try:
+            alive = Path("/proc", str(int(file.read_text())), "comm").read_text().strip()
+        except (OSError, ValueError):
+            alive = ""
+        if alive != program:
+            file.unlink()
+
+
+@contextmanager
+def running_engine() -> Iterator[None]:
+    """Use the engine that answers; start one if none does, and stop that one at the end."""
+    need("docker")
+    if _answers():
+        yield
+        return
+    _forget_the_dead()
+    with tempfile.NamedTemporaryFile("w+", prefix="pipework-dockerd-", suffix=".log") as log:
+        process = subprocess.Popen(
+            [need("dockerd")], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            deadline = time.monotonic() + 30 * SLOW
+            while not _answers():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("dockerd did not come up:\n" + Path(log.name).read_text()[-3000:])
+                time.sleep(0.2)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(30 * SLOW)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+
+
+def _image_archive() -> bytes:
+    """A root file system of Debian's busybox: the binary, a link per applet, the DHCP client's script."""
+    busybox = need("busybox")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(os.path.realpath(busybox), "bin/busybox")
+        for applet in run(busybox, "--list").split():
+            if applet != "busybox":
+                link = tarfile.TarInfo(f"bin/{applet}")
+                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                archive.addfile(link)
+        archive.add(DHCP_SCRIPT, DHCP_SCRIPT.lstrip("/"))
+    return packed.getvalue()
+
+
+def ensure_image() -> None:
+    """Make the image if there is none, or none whose DHCP client could configure anything; it is kept."""
+    if docker("images", "-q", IMAGE).strip():
+        probe = ["docker", "run", "--rm", "--net=none", IMAGE, "test", "-x", DHCP_SCRIPT]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return
+    docker("import", "-", IMAGE, stdin=_image_archive())
+
+
+class Container(Guest):
+    """A running Docker container."""
+
+    def __init__(self, name: str, ident: str, pid: int) -> None:
+        super().__init__(name, f"/proc/{pid}/ns/net")
+        self.id = ident
+        self.pid = pid
+
+
+@contextmanager
+def started_container(name: str, *options: str, command: tuple[str, ...]) -> Iterator[Container]:
+    """A container that runs the command, removed at the end."""
+    docker("run", "-d", "--name", name, *options, IMAGE, *command)
+    try:
+        told = json.loads(docker("inspect", name))[0]
+        yield Container(name, told["Id"], told["State"]["Pid"])
+    finally:
+        docker("rm", "-f", "-v", name, check=False)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[None]:
+    """The Docker engine, with the busybox image."""
+    with running_engine():
+        ensure_image()
+        yield
+
+
+@pytest.fixture
+def container(engine: None) -> Iterator[Callable[..., Container]]:
+    """A factory of containers: container("--hostname=x", name="web", net="none", command=("sleep", "9"))."""
+    with ExitStack() as made:
+
+        def make(
+            *options: str,
+            name: str = "",
+            net: str = "none",
+            command: tuple[str, ...] = ("sleep", "100000"),
+        ) -> Container:
+            called = name or fresh_name("pwc")
+            return made.enter_context(started_container(called, f"--net={net}", *options, command=command))
+
+        yield make

@@ -1,0 +1,122 @@
+"""All that pipework may touch, as comparable text: before and after, only what was asked may differ."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.guest import HOST, Guest
+
+Snapshot = dict[str, list[str]]
+
+# Fields that change by themselves: counters of time, and what settles a moment after a link was made.
+_VOLATILE = re.compile(
+    r".*_timer$|^(expires|age|used|valid_life_time|preferred_life_time|tentative|optimistic|dadfailed"
+    r"|topology_change|topology_change_detected|message_age|stats|stats64)$"
+)
+_OVS_COLUMNS = {
+    "Bridge": "name,datapath_type,ports",
+    "Port": "name,tag,trunks,interfaces,external_ids",
+    "Interface": "name,type,external_ids",
+}
+
+
+def _settled(value: Any) -> Any:
+    """Return the value without its volatile fields, and with lists whose order means nothing sorted."""
+    if isinstance(value, dict):
+        return {key: _settled(inner) for key, inner in value.items() if not _VOLATILE.match(key)}
+    if isinstance(value, list):
+        return [_settled(inner) for inner in value]
+    return value
+
+
+def _entries(guest: Guest, *args: str) -> list[str]:
+    told = guest.ip("-j", *args)
+    return sorted(json.dumps(_settled(entry), sort_keys=True) for entry in told if entry)
+
+
+def _firewall(guest: Guest, program: str) -> list[str]:
+    lines = guest.run(program).splitlines()
+    return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in lines if not line.startswith("#")]
+
+
+def _switch() -> list[str]:
+    """The Open vSwitch database, or nothing where no switch runs."""
+    if not Path("/run/openvswitch/db.sock").exists():
+        return []
+    rows = []
+    for table, columns in _OVS_COLUMNS.items():
+        asked = ["ovs-vsctl", "--timeout=5", "--format=json", f"--columns={columns}", "list", table]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        # The socket of a switch that is gone stays behind; no switch is a state, too.
+        if done.returncode:
+            return ["no answer"]
+        rows += sorted(f"{table} {json.dumps(row)}" for row in json.loads(done.stdout)["data"])
+    return rows
+
+
+def snapshot(guest: Guest = HOST) -> Snapshot:
+    """Return the state of one network namespace; for the host's, that of its files and switch as well."""
+    taken = {
+        "links": _entries(guest, "-d", "link", "show"),
+        "addresses": _entries(guest, "addr", "show"),
+        "routes": _entries(guest, "-4", "route", "show", "table", "all"),
+        "routes6": _entries(guest, "-6", "route", "show", "table", "all"),
+        "rules": _entries(guest, "-4", "rule", "show"),
+        "rules6": _entries(guest, "-6", "rule", "show"),
+        "queues": guest.run("tc", "qdisc", "show").splitlines(),
+        "firewall": _firewall(guest, "iptables-save"),
+        "firewall6": _firewall(guest, "ip6tables-save"),
+    }
+    if guest.namespace is None:
+        taken["namespaces"] = sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []
+        taken["resolver"] = [repr(Path("/etc/resolv.conf").read_bytes())]
+        taken["switch"] = _switch()
+    return taken
+
+
+def diff(before: Snapshot, after: Snapshot) -> str:
+    """Return what changed, section by section, as a unified diff for people; empty if nothing did."""
+    told = []
+    for section in before:
+        changed = difflib.unified_diff(before[section], after[section], "before", "after", n=0, lineterm="")
+        lines = [line for line in changed if not line.startswith(("---", "+++", "@@"))]
+        if lines:
+            told.append("\n  ".join([f"{section}:", *lines]))
+    return "\n".join(told)
+
+
+class Unchanged:
+    """The state that a namespace must still have when the test is over."""
+
+    def __init__(self, guest: Guest = HOST) -> None:
+        self.guest = guest
+        self.before = snapshot(guest)
+
+    def __call__(self) -> None:
+        """Take the baseline afresh, once the test has arranged its guests."""
+        self.before = snapshot(self.guest)
+
+    def check(self) -> None:
+        """Fail, saying what changed, unless all is as it was."""
+        changed = diff(self.before, snapshot(self.guest))
+        assert not changed, f"{self.guest.name} is not as before:\n{changed}"
+
+
+@pytest.fixture
+def host_unchanged() -> Iterator[Unchanged]:
+    """Assert at the test's end that the host is as it was; ask for it after the fixtures that make guests.
+
+    Call it once the guests are made, so that they belong to the baseline.
+    """
+    watched = Unchanged()
+    yield watched
+    watched.check()
