@@ -1,46 +1,57 @@
-# pipework: every target does its own set-up and may be run again.
+# Every target does its own set-up, and may be run again: what is there already is left as it is.
 
 PYTHON ?= python3
 PREFIX ?= /usr/local
-DESTDIR ?=
 
-VENV     := .venv
-BIN      := $(VENV)/bin
-READY    := $(VENV)/.ready
-PACKAGES := tests/lab/install-packages
-LIB       = $(DESTDIR)$(PREFIX)/lib/pipework
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+INSTALL := sh tests/lab/install-packages
+LIB     := $(PREFIX)/lib/pipework
+COMMAND := $(PREFIX)/bin/pipework
+PIP     := -m pip --quiet --disable-pip-version-check
+# Says where the Python that runs it keeps its packages.
+SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages lint test test-unit test-vm bench demo install uninstall clean
+.PHONY: help venv packages vm-packages python lint test test-unit test-vm bench demo install uninstall clean
 
 help:
 	@echo "make demo       two network namespaces wired, pinged and removed (root)"
-	@echo "make test       every test but those of the VM; installs and starts what they need (root)"
-	@echo "make test-unit  the tests that need nothing"
-	@echo "make test-vm    the tests of what needs a distribution kernel, in a virtual machine (root)"
-	@echo "make lint       ruff and mypy"
-	@echo "make bench      how fast, side by side with others (root)"
-	@echo "make venv       $(BIN)/pipework for work on this checkout"
-	@echo "make install    $(PREFIX)/bin/pipework (root); make uninstall takes it back"
-	@echo "make clean      remove what was built here"
+	@echo "make test       all tests but those of the virtual machine; installs and starts what they need (root)"
+	@echo "make test-unit  the tests that need no root"
+	@echo "make test-vm    what needs a distribution kernel, in a virtual machine (root)"
+	@echo "make lint       ruff, mypy and shellcheck"
+	@echo "make bench      how fast it is, next to others (root)"
+	@echo "make venv       $(BIN)/pipework, for work on this checkout"
+	@echo "make install    $(COMMAND) (root); make uninstall takes it back"
+	@echo "make clean      remove what was made in this checkout"
+
+# Debian keeps ensurepip, without which there is no pip in a virtual environment, in a package of its own.
+python:
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(INSTALL) python3 python3-venv
 
 venv: $(READY)
 
-# Debian keeps ensurepip in a package of its own.
-$(READY): setup.cfg pyproject.toml pipework/__init__.py tests/lab/launcher.sh
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || sh $(PACKAGES) python3 python3-venv
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	    --config-settings editable_mode=compat --editable '.[dev]'
+$(READY): setup.cfg pyproject.toml contrib/write-launcher | python
+	@echo "Building $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python $(PIP) install --config-settings editable_mode=compat --editable '.[dev]'
+	@# Nothing needs setuptools from here on, and it has a hook in the start of every Python.
+	@$(BIN)/python $(PIP) uninstall --yes setuptools
+	@sh contrib/write-launcher $(BIN)/pipework "$(CURDIR)/$(BIN)/python" \
+	    "$(CURDIR)" "$$($(BIN)/python $(SITE))"
 	@touch $@
 
 packages:
-	@sh $(PACKAGES) - <tests/lab/packages.txt
+	@$(INSTALL) - <tests/lab/packages.txt
 
 lint: venv
+	@$(INSTALL) shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	shellcheck $$(git grep -lIE '^#!/bin/(ba)?sh')
 
 test: packages venv
 	$(BIN)/python -m pytest tests/unit tests/integration tests/parity
@@ -50,6 +61,25 @@ test-unit: venv
 
 bench: packages venv
 	$(BIN)/python -m tests.bench
+
+demo: venv
+	@$(INSTALL) iproute2 iputils-ping
+	@sh contrib/demo.sh $(BIN)/pipework
+
+# Built beside the old one, so that an upgrade that fails leaves that in place.
+install: python
+	@echo "Installing $(LIB)"
+	@mkdir -p "$(dir $(LIB))" "$(dir $(COMMAND))"
+	@rm -rf "$(LIB).new"
+	@$(PYTHON) -m venv "$(LIB).new"
+	@"$(LIB).new/bin/python" $(PIP) install .
+	@rm -rf "$(LIB)" && mv "$(LIB).new" "$(LIB)"
+	@sh contrib/write-launcher "$(COMMAND)" "$(LIB)/bin/python" "$$("$(LIB)/bin/python" $(SITE))"
+	@echo "Installed $(COMMAND)"
+
+uninstall:
+	rm -rf "$(LIB)" "$(LIB).new"
+	rm -f "$(COMMAND)"
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
