@@ -69,7 +69,7 @@ demo: venv
 # Built beside the old one, so that an upgrade that fails leaves that in place.
 install: python
 	@echo "Installing $(LIB)"
-	@mkdir -p "$(dir $(LIB))" "$(dir $(COMMAND))"
+	@mkdir -p "$(PREFIX)/lib" "$(PREFIX)/bin"
 	@rm -rf "$(LIB).new"
 	@$(PYTHON) -m venv "$(LIB).new"
 	@"$(LIB).new/bin/python" $(PIP) install .

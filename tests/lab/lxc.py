@@ -1,0 +1,52 @@
+"""LXC containers that have no network but their loopback."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from tests.lab.guest import Guest, fresh_name, need, run
+
+CONFIGURATION = """\
+lxc.net.0.type = empty
+lxc.apparmor.profile = unconfined
+"""
+
+
+class LxcContainer(Guest):
+    """A running LXC container."""
+
+    def __init__(self, name: str, pid: int) -> None:
+        super().__init__(name, f"/proc/{pid}/ns/net")
+        self.pid = pid
+
+
+@contextmanager
+def started_lxc(name: str) -> Iterator[LxcContainer]:
+    """A container of the busybox template, stopped and destroyed at the end."""
+    need("lxc-create")
+    with tempfile.TemporaryDirectory(prefix="pipework-lxc-") as folder:
+        configuration, log = Path(folder, "config"), Path(folder, "log")
+        configuration.write_text(CONFIGURATION)
+        run("lxc-create", "-n", name, "-f", str(configuration), "-t", "busybox")
+        try:
+            try:
+                run("lxc-start", "-n", name, "-d", "-o", str(log))
+            except RuntimeError as error:
+                raise RuntimeError(f"{error}\n{log.read_text()[-2000:]}") from None
+            yield LxcContainer(name, int(run("lxc-info", "-n", name, "-p", "-H")))
+        finally:
+            run("lxc-stop", "-n", name, "-k", check=False)
+            run("lxc-destroy", "-n", name, "-f")
+
+
+@pytest.fixture
+def lxc() -> Iterator[Callable[[], LxcContainer]]:
+    """A factory of LXC containers."""
+    with ExitStack() as made:
+        yield lambda: made.enter_context(started_lxc(fresh_name("pwlxc")))

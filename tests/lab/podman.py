@@ -1,0 +1,54 @@
+"""podman containers, from the image that the Docker engine has."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Callable
+
+import pytest
+
+from tests.lab.engine import IMAGE
+from tests.lab.guest import Guest, fresh_name, need, run
+
+# A root that may not raise its limits can still lower them.
+LIMITS = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")
+
+
+def ensure_podman_image() -> None:
+    """Copy the image from the Docker engine unless podman has it; it is kept."""
+    need("podman")
+    if run("podman", "images", "-q", IMAGE).strip():
+        return
+    saved = subprocess.run(["docker", "save", IMAGE], capture_output=True, check=True).stdout
+    run("podman", "load", stdin=saved)
+
+
+class PodmanContainer(Guest):
+    """A running podman container."""
+
+    def __init__(self, name: str, ident: str, pid: int) -> None:
+        super().__init__(name, f"/proc/{pid}/ns/net")
+        self.id = ident
+        self.pid = pid
+
+
+@contextmanager
+def started_podman(name: str, *options: str) -> Iterator[PodmanContainer]:
+    """A container without a network, removed at the end."""
+    run("podman", "run", "-d", "--name", name, "--network=none", *LIMITS, *options, IMAGE, "sleep", "100000")
+    try:
+        told = json.loads(run("podman", "inspect", name))[0]
+        yield PodmanContainer(name, told["Id"], told["State"]["Pid"])
+    finally:
+        run("podman", "rm", "-f", "-t", "0", name)
+
+
+@pytest.fixture
+def podman(engine: None) -> Iterator[Callable[..., PodmanContainer]]:
+    """A factory of podman containers; arguments are options of `podman run`."""
+    ensure_podman_image()
+    with ExitStack() as made:
+        yield lambda *options: made.enter_context(started_podman(fresh_name("pwpod"), *options))
