@@ -1,0 +1,142 @@
+"""Addresses and routes of a guest's link, and the wait until an IPv6 address may be used."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from errno import EADDRNOTAVAIL, ENODEV, ESRCH
+from typing import NamedTuple, Optional
+
+from pipework.actions.links import suppress_errno
+from pipework.errors import KernelRefused, Refused
+from pipework.kernel import signals
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.netlink import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
+from pipework.request import Address, Interface
+
+DAD_LIMIT = 10.0  # seconds; one probe takes at most two (RFC 4862, 5.4)
+
+
+class EnableIPv6(NamedTuple):
+    """Allow IPv6 on one link of the guest: Docker switches it off in containers that it gives no IPv6."""
+
+    namespace: Namespace
+    link: str
+
+    def do(self) -> None:
+        with self.namespace.entered():
+            try:
+                with open(f"/proc/sys/net/ipv6/conf/{self.link}/disable_ipv6", "r+", encoding="ascii") as file:
+                    if file.read().strip() == "1":
+                        file.seek(0)
+                        file.write("0")
+            except FileNotFoundError:
+                raise Refused("this kernel has no IPv6", "Boot without ipv6.disable=1, or use IPv4.") from None
+
+    def undo(self) -> None:
+        """Nothing: the setting goes with the link."""
+
+    def say(self) -> str:
+        # sysctl would read the dots of a VLAN link's name as slashes
+        return self.namespace.say(f"sysctl -qw net/ipv6/conf/{self.link}/disable_ipv6=0")
+
+
+class AddAddress(NamedTuple):
+    """An address, and the broadcast address of its network where it has one."""
+
+    namespace: Namespace
+    link: str
+    interface: Interface
+    broadcast: Optional[Address]
+
+    def do(self) -> None:
+        netlink = self.namespace.netlink
+        netlink.add_address(netlink.index(self.link), self.interface, self.broadcast)
+
+    def undo(self) -> None:
+        netlink = self.namespace.netlink
+        with suppress_errno(ENODEV), suppress_errno(EADDRNOTAVAIL):
+            netlink.delete_address(netlink.index(self.link), self.interface)
+
+    def say(self) -> str:
+        broadcast = f" broadcast {self.broadcast}" if self.broadcast else ""
+        return self.namespace.say(f"ip address add {self.interface.with_prefixlen}{broadcast} dev {self.link}")
+
+
+class AddRoute(NamedTuple):
+    """The default route (to is None), or a route to one host, out of a link of the guest."""
+
+    namespace: Namespace
+    link: str
+    family: int
+    to: Optional[Address]
+    gateway: Optional[Address]
+
+    def do(self) -> None:
+        netlink = self.namespace.netlink
+        netlink.add_route(self.family, netlink.index(self.link), self.gateway, self.to)
+
+    def undo(self) -> None:
+        netlink = self.namespace.netlink
+        gateway, to = (str(self.gateway) if self.gateway else None), (str(self.to) if self.to else None)
+        with suppress(KernelRefused):  # it goes with the link, which is undone next
+            index = netlink.index(self.link)
+            for route in netlink.routes(self.family):
+                if (route.link, route.gateway, route.destination) == (index, gateway, to):
+                    netlink.delete_route(route)
+
+    def say(self) -> str:
+        to = str(self.to) if self.to else "default"
+        via = f" via {self.gateway}" if self.gateway else ""
+        return self.namespace.say(f"ip -{self.family} route add {to}{via} dev {self.link}")
+
+
+class DeleteRoute(NamedTuple):
+    """Remove a default route that another is to take the place of; undone, it is what it was."""
+
+    namespace: Namespace
+    route: Route
+
+    def do(self) -> None:
+        with suppress_errno(ESRCH):  # somebody else has removed it meanwhile
+            self.namespace.netlink.delete_route(self.route)
+
+    def undo(self) -> None:
+        self.namespace.netlink.put_back_route(self.route)
+
+    def say(self) -> str:
+        via = f" via {self.route.gateway}" if self.route.gateway else ""
+        metric = f" metric {self.route.metric}" if self.route.metric else ""
+        return self.namespace.say(f"ip -{self.route.family} route delete default{via}{metric}")
+
+
+class SettleAddress(NamedTuple):
+    """Wait until duplicate address detection is over (RFC 4862, 5.4), so that the address may be used."""
+
+    namespace: Namespace
+    link: str
+    interface: Interface
+
+    def do(self) -> None:
+        netlink, waited = self.namespace.netlink, 0.0
+        index = netlink.index(self.link)
+        while waited < DAD_LIMIT:
+            flags = next((a.flags for a in netlink.addresses(index) if a.interface == self.interface), IFA_F_DADFAILED)
+            if flags & IFA_F_DADFAILED:
+                raise Refused(
+                    f"address {self.interface.ip} is in use by another host of that network",
+                    "Choose another; who has it: ip -6 neighbour show",
+                )
+            if not flags & IFA_F_TENTATIVE:
+                return
+            link = netlink.link(self.link)
+            if link is None or (waited > 1 and not link.carrier):
+                return  # without carrier there is nobody to ask; the kernel asks once there is
+            signals.sleep(0.02)
+            waited += 0.02
+        raise Refused(f"address {self.interface.ip} was still being checked for duplicates after {DAD_LIMIT:.0f} s")
+
+    def undo(self) -> None:
+        """Nothing: waiting changes nothing."""
+
+    def say(self) -> str:
+        return ""

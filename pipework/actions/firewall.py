@@ -1,0 +1,50 @@
+"""The rule that lets bridged frames pass a Docker host's firewall.
+
+Docker sets FORWARD to DROP, and with net.bridge.bridge-nf-call-iptables at 1 frames that only cross a bridge
+die there.  DOCKER-USER is the chain that Docker leaves to the administrator and never flushes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pipework.errors import Refused
+from pipework.kernel.programs import run
+
+CHAIN = "DOCKER-USER"
+TIMEOUT = 10.0  # seconds, of which iptables may wait five for its lock
+
+
+class AllowBridged(NamedTuple):
+    """Accept frames that stay in one bridge; iptables is ``iptables`` or ``ip6tables``."""
+
+    iptables: str
+    bridge: str
+
+    def do(self) -> None:
+        _change(self.iptables, "-I", self.bridge)
+
+    def undo(self) -> None:
+        _change(self.iptables, "-D", self.bridge)
+
+    def say(self) -> str:
+        rule = " ".join(_rule(self.bridge)).replace(comment(self.bridge), f"'{comment(self.bridge)}'")
+        return f"{self.iptables} -w 5 -I {CHAIN} {rule}"
+
+
+def comment(bridge: str) -> str:
+    """The tag by which our rule for a bridge is known."""
+    return f"pipework: {bridge}"
+
+
+def _rule(bridge: str) -> list[str]:
+    return ["-i", bridge, "-o", bridge, "-m", "comment", "--comment", comment(bridge), "-j", "ACCEPT"]
+
+
+def _change(iptables: str, verb: str, bridge: str) -> None:
+    outcome = run([iptables, "-w", "5", verb, CHAIN, *_rule(bridge)], TIMEOUT, "iptables")
+    if outcome.status != 0:
+        raise Refused(
+            f"{iptables} cannot let frames through {bridge}: {outcome.err.strip()}",
+            "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
+        )

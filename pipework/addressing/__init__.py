@@ -1,0 +1,31 @@
+"""How a guest's link gets its address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple, Protocol, cast
+
+from pipework.carry_out import Action
+from pipework.links import Wire
+from pipework.request import Static
+
+
+class AddressPlan(NamedTuple):
+    """What is set at once, under the host's lock, and what may take its time afterwards."""
+
+    assign: Sequence[Action]
+    settle: Sequence[Action]
+
+
+class Addressing(Protocol):
+    """What each module of this package offers."""
+
+    def plan(self, wire: Wire) -> AddressPlan:
+        """Decide.  The guest's link need not be there yet.  Raises PipeworkError."""
+
+
+def choose(wire: Wire) -> Addressing:
+    """The module that serves ADDRESS."""
+    kind = "static" if isinstance(wire.request.address, Static) else "dhcp"
+    return cast(Addressing, import_module(f"pipework.addressing.{kind}"))

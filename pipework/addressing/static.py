@@ -1,0 +1,52 @@
+"""A fixed address, or none: the address, the link up, the default route, the announcement."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+from typing import Optional
+
+from pipework.actions.addresses import AddAddress, AddRoute, DeleteRoute, EnableIPv6, SettleAddress
+from pipework.actions.announce import Announce
+from pipework.actions.links import SetUp
+from pipework.addressing import AddressPlan
+from pipework.carry_out import Action
+from pipework.links import Wire
+from pipework.request import Address, Interface, Static
+
+LONGEST_WITH_BROADCAST = 30  # /31 and /32 have no broadcast address (RFC 3021)
+
+
+def plan(wire: Wire) -> AddressPlan:
+    """The order is the kernel's need: a route needs its link up, a gateway its own route."""
+    static, guest, link = wire.request.address, wire.guest.namespace, wire.ifname
+    assert isinstance(static, Static)
+    interface, gateway = static.interface, static.gateway
+    assign: list[Action] = []
+    if static.family == 6 and (interface or gateway):
+        assign.append(EnableIPv6(guest, link))
+    if interface:
+        assign.append(AddAddress(guest, link, interface, _broadcast(interface)))
+    assign.append(SetUp(guest, link))
+    if gateway:
+        assign += _default_route(wire, static, gateway)
+    settle: list[Action] = []
+    if interface and interface.version == 6:
+        settle.append(SettleAddress(guest, link, interface))
+    if interface:
+        settle.append(Announce(guest, link, interface.ip))
+    return AddressPlan(assign, settle)
+
+
+def _broadcast(interface: Interface) -> Optional[Address]:
+    if isinstance(interface, IPv4Interface) and interface.network.prefixlen <= LONGEST_WITH_BROADCAST:
+        return interface.network.broadcast_address
+    return None
+
+
+def _default_route(wire: Wire, static: Static, gateway: Address) -> list[Action]:
+    guest, link, family = wire.guest.namespace, wire.ifname, static.family
+    on_link = gateway.is_link_local and family == 6
+    on_link = on_link or bool(static.interface and gateway in static.interface.network)
+    steps: list[Action] = [] if on_link else [AddRoute(guest, link, family, gateway, None)]
+    steps += [DeleteRoute(guest, route) for route in guest.netlink.default_routes(family)]
+    return [*steps, AddRoute(guest, link, family, None, gateway)]

@@ -1,0 +1,23 @@
+"""The story of an attach: find the guest, choose the link, plan, carry out."""
+
+from __future__ import annotations
+
+from pipework import addressing, guests, links
+from pipework.carry_out import undoing
+from pipework.kernel.locks import host_lock
+from pipework.kernel.namespaces import Namespace
+from pipework.request import Attach
+
+
+def attach(request: Attach) -> None:
+    """Put the guest on the network, or leave everything as it was.  Raises PipeworkError."""
+    guest = guests.find(request.guest)
+    with Namespace.own() as host, guest.namespace, undoing() as log:
+        with host_lock():
+            kind, wire = links.resolve(request, host, guest)
+            link = kind.plan(wire)
+            address = addressing.choose(wire).plan(wire)
+            log.carry_out(link.make)
+            log.carry_out(address.assign)
+        log.carry_out(address.settle)
+        log.carry_out(link.finish)

@@ -1,0 +1,66 @@
+"""Carries plans out: in order, all of it or none of it.
+
+``undoing()`` opens an undo log.  Each action that the log carries out is noted before it starts; leaving the
+block normally drops the log, leaving it by any error plays it back in reverse.  A step that cannot be undone
+is told on stderr, does not stop the others, and never hides the first error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from pipework.kernel import signals
+
+
+class Action(Protocol):
+    """One change to the world, decided beforehand.
+
+    ``do`` makes it or raises having changed nothing; ``undo`` takes back exactly that, and is only asked
+    after ``do`` succeeded; ``say`` is the shell line that does the same, "" where there is none.
+    """
+
+    def do(self) -> None: ...
+
+    def undo(self) -> None: ...
+
+    def say(self) -> str: ...
+
+
+class UndoLog:
+    """What was done so far, newest last."""
+
+    def __init__(self) -> None:
+        self._done: list[Action] = []
+
+    def carry_out(self, plan: Sequence[Action]) -> None:
+        """Do every action of a plan; a signal is noticed between two."""
+        for action in plan:
+            signals.check()
+            action.do()
+            self._done.append(action)
+
+    def play_back(self) -> None:
+        """Undo everything, newest first."""
+        while self._done:
+            action = self._done.pop()
+            try:
+                action.undo()
+            except Exception as error:
+                first_line = str(error).split("\n")[0]
+                print(f"pipework: could not undo '{action.say()}': {first_line}", file=sys.stderr)
+
+
+@contextmanager
+def undoing() -> Iterator[UndoLog]:
+    """Carry out plans such that a failure leaves the world as it was.  Stopping signals raise Interrupted."""
+    log = UndoLog()
+    with signals.held():
+        try:
+            yield log
+            signals.check()
+        except BaseException:
+            log.play_back()
+            raise

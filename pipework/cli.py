@@ -1,0 +1,82 @@
+"""argv in, exit code out; the only place that prints an error and ends the process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, Optional
+
+from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError
+from pipework.kernel import sysfs
+from pipework.request import USAGE, Attach, Passthrough, parse
+
+CAPABILITIES = 1 << 12 | 1 << 21  # CAP_NET_ADMIN, CAP_SYS_ADMIN: linux/capability.h
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do what a command line asks and return the exit code."""
+    try:
+        _dispatch(list(argv))
+    except UsageError as error:
+        print(USAGE, end="")
+        print(f"pipework: {error}", file=sys.stderr)
+        return error.exit_code
+    except AlreadyWired as error:
+        print(error)
+        return error.exit_code
+    except PipeworkError as error:
+        print(f"pipework: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if os.environ.get("PIPEWORK_DEBUG"):
+            raise
+        print(
+            f"pipework: a fault of pipework itself, please report it: {type(error).__name__}: {error}\n"
+            "Run it again with PIPEWORK_DEBUG=1 to see where.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _dispatch(argv: list[str]) -> None:
+    # each story is imported only when it is told: --wait must run where only Python is
+    request = parse(argv, sysfs.exists)
+    if isinstance(request, Attach):
+        _need_capabilities(argv)
+        from pipework.attach import attach
+
+        attach(request)
+    elif isinstance(request, Passthrough):
+        _need_capabilities(argv)
+        from pipework.passthrough import pass_through
+
+        pass_through(request)
+    else:
+        from pipework.wait import wait
+
+        wait(request)
+
+
+def _need_capabilities(argv: list[str]) -> None:
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+        effective = next((line.split()[1] for line in file if line.startswith("CapEff:")), "0")
+    if int(effective, 16) & CAPABILITIES != CAPABILITIES:
+        words = " ".join(argv)
+        raise Refused(f"needs root, or CAP_NET_ADMIN and CAP_SYS_ADMIN; type: sudo pipework {words}")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
+    """The command ``pipework``.  Leaves without the interpreter's clean-up, which takes longer than the work."""
+    gc.disable()
+    code = run(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # whoever read our output has gone
+        code = code or 1
+    os._exit(code)

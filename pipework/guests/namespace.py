@@ -1,0 +1,39 @@
+"""Network namespaces by name, as ``ip netns`` keeps them, or by the path of their file."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+from pipework.errors import BadArgument, GuestUnusable
+from pipework.guests import Guest
+from pipework.kernel.namespaces import Namespace, is_network_namespace
+
+NAMED = "/var/run/netns"
+
+
+def find(name: str) -> Optional[Guest]:
+    """The namespace of that name, or of that absolute path; None if there is none.
+
+    Raises BadArgument for what cannot be a name, GuestUnusable for a file that is no network namespace.
+    """
+    if name.startswith("/"):
+        path = name
+    elif not name or name in (".", "..") or "/" in name:
+        raise BadArgument(f"netns:{name} is not the name of a namespace", "See the names: ip netns list")
+    else:
+        path = f"{NAMED}/{name}"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise GuestUnusable(f"cannot open {path}: {error.strerror}") from None
+    if not is_network_namespace(fd):
+        os.close(fd)
+        raise GuestUnusable(f"{path} is not a network namespace", "See the names: ip netns list")
+    namespace = Namespace(fd, path)
+    label = name.rpartition("/")[2]
+    # a number would read as a process's; a path may end like another
+    plain = not name.startswith("/") and label.isascii() and label.isidentifier()
+    return Guest(name, "netns", namespace, label if plain else "-".join(map(str, namespace.identity)))

@@ -1,0 +1,1 @@
+"""Where pipework meets the kernel: netlink, namespaces, sysfs, sockets, locks and programs."""

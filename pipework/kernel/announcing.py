@@ -1,0 +1,60 @@
+"""Frames that tell the neighbours where an address now lives; sent once, nothing is waited for."""
+
+from __future__ import annotations
+
+import os
+import socket
+from ipaddress import IPv4Address, IPv6Address
+
+ETHERTYPE_ARP = 0x0806
+IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS = 17, 18  # linux/in6.h
+NEIGHBOUR_ADVERTISEMENT, OVERRIDE, TARGET_LINK_LAYER = 136, 0x20, 2  # RFC 4861, 4.4 and 4.6.1
+
+
+def gratuitous_arp(link: str, mac: bytes, address: IPv4Address) -> None:
+    """Broadcast an ARP reply for our own address (RFC 826; the original runs ``arping -A``).
+
+    Call it inside the guest's namespace.  Raises OSError.
+    """
+    everyone = b"\xff" * 6
+    ethernet = everyone + mac + ETHERTYPE_ARP.to_bytes(2, "big")
+    reply = b"\x00\x01\x08\x00\x06\x04\x00\x02" + mac + address.packed + everyone + address.packed
+    sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    try:
+        sender.bind((link, 0))
+        sender.send(ethernet + reply)
+    finally:
+        _close_aside(sender)
+
+
+def _close_aside(packet_socket: socket.socket) -> None:
+    """Close a packet socket without waiting for the kernel, which takes an RCU grace period (8 to 20 ms) over it.
+
+    The last to close it pays (net/packet/af_packet.c, packet_release).  That is a child, which waits
+    until we have closed ours, keeps nothing else open, and is not waited for.
+    """
+    ours_closed, signal_closed = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(ours_closed, 0)
+        os.dup2(packet_socket.fileno(), 1)
+        os.closerange(2, os.sysconf("SC_OPEN_MAX"))
+        os.read(0, 1)
+        os._exit(0)
+    packet_socket.close()
+    os.close(ours_closed)
+    os.close(signal_closed)
+
+
+def unsolicited_advertisement(link: str, index: int, mac: bytes, address: IPv6Address) -> None:
+    """Send an unsolicited neighbour advertisement with the override flag to all nodes (RFC 4861, 7.2.6).
+
+    The kernel fills in the checksum.  Call it inside the guest's namespace.  Raises OSError.
+    """
+    message = bytes((NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, OVERRIDE, 0, 0, 0)) + address.packed
+    message += bytes((TARGET_LINK_LAYER, 1)) + mac
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sender:
+        sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)
+        sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_IF, index)
+        sender.bind((str(address), 0, 0, index))
+        sender.sendto(message, ("ff02::1", 0, 0, index))

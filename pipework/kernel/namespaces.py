@@ -1,0 +1,105 @@
+"""Network namespaces, held open by file descriptor so that they cannot be exchanged under our feet."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Optional
+
+if TYPE_CHECKING:
+    from pipework.kernel.netlink import Netlink
+
+OWN = "/proc/self/ns/net"
+CLONE_NEWNET = 0x40000000
+NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+
+
+class Namespace:
+    """A network namespace.
+
+    path is where it was found, as ``nsenter --net=`` takes it; "" is the namespace that we run in.
+    """
+
+    def __init__(self, fd: int, path: str = "") -> None:
+        self.fd = fd
+        self.path = path
+        self._netlink: Optional[Netlink] = None
+
+    @classmethod
+    def own(cls) -> Namespace:
+        """The namespace in which this command runs: the host's."""
+        return cls(os.open(OWN, os.O_RDONLY | os.O_CLOEXEC))
+
+    @property
+    def netlink(self) -> Netlink:
+        """An rtnetlink socket that speaks of this namespace, opened once."""
+        if self._netlink is None:
+            from pipework.kernel.netlink import Netlink  # the verbs need the namespace without it
+
+            with self.entered():
+                self._netlink = Netlink()
+        return self._netlink
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Run the block inside this namespace: for sockets to open and /proc/sys/net to read and write."""
+        if not self.path:
+            yield
+            return
+        with Namespace.own() as own:
+            enter(self.fd)
+            try:
+                yield
+            finally:
+                enter(own.fd)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode of the namespace: equal for equal namespaces."""
+        status = os.fstat(self.fd)
+        return status.st_dev, status.st_ino
+
+    def say(self, command: str) -> str:
+        """The shell line that runs a command in this namespace."""
+        return f"nsenter --net={self.path} {command}" if self.path else command
+
+    def close(self) -> None:
+        if self._netlink is not None:
+            self._netlink.close()
+            self._netlink = None
+        os.close(self.fd)
+
+    def __enter__(self) -> Namespace:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+
+def is_network_namespace(fd: int) -> bool:
+    """Whether fd is open on a network namespace (ioctl NS_GET_NSTYPE, Linux 4.11)."""
+    try:
+        return fcntl.ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError:
+        return False
+
+
+def enter(fd: int) -> None:
+    """Move this thread into the network namespace behind fd.  Raises OSError."""
+    if hasattr(os, "setns"):  # Python 3.12
+        os.setns(fd, CLONE_NEWNET)
+        return
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(fd, CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "setns")

@@ -1,0 +1,312 @@
+"""One rtnetlink socket in one network namespace: requests out, acknowledgements and dumps in.
+
+A netlink socket stays in the namespace in which it was opened, so each side of a wire has its own and
+nothing jumps to and fro.  pyroute2's classes encode and decode; see codec.py.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from errno import ENODEV
+from ipaddress import ip_interface
+from typing import Any, NamedTuple, Optional
+
+from pipework.errors import KernelRefused
+from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
+from pipework.request import Address, Interface
+
+# linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
+NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
+NEWADDR, DELADDR, GETADDR = 20, 21, 22
+NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
+NEWNSID, GETNSID = 88, 90
+REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
+ERROR, DONE = 2, 3
+SOL_NETLINK, CAP_ACK, EXT_ACK = 270, 10, 11
+IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
+IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+MAIN_TABLE = 254
+UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
+
+
+class Link(NamedTuple):
+    """A link as the kernel shows it.
+
+    master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*).
+    """
+
+    number: int
+    name: str
+    kind: str
+    up: bool
+    carrier: bool
+    mtu: int
+    mac: str
+    alias: str
+    master: int
+    parent: int
+    vlan: Optional[int]
+    type: int
+
+
+class Route(NamedTuple):
+    """A route of the main table; destination None is the default route.
+
+    message is what the kernel told of it, to put it back as it was.
+    """
+
+    family: int
+    destination: Optional[str]
+    link: int
+    gateway: Optional[str]
+    metric: int
+    message: dict[str, Any]
+
+
+class LinkAddress(NamedTuple):
+    """An address on a link, with the broadcast address, flags (IFA_F_*) and scope that it has."""
+
+    interface: Interface
+    broadcast: Optional[str]
+    flags: int
+    scope: int
+    message: dict[str, Any]
+
+
+class Netlink:
+    """An rtnetlink socket; open it inside the namespace that it shall speak of.
+
+    Every method raises KernelRefused with the kernel's own words when it says no.
+    """
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self.socket.setsockopt(SOL_NETLINK, CAP_ACK, 1)
+        self.socket.setsockopt(SOL_NETLINK, EXT_ACK, 1)
+        self.socket.bind((0, 0))
+        self._sequence = 0
+        self._indexes: dict[str, int] = {}
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def request(self, kind: int, message: Any, flags: int = 0) -> list[Any]:
+        """Send one message and return the decoded answers, all of them for a dump."""
+        self._sequence += 1
+        header = message["header"]
+        header["type"], header["flags"] = kind, REQUEST | ACK | flags
+        header["sequence_number"] = self._sequence
+        message.encode()
+        self.socket.send(message.data)
+        return list(self._answers(type(message)))
+
+    def _answers(self, decoder: Any) -> Iterator[Any]:
+        while True:
+            data = self.socket.recv(1 << 20)
+            offset = 0
+            while offset < len(data):
+                length = int.from_bytes(data[offset : offset + 4], sys.byteorder)
+                kind = int.from_bytes(data[offset + 4 : offset + 6], sys.byteorder)
+                answer = (nlmsgerr if kind == ERROR else nlmsg if kind == DONE else decoder)(data, offset=offset)
+                offset += (length + 3) & ~3
+                answer.decode()
+                if answer["header"]["sequence_number"] != self._sequence:
+                    continue
+                if kind == ERROR:
+                    if answer["error"]:
+                        raise KernelRefused(-answer["error"], answer.get_attr("NLMSGERR_ATTR_MSG") or "")
+                    return
+                if kind == DONE:
+                    return
+                yield answer
+
+    # -- links
+
+    def link(self, name: str) -> Optional[Link]:
+        """The link of that name, or None."""
+        try:
+            return _link(self.request(GETLINK, _message(ifinfmsg, IFLA_IFNAME=name))[0])
+        except KernelRefused as refusal:
+            if refusal.errno == ENODEV:
+                return None
+            raise
+
+    def links(self) -> list[Link]:
+        """Every link of the namespace."""
+        return [_link(answer) for answer in self.request(GETLINK, _message(ifinfmsg), DUMP)]
+
+    def index(self, name: str) -> int:
+        """The index of a link, remembered: whoever takes the name later is not the link that we mean.
+
+        Raises KernelRefused (ENODEV).
+        """
+        if name not in self._indexes:
+            link = self.link(name)
+            if link is None:
+                raise KernelRefused(ENODEV, f"there is no link {name}")
+            self._indexes[name] = link.number
+        return self._indexes[name]
+
+    def forget(self, name: str) -> None:
+        """Look the index of that name up anew next time: the link was made, moved or renamed."""
+        self._indexes.pop(name, None)
+
+    def new_link(self, name: str, kind: str, data: Sequence[Any] = (), **attributes: Any) -> None:
+        """Create a link, refused with EEXIST if there is one of that name; attributes are IFLA_*."""
+        info = {"attrs": [("IFLA_INFO_KIND", kind)]}
+        if data:
+            info["attrs"].append(("IFLA_INFO_DATA", {"attrs": list(data)}))  # type: ignore[arg-type]
+        message = _message(ifinfmsg, IFLA_IFNAME=name, **attributes)
+        message["attrs"].append(("IFLA_LINKINFO", info))
+        self.request(NEWLINK, message, CREATE | EXCL)
+        self.forget(name)
+
+    def set_link(self, index: int, up: Optional[bool] = None, **attributes: Any) -> None:
+        """Change a link; attributes are IFLA_*."""
+        message = _message(ifinfmsg, **attributes)
+        message["index"] = index
+        if up is not None:
+            message["flags"], message["change"] = (IFF_UP if up else 0), IFF_UP
+        self.request(SETLINK, message)
+
+    def delete_link(self, index: int) -> None:
+        message = _message(ifinfmsg)
+        message["index"] = index
+        self.request(DELLINK, message)
+
+    def namespace_id(self, fd: int) -> int:
+        """The id by which this socket's namespace knows the namespace behind fd, assigned if need be."""
+        answer = self.request(GETNSID, _message(nsidmsg, NETNSA_FD=fd))[0]
+        number = answer.get_attr("NETNSA_NSID")
+        if number == UNASSIGNED:
+            self.request(NEWNSID, _message(nsidmsg, NETNSA_FD=fd, NETNSA_NSID=UNASSIGNED))
+            return self.namespace_id(fd)
+        return int(number)
+
+    # -- addresses
+
+    def addresses(self, index: int) -> list[LinkAddress]:
+        """The addresses of a link, of both families."""
+        answers = self.request(GETADDR, _message(ifaddrmsg), DUMP)
+        return [_address(answer) for answer in answers if answer["index"] == index]
+
+    def add_address(self, index: int, interface: Interface, broadcast: Optional[Address]) -> None:
+        attributes = {"IFA_LOCAL": str(interface.ip), "IFA_ADDRESS": str(interface.ip)}
+        if broadcast:
+            attributes["IFA_BROADCAST"] = str(broadcast)
+        self.request(NEWADDR, _address_message(index, interface, attributes), CREATE | EXCL)
+
+    def put_back_address(self, index: int, address: LinkAddress) -> None:
+        """Give a link an address as it was when it was read."""
+        attributes = {
+            key: value for key, value in address.message["attrs"] if key not in ("IFA_CACHEINFO", "IFA_LABEL")
+        }
+        message = _address_message(index, address.interface, attributes)
+        message["scope"] = address.scope
+        self.request(NEWADDR, message, CREATE | REPLACE)
+
+    def delete_address(self, index: int, interface: Interface) -> None:
+        attributes = {"IFA_LOCAL": str(interface.ip), "IFA_ADDRESS": str(interface.ip)}
+        self.request(DELADDR, _address_message(index, interface, attributes))
+
+    # -- routes
+
+    def routes(self, family: int) -> list[Route]:
+        """The routes of the main table; family is 4 or 6."""
+        message = _message(rtmsg)
+        message["family"] = FAMILY[family]
+        return [
+            _route(answer)
+            for answer in self.request(GETROUTE, message, DUMP)
+            if answer["table"] == MAIN_TABLE and not answer["flags"] & 0x200  # RTM_F_CLONED: a cache entry
+        ]
+
+    def default_routes(self, family: int) -> list[Route]:
+        """The default routes of the main table; family is 4 or 6."""
+        return [route for route in self.routes(family) if route.destination is None]
+
+    def add_route(self, family: int, index: int, gateway: Optional[Address], to: Optional[Address]) -> None:
+        """Add a route to one host, or the default route (to is None), out of a link."""
+        message = _message(rtmsg, RTA_OIF=index)
+        message["family"], message["table"], message["type"] = FAMILY[family], MAIN_TABLE, 1
+        message["proto"], message["scope"] = 3, 0 if gateway or family == 6 else 253
+        if to:
+            message["dst_len"] = to.max_prefixlen
+            message["attrs"].append(("RTA_DST", str(to)))
+        if gateway:
+            message["attrs"].append(("RTA_GATEWAY", str(gateway)))
+        self.request(NEWROUTE, message, CREATE | EXCL)
+
+    def put_back_route(self, route: Route) -> None:
+        """Add a route as it was when it was read."""
+        self.request(NEWROUTE, _route_message(route), CREATE)
+
+    def delete_route(self, route: Route) -> None:
+        self.request(DELROUTE, _route_message(route))
+
+
+def _message(kind: Any, **attributes: Any) -> Any:
+    message = kind()
+    message["attrs"] = list(attributes.items())
+    return message
+
+
+def _link(answer: Any) -> Link:
+    info = answer.get_attr("IFLA_LINKINFO")
+    kind = (info.get_attr("IFLA_INFO_KIND") if info else "") or ""
+    data = info.get_attr("IFLA_INFO_DATA") if kind == "vlan" else None
+    return Link(
+        number=answer["index"],
+        name=answer.get_attr("IFLA_IFNAME"),
+        kind=kind,
+        up=bool(answer["flags"] & IFF_UP),
+        carrier=bool(answer["flags"] & IFF_LOWER_UP),
+        mtu=answer.get_attr("IFLA_MTU") or 0,
+        mac=answer.get_attr("IFLA_ADDRESS") or "",
+        alias=answer.get_attr("IFLA_IFALIAS") or "",
+        master=answer.get_attr("IFLA_MASTER") or 0,
+        parent=answer.get_attr("IFLA_LINK") or 0,
+        vlan=data.get_attr("IFLA_VLAN_ID") if data else None,
+        type=answer["ifi_type"],
+    )
+
+
+def _address_message(index: int, interface: Interface, attributes: dict[str, Any]) -> Any:
+    message = _message(ifaddrmsg, **attributes)
+    message["family"], message["index"] = FAMILY[interface.version], index
+    message["prefixlen"] = interface.network.prefixlen
+    return message
+
+
+def _address(answer: Any) -> LinkAddress:
+    local = answer.get_attr("IFA_LOCAL") or answer.get_attr("IFA_ADDRESS")
+    return LinkAddress(
+        interface=ip_interface(f"{local}/{answer['prefixlen']}"),
+        broadcast=answer.get_attr("IFA_BROADCAST"),
+        flags=answer.get_attr("IFA_FLAGS") or answer["flags"],
+        scope=answer["scope"],
+        message={"attrs": [(key, value) for key, value in answer["attrs"]]},
+    )
+
+
+def _route(answer: Any) -> Route:
+    fields = ("family", "dst_len", "src_len", "tos", "table", "proto", "scope", "type", "flags")
+    return Route(
+        family=6 if answer["family"] == socket.AF_INET6 else 4,
+        destination=answer.get_attr("RTA_DST"),
+        link=answer.get_attr("RTA_OIF") or 0,
+        gateway=answer.get_attr("RTA_GATEWAY"),
+        metric=answer.get_attr("RTA_PRIORITY") or 0,
+        message={**{name: answer[name] for name in fields}, "attrs": list(answer["attrs"])},
+    )
+
+
+def _route_message(route: Route) -> Any:
+    message = rtmsg()
+    message.setvalue({key: value for key, value in route.message.items() if key not in ("attrs", "flags")})
+    message["flags"] = route.message["flags"] & 0x4  # RTNH_F_ONLINK; the others are the kernel's to set
+    message["attrs"] = [(key, value) for key, value in route.message["attrs"] if key != "RTA_CACHEINFO"]
+    return message

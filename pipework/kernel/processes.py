@@ -1,0 +1,37 @@
+"""Who a process is: its number alone is used again after it has ended."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+START_TIME = 19  # of the fields behind the name in /proc/PID/stat, proc(5) field 22
+
+
+def identity(pid: int) -> Optional[str]:
+    """``PID.START``, with the start in clock ticks since boot: unique until the next boot.  None: no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return f"{pid}.{file.read().rpartition(')')[2].split()[START_TIME]}"
+    except OSError:
+        return None
+
+
+def own_identity() -> str:
+    """The identity of this process."""
+    return identity(os.getpid()) or ""
+
+
+def is_alive(identity_text: str) -> bool:
+    """Whether the process of that identity still runs."""
+    pid = identity_text.partition(".")[0]
+    return pid.isdecimal() and identity(int(pid)) == identity_text
+
+
+def in_cgroup_of(pid: int, container_id: str) -> bool:
+    """Whether the process belongs to the container of that id: every runtime names its cgroups after the id."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
+            return container_id in file.read()
+    except OSError:
+        return False

@@ -1,0 +1,54 @@
+"""What /sys/class/net and /proc/sys/net tell of this host's links; only reading."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+NET = "/sys/class/net"
+INFINIBAND = 32  # ARPHRD_INFINIBAND, linux/if_arp.h
+
+
+def exists(name: str) -> bool:
+    """Whether this host has a link of that name."""
+    return name not in ("", ".", "..") and "/" not in name and os.path.isdir(f"{NET}/{name}")
+
+
+def is_linux_bridge(name: str) -> bool:
+    return os.path.isdir(f"{NET}/{name}/bridge")
+
+
+def hardware_type(name: str) -> int:
+    """The ARPHRD number of the link's hardware."""
+    return int(_read(f"{NET}/{name}/type") or 0)
+
+
+def has_carrier(name: str) -> bool:
+    """Whether the link is up and has carrier (a link that is down cannot be asked, and has none)."""
+    return _read(f"{NET}/{name}/carrier") == "1"
+
+
+def with_mac(mac: str) -> Optional[str]:
+    """The first link, by name, with that MAC address in lower case, or None."""
+    for name in sorted(os.listdir(NET)):
+        if _read(f"{NET}/{name}/address") == mac:
+            return name
+    return None
+
+
+def ports(bridge: str) -> list[str]:
+    """The names of a Linux bridge's ports."""
+    return sorted(os.listdir(f"{NET}/{bridge}/brif"))
+
+
+def bridged_frames_meet(iptables: str) -> bool:
+    """Whether bridged frames go through ``iptables`` or ``ip6tables`` (net.bridge.bridge-nf-call-*)."""
+    return _read(f"/proc/sys/net/bridge/bridge-nf-call-{iptables}") == "1"
+
+
+def _read(path: str) -> Optional[str]:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return None

@@ -1,0 +1,89 @@
+"""Kinds of links: what HOSTIF can be, and which file serves it.
+
+A link kind is a module with one function, see LinkKind.  To add one, add a file and a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple, Optional, Protocol, cast
+
+from pipework.carry_out import Action
+from pipework.errors import Refused
+from pipework.guests import Guest
+from pipework.kernel import sysfs
+from pipework.kernel.namespaces import Namespace
+from pipework.request import Attach
+
+# what HOSTIF is -> the module that serves it
+KINDS = {
+    "Linux bridge": "pipework.links.bridge",
+    "NIC": "pipework.links.macvlan",
+    "NIC to move": "pipework.links.direct",
+}
+MADE_WHEN_MISSING = {"br": "Linux bridge", "ovs": "Open vSwitch bridge", "dummy": "dummy link"}
+DEFAULT_IFNAME = {"IPoIB interface": "ib0"}
+
+
+class Wire(NamedTuple):
+    """What is to be wired: the request with every name resolved.
+
+    hostif is the host's link behind HOSTIF, ifname the guest's end.
+    """
+
+    request: Attach
+    host: Namespace
+    guest: Guest
+    hostif: str
+    ifname: str
+
+
+class LinkPlan(NamedTuple):
+    """The actions that give the guest its link, and those that close the run once its addresses stand.
+
+    The guest's end may be left down: who gives it addresses brings it up.
+    """
+
+    make: Sequence[Action]
+    finish: Sequence[Action] = ()
+
+
+class LinkKind(Protocol):
+    """What each module of this package offers."""
+
+    def plan(self, wire: Wire) -> LinkPlan:
+        """Read the host and the guest, and decide.  Raises PipeworkError for whatever can be seen to fail."""
+
+
+def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, Wire]:
+    """The link kind that serves HOSTIF, and the wire to make.  Raises Refused."""
+    name = request.hostif
+    if name.startswith("mac:"):
+        found = sysfs.with_mac(name[4:])
+        if found is None:
+            raise Refused(f"{name}: no host interface matched", "See the addresses of this host's links: ip -br link")
+        name = found
+    kind = _existing(name, request.direct_phys) if sysfs.exists(name) else _missing(name)
+    if kind is None:
+        raise Refused(
+            f"this host has no interface {name}, and its name does not say what to make",
+            "See what there is: ip -br link.  Names that start with br, ovs or dummy are made when missing.",
+        )
+    if kind not in KINDS:
+        raise Refused(f"HOSTIF {name}: {kind}s are not supported yet", "Use a Linux bridge or a NIC.")
+    ifname = request.ifname or DEFAULT_IFNAME.get(kind, "eth1")
+    return cast(LinkKind, import_module(KINDS[kind])), Wire(request, host, guest, name, ifname)
+
+
+def _existing(name: str, direct_phys: bool) -> str:
+    """The original's questions, in its order."""
+    if sysfs.is_linux_bridge(name):
+        return "Linux bridge"
+    if sysfs.hardware_type(name) == sysfs.INFINIBAND:
+        return "IPoIB interface"
+    return "NIC to move" if direct_phys else "NIC"
+
+
+def _missing(name: str) -> Optional[str]:
+    return next((kind for prefix, kind in MADE_WHEN_MISSING.items() if name.startswith(prefix)), None)

@@ -1,0 +1,97 @@
+"""Names and marks of our links, and what to do where a name is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from errno import EEXIST
+from typing import NamedTuple, Optional
+
+from pipework.actions.links import DeleteLink, RenameLink, SetAlias, SetDown
+from pipework.carry_out import Action
+from pipework.errors import AlreadyWired, KernelRefused
+from pipework.kernel import processes
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.netlink import Link
+from pipework.links import Wire
+
+LONGEST = 15  # IFNAMSIZ - 1, linux/if.h
+LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
+UNFINISHED = "pipework unfinished "
+
+
+class Aside(NamedTuple):
+    """How to get links out of the way that hold our names: at first put aside, removed in the end."""
+
+    first: Sequence[Action] = ()
+    last: Sequence[Action] = ()
+
+
+def local_name(wire: Wire) -> str:
+    """The host's end of a veth pair: LOCALNAME, or ``v<IFNAME>pl<PID>`` as the original has it.
+
+    Where that is longer than a link's name may be, ``vpl`` and a digest of it take its place.
+    """
+    name = wire.request.local_name or f"v{wire.ifname}pl{wire.guest.tag}"
+    return name if len(name) <= LONGEST else "vpl" + _digest(name)
+
+
+def mark_unfinished(namespace: Namespace, name: str) -> Action:
+    """Mark a link as being worked on by this process, so that a later run can tell it from a finished one."""
+    return SetAlias(namespace, name, UNFINISHED + processes.own_identity())
+
+
+def mark_finished(namespace: Namespace, name: str, wire: Wire) -> Action:
+    """Mark a link as ours: ``pipework HOSTIF GUEST IFNAME``."""
+    alias = f"pipework {wire.hostif} {wire.guest.runtime}:{wire.guest.name} {wire.ifname}"
+    alias = alias.encode("utf-8", "replace")[:LONGEST_ALIAS].decode("utf-8", "ignore")
+    return SetAlias(namespace, name, alias)
+
+
+def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
+    """See that the names of both ends are free, or can be made so.
+
+    Raises AlreadyWired if the local link is there and up, KernelRefused (EEXIST) if a name is held by a
+    link that is none of ours to replace.
+    """
+    taken = wire.guest.namespace.netlink.link(wire.ifname)
+    held = wire.host.netlink.link(local) if local else None
+    if held is None:
+        if taken is None:
+            return Aside()
+        if not _is_left_over(taken):
+            raise _taken(wire)
+        return _put_aside(wire.guest.namespace, taken)
+    if held.up and not _is_left_over(held):
+        raise AlreadyWired(f"Link {held.name} exists and is up")
+    if held.kind != "veth":
+        raise KernelRefused(EEXIST, hint=f"{held.name} is a link of this host; choose another name with -l")
+    aside = _put_aside(wire.host, held)
+    if taken is None:
+        return aside
+    if taken.kind != "veth" or taken.parent != held.number:
+        raise _taken(wire)
+    return Aside((*aside.first, *_put_aside(wire.guest.namespace, taken).first), aside.last)
+
+
+def _taken(wire: Wire) -> KernelRefused:
+    return KernelRefused(
+        EEXIST, hint=f"{wire.guest.name} already has a link {wire.ifname}; choose another name with -i IFNAME"
+    )
+
+
+def _is_left_over(link: Link) -> bool:
+    """Whether a run that was killed has left this link half made."""
+    return link.alias.startswith(UNFINISHED) and not processes.is_alive(link.alias[len(UNFINISHED) :])
+
+
+def _put_aside(namespace: Namespace, link: Link) -> Aside:
+    spare = "vpo" + _digest(f"{link.name} {link.number}")
+    down = [SetDown(namespace, link.name)] if link.up else []
+    return Aside([*down, RenameLink(namespace, link.name, spare)], [DeleteLink(namespace, spare)])
+
+
+def _digest(text: str) -> str:
+    """Twelve hexadecimal digits, the same for the same text: 48 bits, so that two links never meet."""
+    from pipework.digest import md5
+
+    return md5(text)[:6].hex()
