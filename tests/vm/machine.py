@@ -1,0 +1,99 @@
+"""`python -m tests.vm.machine -- COMMAND...`: run a command in a virtual machine over the host's own files.
+
+The files are read-only under a layer that is thrown away; the kernel is Debian's; there is no network but two
+network cards, eth0 and eth1, that are the two ends of one cable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab.command import CHECKOUT
+from tests.vm.kernel import HERE, Kernel, prepare
+
+BROKEN = 125  # the exit status for a machine that never told how the command ended
+TIMED_OUT = 124
+SLOWNESS = 10  # emulation, compared with the host
+CARDS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
+
+
+def _devices(folder: Path) -> list[str]:
+    """Options for the machine's devices; what happens on its console and its status land in the folder."""
+    options = [
+        "-device", "virtio-serial-pci",
+        # The command's output is ours, as it comes.
+        "-chardev", "stdio,id=output,signal=off", "-device", "virtserialport,chardev=output,name=output",
+        "-chardev", f"file,id=status,path={folder}/status", "-device", "virtserialport,chardev=status,name=status",
+        "-serial", f"file:{folder}/console",
+        "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
+        "-device", "virtio-9p-pci,fsdev=host,mount_tag=host",
+    ]  # fmt: skip
+    for number, address in enumerate(CARDS):
+        options += ["-netdev", f"hubport,id=card{number},hubid=0"]
+        options += ["-device", f"virtio-net-pci,netdev=card{number},mac={address},romfile="]
+    return options
+
+
+def boot(kernel: Kernel, command: Sequence[str], timeout: float) -> int | None:
+    """Boot, run the command in the checkout, and return its exit status; None if the machine broke down."""
+    with tempfile.TemporaryDirectory(prefix="machine-", dir=kernel.initramfs.parent) as name:
+        folder = Path(name)
+        job = folder / "job"
+        job.write_text(f"export PIPEWORK_LAB_SLOW={SLOWNESS}\nexec {shlex.join(command)}\n")
+        line = (
+            f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no_timer_check "
+            f"second_init={HERE}/second-init job={job} modules={kernel.modules} checkout={CHECKOUT}"
+        )
+        # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
+        argv = [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "4G",
+            "-kernel", str(kernel.image), "-initrd", str(kernel.initramfs), "-append", line,
+            *_devices(folder),
+        ]  # fmt: skip
+        # A standard input that ends would close the command's output as well; this one stays open and empty.
+        with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                print(f"machine: no end within {timeout:.0f} s\n{_tail(folder)}", file=sys.stderr)
+                return TIMED_OUT
+            finally:
+                process.kill()
+        status = (folder / "status").read_text().strip() if (folder / "status").exists() else ""
+        if status:
+            return int(status)
+        print(f"machine: broke down\n{_tail(folder)}", file=sys.stderr)
+        return None
+
+
+def _tail(folder: Path) -> str:
+    console = folder / "console"
+    return console.read_text(errors="replace")[-4000:] if console.exists() else "(nothing on its console)"
+
+
+def main() -> int:
+    """Run the command; a machine that breaks down gets a second try."""
+    parser = argparse.ArgumentParser(prog="python -m tests.vm.machine", description=__doc__)
+    parser.add_argument("--timeout", type=float, default=1800, help="seconds for boot and command together")
+    parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
+    wanted = parser.parse_args()
+    if len(str(CHECKOUT).split()) != 1:
+        parser.error(f"the kernel's command line cannot hold a path with blanks: {CHECKOUT}")
+    kernel = prepare()
+    sys.stdout.flush()
+    for _ in range(2):
+        status = boot(kernel, wanted.command, wanted.timeout)
+        if status is not None:
+            return status
+    return BROKEN
+
+
+if __name__ == "__main__":
+    sys.exit(main())
