@@ -10,9 +10,10 @@ The command lines are those of jpetazzo/pipework::
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
-from typing import Callable, NamedTuple, NoReturn, Optional, Union
+from typing import Callable, NoReturn, Optional, Union
 
 from pipework.errors import BadArgument, UsageError
+from pipework.value import Value
 
 Address = Union[IPv4Address, IPv6Address]
 Interface = Union[IPv4Interface, IPv6Interface]
@@ -36,7 +37,7 @@ Usage: pipework [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY] GU
 """
 
 
-class Tag(NamedTuple):
+class Tag(Value):
     """What stands after ``@`` behind the MAC: a VLAN id or a partition key, as HOSTIF will have it."""
 
     text: str
@@ -63,7 +64,7 @@ class Tag(NamedTuple):
         return value
 
 
-class Static(NamedTuple):
+class Static(Value):
     """A fixed address (None for 0/0: no address) and the gateway of the default route, if any."""
 
     interface: Optional[Interface]
@@ -76,7 +77,7 @@ class Static(NamedTuple):
         return given.version if given else 4
 
 
-class Dhcp(NamedTuple):
+class Dhcp(Value):
     """A DHCP client to run: its name, its extra options, and whether it stays (``-f``)."""
 
     client: str
@@ -84,7 +85,7 @@ class Dhcp(NamedTuple):
     foreground: bool
 
 
-class Attach(NamedTuple):
+class Attach(Value):
     """Put GUEST on the network behind HOSTIF."""
 
     hostif: str
@@ -97,7 +98,7 @@ class Attach(NamedTuple):
     direct_phys: bool = False
 
 
-class Passthrough(NamedTuple):
+class Passthrough(Value):
     """Run ``ip route``, ``ip rule`` or ``tc`` inside GUEST."""
 
     verb: str
@@ -105,7 +106,7 @@ class Passthrough(NamedTuple):
     arguments: tuple[str, ...]
 
 
-class Wait(NamedTuple):
+class Wait(Value):
     """Wait until IFNAME is there and has carrier."""
 
     ifname: str
@@ -147,11 +148,13 @@ def parse(argv: list[str], is_interface: Callable[[str], bool]) -> Request:
     if not words:
         raise UsageError("GUEST is missing")
     guest = words.pop(0)
-    if not words:
-        raise UsageError("ADDRESS is missing", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
     verb = _verb(hostif)
     if verb and not is_interface(hostif):
+        if not words:
+            raise UsageError("ARGUMENT is missing", f"For example: pipework {hostif} {guest} show")
         return Passthrough(verb, guest, tuple(words))
+    if not words:
+        raise UsageError("ADDRESS is missing", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
     if words[0] == "":
         raise UsageError("ADDRESS is empty", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
     if not guest:
@@ -221,11 +224,11 @@ def parse_mac(text: str) -> str:
 
 def check_ifname(part: str, name: str) -> None:
     """Refuse what the kernel would not take as the name of a link (dev_valid_name); part names the word."""
-    bad = not name or name in (".", "..") or len(name.encode("utf-8", "surrogateescape")) > 15
+    bad = not name or name in (".", "..") or name[0] == "-" or len(name.encode("utf-8", "surrogateescape")) > 15
     if bad or any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
         raise BadArgument(
             f"{part} {name!r} is not a valid ifname",
-            "A link's name has 1 to 15 characters, without spaces, '/', ':' or '%'.",
+            "A link's name has 1 to 15 characters, without spaces, '/', ':' or '%', and no '-' in front.",
         )
 
 

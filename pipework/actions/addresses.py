@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from errno import EADDRNOTAVAIL, ENODEV, ESRCH
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from pipework.actions.links import suppress_errno
 from pipework.errors import KernelRefused, Refused
@@ -12,11 +12,12 @@ from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
 from pipework.request import Address, Interface
+from pipework.value import Value
 
 DAD_LIMIT = 10.0  # seconds; one probe takes at most two (RFC 4862, 5.4)
 
 
-class EnableIPv6(NamedTuple):
+class EnableIPv6(Value):
     """Allow IPv6 on one link of the guest: Docker switches it off in containers that it gives no IPv6."""
 
     namespace: Namespace
@@ -40,7 +41,7 @@ class EnableIPv6(NamedTuple):
         return self.namespace.say(f"sysctl -qw net/ipv6/conf/{self.link}/disable_ipv6=0")
 
 
-class AddAddress(NamedTuple):
+class AddAddress(Value):
     """An address, and the broadcast address of its network where it has one."""
 
     namespace: Namespace
@@ -62,7 +63,7 @@ class AddAddress(NamedTuple):
         return self.namespace.say(f"ip address add {self.interface.with_prefixlen}{broadcast} dev {self.link}")
 
 
-class AddRoute(NamedTuple):
+class AddRoute(Value):
     """The default route (to is None), or a route to one host, out of a link of the guest."""
 
     namespace: Namespace
@@ -90,7 +91,7 @@ class AddRoute(NamedTuple):
         return self.namespace.say(f"ip -{self.family} route add {to}{via} dev {self.link}")
 
 
-class DeleteRoute(NamedTuple):
+class DeleteRoute(Value):
     """Remove a default route that another is to take the place of; undone, it is what it was."""
 
     namespace: Namespace
@@ -109,7 +110,7 @@ class DeleteRoute(NamedTuple):
         return self.namespace.say(f"ip -{self.route.family} route delete default{via}{metric}")
 
 
-class SettleAddress(NamedTuple):
+class SettleAddress(Value):
     """Wait until duplicate address detection is over (RFC 4862, 5.4), so that the address may be used."""
 
     namespace: Namespace

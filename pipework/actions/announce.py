@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from ipaddress import IPv4Address
-from typing import NamedTuple
 
 from pipework.kernel import signals
 from pipework.kernel.announcing import gratuitous_arp, unsolicited_advertisement
 from pipework.kernel.namespaces import Namespace
 from pipework.request import Address
+from pipework.value import Value
 
 PATIENCE = 0.1  # seconds for the link's carrier to be noticed; microseconds to few ms in practice
 ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h
 
 
-class Announce(NamedTuple):
+class Announce(Value):
     """Tell the neighbours once where the address lives: gratuitous ARP, or neighbour advertisement.
 
     A frame that cannot be sent is no failure: neighbours then find out by asking, as for any host.

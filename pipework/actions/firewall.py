@@ -6,16 +6,15 @@ die there.  DOCKER-USER is the chain that Docker leaves to the administrator and
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pipework.errors import Refused
 from pipework.kernel.programs import run
+from pipework.value import Value
 
 CHAIN = "DOCKER-USER"
 TIMEOUT = 10.0  # seconds, of which iptables may wait five for its lock
 
 
-class AllowBridged(NamedTuple):
+class AllowBridged(Value):
     """Accept frames that stay in one bridge; iptables is ``iptables`` or ``ip6tables``."""
 
     iptables: str

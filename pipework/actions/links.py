@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from errno import EEXIST, ENODEV
-from typing import Any, NamedTuple, Optional
+from errno import ENODEV
+from typing import Any, Optional
 
-from pipework.errors import KernelRefused
+from pipework.errors import KernelRefused, PipeworkError
 from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.netlink import Link, LinkAddress, Route
+from pipework.value import Value
 
 
-class CreateBridge(NamedTuple):
-    """A Linux bridge without address, up.  Undone only while nobody else has plugged a port into it."""
+class CreateBridge(Value):
+    """A Linux bridge without address; undone only while nobody else has plugged a port into it.
+
+    filtering: whether it keeps VLANs apart.
+    """
 
     host: Namespace
     name: str
+    filtering: bool
 
     def do(self) -> None:
-        self.host.netlink.new_link(self.name, "bridge")
+        data = [("IFLA_BR_VLAN_FILTERING", 1)] if self.filtering else []
+        self.host.netlink.new_link(self.name, "bridge", data)
 
     def undo(self) -> None:
-        with host_lock():
+        with host_lock(patient=True):
             if not sysfs.ports(self.name):
                 delete(self.host, self.name)
 
     def say(self) -> str:
-        return f"ip link add dev {self.name} type bridge"
+        return f"ip link add dev {self.name} type bridge{' vlan_filtering 1' if self.filtering else ''}"
 
 
-class CreateVeth(NamedTuple):
+class CreateVeth(Value):
     """A veth pair: one end on the host, a port of master if given, the peer born in the guest."""
 
     host: Namespace
@@ -66,9 +71,15 @@ class CreateVeth(NamedTuple):
         return f"ip link add name {self.name} mtu {self.mtu}{master} type veth {peer}"
 
 
-class CreateMacvlan(NamedTuple):
-    """A macvlan of a host link, mode bridge, born in the guest under its final name, MTU of its parent."""
+class CreateStacked(Value):
+    """A link on top of a host link (macvlan, vlan, ipoib), born in the guest under its final name.
 
+    data are the kind's own attributes, options the words that ``ip link`` has for them.  MTU is its parent's.
+    """
+
+    kind: str
+    data: tuple[tuple[str, Any], ...]
+    options: str
     host: Namespace
     parent: str
     guest: Namespace
@@ -84,18 +95,93 @@ class CreateMacvlan(NamedTuple):
         }
         if self.mac:
             attributes["IFLA_ADDRESS"] = self.mac
-        netlink.new_link(self.name, "macvlan", [("IFLA_MACVLAN_MODE", "bridge")], **attributes)
+        netlink.new_link(self.name, self.kind, self.data, **attributes)
 
     def undo(self) -> None:
         delete(self.guest, self.name)
 
     def say(self) -> str:
         mac = f" address {self.mac}" if self.mac else ""
+        options = f" {self.options}" if self.options else ""
         place = f"netns {self.guest.path}"
-        return f"ip link add link {self.parent} name {self.name} {place}{mac} type macvlan mode bridge"
+        return f"ip link add link {self.parent} name {self.name} {place}{mac} type {self.kind}{options}"
 
 
-class SetUp(NamedTuple):
+class CreateDummy(Value):
+    """A dummy link, born in the guest."""
+
+    guest: Namespace
+    name: str
+    mac: Optional[str]
+
+    def do(self) -> None:
+        attributes = {"IFLA_ADDRESS": self.mac} if self.mac else {}
+        self.guest.netlink.new_link(self.name, "dummy", **attributes)
+
+    def undo(self) -> None:
+        delete(self.guest, self.name)
+
+    def say(self) -> str:
+        mac = f" address {self.mac}" if self.mac else ""
+        return self.guest.say(f"ip link add name {self.name}{mac} type dummy")
+
+
+class CreateVlan(Value):
+    """A VLAN link of a NIC on the host, for everyone who asks for that VLAN.
+
+    Undone only while it still bears our mark: another run that has come to use it takes the mark off.
+    """
+
+    host: Namespace
+    nic: str
+    name: str
+    vlan: int
+    mark: str
+
+    def do(self) -> None:
+        netlink = self.host.netlink
+        data = [("IFLA_VLAN_ID", self.vlan)]
+        netlink.new_link(self.name, "vlan", data, IFLA_LINK=netlink.index(self.nic))
+        try:
+            netlink.set_link(netlink.index(self.name), IFLA_IFALIAS=self.mark)
+        except PipeworkError:
+            delete(self.host, self.name)
+            raise
+
+    def undo(self) -> None:
+        with host_lock(patient=True):
+            link = self.host.netlink.link(self.name)
+            if link and link.alias == self.mark:
+                delete(self.host, self.name)
+
+    def say(self) -> str:
+        return f"ip link add link {self.nic} name {self.name} type vlan id {self.vlan}"
+
+
+class SetAccessVlan(Value):
+    """Make a port of a VLAN-filtering bridge an access port of one VLAN, and of no other."""
+
+    host: Namespace
+    port: str
+    vlan: int
+    default_vlan: int
+
+    def do(self) -> None:
+        netlink = self.host.netlink
+        netlink.add_port_vlan(netlink.index(self.port), self.vlan)
+        if self.default_vlan not in (0, self.vlan):
+            netlink.delete_port_vlan(netlink.index(self.port), self.default_vlan)
+
+    def undo(self) -> None:
+        """Nothing: it goes with the port."""
+
+    def say(self) -> str:
+        add = f"bridge vlan add dev {self.port} vid {self.vlan} pvid untagged"
+        remove = f" && bridge vlan del dev {self.port} vid {self.default_vlan}"
+        return add + (remove if self.default_vlan not in (0, self.vlan) else "")
+
+
+class SetUp(Value):
     """Bring up a link that is down."""
 
     namespace: Namespace
@@ -114,7 +200,7 @@ class SetUp(NamedTuple):
         return self.namespace.say(f"ip link set dev {self.name} up")
 
 
-class SetDown(NamedTuple):
+class SetDown(Value):
     """Bring down a link that is up."""
 
     namespace: Namespace
@@ -131,7 +217,7 @@ class SetDown(NamedTuple):
         return self.namespace.say(f"ip link set dev {self.name} down")
 
 
-class SetAlias(NamedTuple):
+class SetAlias(Value):
     """Give a link the alias that marks it as ours."""
 
     namespace: Namespace
@@ -154,7 +240,7 @@ class SetAlias(NamedTuple):
         return self.namespace.say(f"ip link set dev {self.name} alias {quote(self.alias)}")
 
 
-class SetMac(NamedTuple):
+class SetMac(Value):
     """Give a link another MAC address."""
 
     namespace: Namespace
@@ -174,7 +260,7 @@ class SetMac(NamedTuple):
         return self.namespace.say(f"ip link set dev {self.name} address {self.mac}")
 
 
-class RenameLink(NamedTuple):
+class RenameLink(Value):
     """Give a link that is down another name."""
 
     namespace: Namespace
@@ -198,7 +284,7 @@ class RenameLink(NamedTuple):
         return self.namespace.say(f"ip link set dev {self.name} name {self.new_name}")
 
 
-class DeleteLink(NamedTuple):
+class DeleteLink(Value):
     """Remove a link.  It cannot be brought back, so this stands last in a plan."""
 
     namespace: Namespace
@@ -212,50 +298,6 @@ class DeleteLink(NamedTuple):
 
     def say(self) -> str:
         return self.namespace.say(f"ip link delete dev {self.name}")
-
-
-class MoveLink(NamedTuple):
-    """Hand a NIC of the host to the guest, under a new name; undone, it is what it was, where it was.
-
-    A link that changes its namespace goes down and loses addresses and routes: before, addresses and routes
-    are the NIC's on the host, to put back.
-    """
-
-    host: Namespace
-    guest: Namespace
-    new_name: str
-    before: Link
-    master: Optional[str]
-    addresses: tuple[LinkAddress, ...]
-    routes: tuple[Route, ...]
-
-    def do(self) -> None:
-        netlink = self.host.netlink
-        index = netlink.index(self.before.name)
-        netlink.set_link(index, IFLA_NET_NS_FD=self.guest.fd, IFLA_IFNAME=self.new_name)
-        netlink.forget(self.before.name)
-        self.guest.netlink.forget(self.new_name)
-
-    def undo(self) -> None:
-        guest, host, name = self.guest.netlink, self.host.netlink, self.before.name
-        guest.set_link(guest.index(self.new_name), up=False)
-        guest.set_link(guest.index(self.new_name), IFLA_NET_NS_FD=self.host.fd, IFLA_IFNAME=name)
-        index = host.index(name)
-        if self.before.mtu:
-            host.set_link(index, IFLA_MTU=self.before.mtu)
-        if self.master:
-            host.set_link(index, IFLA_MASTER=host.index(self.master))
-        if not self.before.up:
-            return
-        host.set_link(index, up=True)
-        for address in self.addresses:
-            host.put_back_address(index, address)
-        for route in self.routes:
-            with suppress_errno(EEXIST):
-                host.put_back_route(route._replace(message=_moved(route, index)))
-
-    def say(self) -> str:
-        return f"ip link set dev {self.before.name} netns {self.guest.path} name {self.new_name}"
 
 
 def delete(namespace: Namespace, name: str) -> None:
@@ -286,8 +328,3 @@ def quote(word: str) -> str:
     """A word as a shell takes it."""
     plain = word and all((c.isalnum() and c.isascii()) or c in "@%+=:,./-_" for c in word)
     return word if plain else "'" + word.replace("'", "'\"'\"'") + "'"
-
-
-def _moved(route: Route, index: int) -> dict[str, Any]:
-    attributes = [(key, index if key == "RTA_OIF" else value) for key, value in route.message["attrs"]]
-    return {**route.message, "attrs": attributes}

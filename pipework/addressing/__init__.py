@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
 from pipework.carry_out import Action
 from pipework.links import Wire
 from pipework.request import Static
+from pipework.value import Value
 
 
-class AddressPlan(NamedTuple):
+class AddressPlan(Value):
     """What is set at once, under the host's lock, and what may take its time afterwards."""
 
     assign: Sequence[Action]

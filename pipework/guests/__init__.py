@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import NamedTuple, Optional, Protocol, cast
+from typing import Optional, Protocol, cast
 
 from pipework.errors import GuestNotFound, GuestUnusable
 from pipework.kernel.namespaces import Namespace
+from pipework.value import Value
 
 # prefix -> the module that serves PREFIX:NAME
 RUNTIMES = {
@@ -23,7 +24,7 @@ RUNTIMES = {
 UNPREFIXED = ("docker",)
 
 
-class Guest(NamedTuple):
+class Guest(Value):
     """A guest with its network namespace, held open.
 
     name: as its runtime calls it; runtime: a prefix of RUNTIMES; tag: what tells it apart in a link's name, its first

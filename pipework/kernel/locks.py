@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,10 +30,10 @@ def run_directory() -> str:
 
 
 @contextmanager
-def host_lock() -> Iterator[None]:
+def host_lock(patient: bool = False) -> Iterator[None]:
     """Hold the lock of this host.  The kernel frees it when we die, however we die.
 
-    Raises Refused after PATIENCE seconds, Interrupted on a signal.
+    Raises Refused after PATIENCE seconds, and Interrupted on a signal unless patient (as an undo step is).
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(f"{run_directory()}/lock", flags, 0o600)
@@ -44,7 +45,7 @@ def host_lock() -> Iterator[None]:
                     f"another pipework has held {RUN}/lock for {PATIENCE:.0f} s",
                     f"See which: fuser -v {RUN}/lock",
                 )
-            signals.sleep(pause)
+            (time.sleep if patient else signals.sleep)(pause)
             waited += pause
             pause = min(pause * 1.5, 0.02)
         yield

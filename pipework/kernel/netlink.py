@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from errno import ENODEV
 from ipaddress import ip_interface
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from pipework.errors import KernelRefused
 from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
 from pipework.request import Address, Interface
+from pipework.value import Value
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -27,12 +28,13 @@ ERROR, DONE = 2, 3
 SOL_NETLINK, CAP_ACK, EXT_ACK = 270, 10, 11
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE = 254
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
 
 
-class Link(NamedTuple):
+class Link(Value):
     """A link as the kernel shows it.
 
     master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*).
@@ -52,7 +54,7 @@ class Link(NamedTuple):
     type: int
 
 
-class Route(NamedTuple):
+class Route(Value):
     """A route of the main table; destination None is the default route.
 
     message is what the kernel told of it, to put it back as it was.
@@ -66,7 +68,7 @@ class Route(NamedTuple):
     message: dict[str, Any]
 
 
-class LinkAddress(NamedTuple):
+class LinkAddress(Value):
     """An address on a link, with the broadcast address, flags (IFA_F_*) and scope that it has."""
 
     interface: Interface
@@ -177,6 +179,14 @@ class Netlink:
         message["index"] = index
         self.request(DELLINK, message)
 
+    def add_port_vlan(self, index: int, vlan: int) -> None:
+        """Make a VLAN the one that a bridge port puts untagged frames in, and sends untagged."""
+        self.request(SETLINK, _port_vlan_message(index, vlan, BRIDGE_VLAN_PVID | BRIDGE_VLAN_UNTAGGED))
+
+    def delete_port_vlan(self, index: int, vlan: int) -> None:
+        """Take a bridge port out of a VLAN."""
+        self.request(DELLINK, _port_vlan_message(index, vlan, 0))
+
     def namespace_id(self, fd: int) -> int:
         """The id by which this socket's namespace knows the namespace behind fd, assigned if need be."""
         answer = self.request(GETNSID, _message(nsidmsg, NETNSA_FD=fd))[0]
@@ -251,6 +261,14 @@ class Netlink:
 def _message(kind: Any, **attributes: Any) -> Any:
     message = kind()
     message["attrs"] = list(attributes.items())
+    return message
+
+
+def _port_vlan_message(index: int, vlan: int, flags: int) -> Any:
+    message = _message(ifinfmsg)
+    message["family"], message["index"] = AF_BRIDGE, index
+    info = ("IFLA_BRIDGE_VLAN_INFO", {"vid": vlan, "flags": flags})
+    message["attrs"].append(("IFLA_AF_SPEC", {"attrs": [info]}))
     return message
 
 

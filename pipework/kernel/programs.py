@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from pipework.errors import Refused
+from pipework.value import Value
 
 
 class NotInstalled(Refused):
     """The program that is needed is not there."""
 
 
-class Outcome(NamedTuple):
+class Outcome(Value):
     """What a program that has ended left: exit status, stdout, stderr."""
 
     status: int

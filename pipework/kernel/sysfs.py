@@ -41,6 +41,21 @@ def ports(bridge: str) -> list[str]:
     return sorted(os.listdir(f"{NET}/{bridge}/brif"))
 
 
+def vlan_filtering(bridge: str) -> bool:
+    """Whether a Linux bridge keeps VLANs apart."""
+    return _read(f"{NET}/{bridge}/bridge/vlan_filtering") == "1"
+
+
+def default_vlan(bridge: str) -> int:
+    """The VLAN that a new port of a Linux bridge is in; 0: none."""
+    return int(_read(f"{NET}/{bridge}/bridge/default_pvid") or 0)
+
+
+def phy(name: str) -> Optional[str]:
+    """The radio that a Wi-Fi link belongs to, or None."""
+    return _read(f"{NET}/{name}/phy80211/name")
+
+
 def bridged_frames_meet(iptables: str) -> bool:
     """Whether bridged frames go through ``iptables`` or ``ip6tables`` (net.bridge.bridge-nf-call-*)."""
     return _read(f"/proc/sys/net/bridge/bridge-nf-call-{iptables}") == "1"

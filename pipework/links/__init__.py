@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, Optional, Protocol, cast
+from typing import Optional, Protocol, cast
 
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.guests import Guest
-from pipework.kernel import sysfs
+from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.request import Attach
+from pipework.value import Value
 
 # what HOSTIF is -> the module that serves it
 KINDS = {
     "Linux bridge": "pipework.links.bridge",
+    "Open vSwitch bridge": "pipework.links.openvswitch",
     "NIC": "pipework.links.macvlan",
     "NIC to move": "pipework.links.direct",
+    "IPoIB interface": "pipework.links.ipoib",
+    "dummy link": "pipework.links.dummy",
 }
 MADE_WHEN_MISSING = {"br": "Linux bridge", "ovs": "Open vSwitch bridge", "dummy": "dummy link"}
 DEFAULT_IFNAME = {"IPoIB interface": "ib0"}
 
 
-class Wire(NamedTuple):
+class Wire(Value):
     """What is to be wired: the request with every name resolved.
 
     hostif is the host's link behind HOSTIF, ifname the guest's end.
@@ -39,7 +43,7 @@ class Wire(NamedTuple):
     ifname: str
 
 
-class LinkPlan(NamedTuple):
+class LinkPlan(Value):
     """The actions that give the guest its link, and those that close the run once its addresses stand.
 
     The guest's end may be left down: who gives it addresses brings it up.
@@ -64,25 +68,31 @@ def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, W
         if found is None:
             raise Refused(f"{name}: no host interface matched", "See the addresses of this host's links: ip -br link")
         name = found
-    kind = _existing(name, request.direct_phys) if sysfs.exists(name) else _missing(name)
+    kind = _existing(name, host, request.direct_phys) if sysfs.exists(name) else _missing(name)
     if kind is None:
         raise Refused(
             f"this host has no interface {name}, and its name does not say what to make",
             "See what there is: ip -br link.  Names that start with br, ovs or dummy are made when missing.",
         )
-    if kind not in KINDS:
-        raise Refused(f"HOSTIF {name}: {kind}s are not supported yet", "Use a Linux bridge or a NIC.")
     ifname = request.ifname or DEFAULT_IFNAME.get(kind, "eth1")
     return cast(LinkKind, import_module(KINDS[kind])), Wire(request, host, guest, name, ifname)
 
 
-def _existing(name: str, direct_phys: bool) -> str:
+def _existing(name: str, host: Namespace, direct_phys: bool) -> str:
     """The original's questions, in its order."""
     if sysfs.is_linux_bridge(name):
         return "Linux bridge"
+    if _may_be_openvswitch(name, host) and ovsdb.is_bridge(name):
+        return "Open vSwitch bridge"
     if sysfs.hardware_type(name) == sysfs.INFINIBAND:
         return "IPoIB interface"
     return "NIC to move" if direct_phys else "NIC"
+
+
+def _may_be_openvswitch(name: str, host: Namespace) -> bool:
+    """Whether Open vSwitch is worth asking: a bridge of its shows as a link of these kinds."""
+    link = host.netlink.link(name)
+    return link is not None and link.kind in ("openvswitch", "tun")
 
 
 def _missing(name: str) -> Optional[str]:

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from pipework import firewall
-from pipework.actions.links import CreateBridge, CreateVeth, SetUp
+from pipework.actions.links import CreateBridge, CreateVeth, SetAccessVlan, SetUp
 from pipework.carry_out import Action
 from pipework.errors import Refused
+from pipework.kernel import sysfs
 from pipework.links import LinkPlan, Wire
 from pipework.links.naming import local_name, make_way, mark_finished, mark_unfinished
 
 DEFAULT_MTU = 1500  # of a new bridge, in bytes
+DEFAULT_VLAN = 1  # of the ports of a new bridge that filters
 
 
 def plan(wire: Wire) -> LinkPlan:
-    """Create the bridge if it is missing, plug the guest into it, and let its frames pass a Docker host's firewall."""
+    """Create the bridge if it is missing, plug the guest in, let its frames pass a Docker host's firewall.
+
+    With a VLAN the guest's port is an access port of it; the bridge must filter VLANs, a new one does.
+    """
     request, host, bridge = wire.request, wire.host, wire.hostif
-    if request.tag:
+    vlan = request.tag.vlan if request.tag else None
+    there = host.netlink.link(bridge)
+    if vlan and there and not sysfs.vlan_filtering(bridge):
         raise Refused(
-            f"HOSTIF {bridge} is a Linux bridge: VLAN @{request.tag.text} is not supported on it",
-            "Use an Open vSwitch bridge, or give a bridge a VLAN link of the NIC as its port.",
+            f"VLAN @{vlan}: bridge {bridge} does not filter VLANs",
+            f"Turn it on, which concerns every port: ip link set {bridge} type bridge vlan_filtering 1",
         )
     local = local_name(wire)
     aside = make_way(wire, local)
-    there = host.netlink.link(bridge)
     make: list[Action] = [*aside.first]
     if there is None:
-        make += [CreateBridge(host, bridge), SetUp(host, bridge)]
+        make += [CreateBridge(host, bridge, bool(vlan)), SetUp(host, bridge)]
     mtu = there.mtu if there else DEFAULT_MTU
     make += [
         CreateVeth(host, local, wire.guest.namespace, wire.ifname, mtu, request.mac, bridge),
         mark_unfinished(host, local),
-        SetUp(host, local),
-        *firewall.plan(bridge, request.address),
     ]
+    if vlan:
+        default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
+        make.append(SetAccessVlan(host, local, vlan, default))
+    make += [SetUp(host, local), *firewall.plan(bridge, request.address)]
     return LinkPlan(make, [mark_finished(host, local, wire), *aside.last])

@@ -1,28 +1,47 @@
-"""A NIC shared with the host: a macvlan of it, mode bridge, in the guest."""
+"""A NIC shared with the host: a macvlan of it, or of its VLAN link, mode bridge, in the guest."""
 
 from __future__ import annotations
 
-from pipework.actions.links import CreateMacvlan, SetUp
+from pipework.actions.links import CreateStacked, SetUp
 from pipework.carry_out import Action
 from pipework.errors import Refused
+from pipework.kernel import sysfs
 from pipework.links import LinkPlan, Wire
 from pipework.links.naming import make_way, mark_finished, mark_unfinished
+from pipework.links.nic import find_nic, find_vlan
 
 
 def plan(wire: Wire) -> LinkPlan:
-    """Create the macvlan in the guest and see that the NIC is up."""
+    """Create the macvlan in the guest and see that what it stands on is up."""
     request, host, guest = wire.request, wire.host, wire.guest.namespace
-    if request.tag:
-        raise Refused(f"VLAN @{request.tag.text}: VLANs on a NIC are not supported yet")
-    nic = host.netlink.link(wire.hostif)
-    if nic is None or wire.hostif == "lo":
-        raise Refused(f"HOSTIF {wire.hostif} is no NIC", "Name a NIC of this host: ip -br link")
+    nic = find_nic(wire)
+    if sysfs.phy(nic.name):
+        raise Refused(
+            f"HOSTIF {nic.name} is a Wi-Fi NIC, which speaks with one MAC address only",
+            f"Hand it over whole: pipework --direct-phys {nic.name} ...",
+        )
     aside = make_way(wire)
     make: list[Action] = [*aside.first]
+    finish: list[Action] = []
     if not nic.up:
-        make.append(SetUp(host, wire.hostif))
+        make.append(SetUp(host, nic.name))
+    parent = nic.name
+    if request.tag:
+        vlan = find_vlan(wire, nic, request.tag.vlan)
+        parent = vlan.name
+        make += vlan.make
+        finish += vlan.finish
     make += [
-        CreateMacvlan(host, wire.hostif, guest, wire.ifname, request.mac),
+        CreateStacked(
+            "macvlan",
+            (("IFLA_MACVLAN_MODE", "bridge"),),
+            "mode bridge",
+            host,
+            parent,
+            guest,
+            wire.ifname,
+            request.mac,
+        ),
         mark_unfinished(guest, wire.ifname),
     ]
-    return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *aside.last])
+    return LinkPlan(make, [*finish, mark_finished(guest, wire.ifname, wire), *aside.last])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from errno import EEXIST
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from pipework.actions.links import DeleteLink, RenameLink, SetAlias, SetDown
 from pipework.carry_out import Action
@@ -13,13 +13,14 @@ from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Link
 from pipework.links import Wire
+from pipework.value import Value
 
 LONGEST = 15  # IFNAMSIZ - 1, linux/if.h
 LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
 UNFINISHED = "pipework unfinished "
 
 
-class Aside(NamedTuple):
+class Aside(Value):
     """How to get links out of the way that hold our names: at first put aside, removed in the end."""
 
     first: Sequence[Action] = ()
@@ -29,15 +30,35 @@ class Aside(NamedTuple):
 def local_name(wire: Wire) -> str:
     """The host's end of a veth pair: LOCALNAME, or ``v<IFNAME>pl<PID>`` as the original has it.
 
-    Where that is longer than a link's name may be, ``vpl`` and a digest of it take its place.
+    Where that is longer than a link's name may be, ``vpl`` and a digest take its place.
     """
     name = wire.request.local_name or f"v{wire.ifname}pl{wire.guest.tag}"
-    return name if len(name) <= LONGEST else "vpl" + _digest(name)
+    return name if len(name) <= LONGEST else digest_name("vpl", name)
+
+
+def digest_name(prefix: str, text: str) -> str:
+    """A link's name for a text that is too long to be one: always the same, and no other text's.
+
+    The digest fills what the prefix leaves, 44 bits or more.
+    """
+    from pipework.digest import md5
+
+    return prefix + md5(text).hex()[: LONGEST - len(prefix)]
 
 
 def mark_unfinished(namespace: Namespace, name: str) -> Action:
     """Mark a link as being worked on by this process, so that a later run can tell it from a finished one."""
-    return SetAlias(namespace, name, UNFINISHED + processes.own_identity())
+    return SetAlias(namespace, name, unfinished_mark())
+
+
+def unfinished_mark() -> str:
+    """The alias of a link that this process is working on."""
+    return UNFINISHED + processes.own_identity()
+
+
+def is_unfinished(link: Link) -> bool:
+    """Whether some run is working on that link, or was until it was killed."""
+    return link.alias.startswith(UNFINISHED)
 
 
 def mark_finished(namespace: Namespace, name: str, wire: Wire) -> Action:
@@ -81,17 +102,10 @@ def _taken(wire: Wire) -> KernelRefused:
 
 def _is_left_over(link: Link) -> bool:
     """Whether a run that was killed has left this link half made."""
-    return link.alias.startswith(UNFINISHED) and not processes.is_alive(link.alias[len(UNFINISHED) :])
+    return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
 
 
 def _put_aside(namespace: Namespace, link: Link) -> Aside:
-    spare = "vpo" + _digest(f"{link.name} {link.number}")
+    spare = digest_name("vpo", f"{link.name} {link.number}")
     down = [SetDown(namespace, link.name)] if link.up else []
     return Aside([*down, RenameLink(namespace, link.name, spare)], [DeleteLink(namespace, spare)])
-
-
-def _digest(text: str) -> str:
-    """Twelve hexadecimal digits, the same for the same text: 48 bits, so that two links never meet."""
-    from pipework.digest import md5
-
-    return md5(text)[:6].hex()

@@ -1,0 +1,33 @@
+"""IP over InfiniBand: a child of the host's interface, in the guest.
+
+InfiniBand is no Ethernet, so neither bridges nor macvlan go with it; its partitions take the place of VLANs.
+"""
+
+from __future__ import annotations
+
+from pipework.actions.links import CreateStacked, SetUp
+from pipework.carry_out import Action
+from pipework.errors import Refused
+from pipework.links import LinkPlan, Wire
+from pipework.links.naming import make_way, mark_finished, mark_unfinished
+from pipework.links.nic import find_nic
+
+
+def plan(wire: Wire) -> LinkPlan:
+    """Create the child in the parent's partition, or in that of the key given, and see that the parent is up."""
+    request, host, guest = wire.request, wire.host, wire.guest.namespace
+    if request.mac:
+        raise Refused(f"MAC {request.mac}: IPoIB interfaces take their address from the hardware", "Leave the MAC out.")
+    pkey = request.tag.pkey if request.tag else None
+    parent = find_nic(wire)
+    aside = make_way(wire)
+    make: list[Action] = [*aside.first]
+    if not parent.up:
+        make.append(SetUp(host, parent.name))
+    data = (("IFLA_IPOIB_PKEY", pkey),) if pkey else ()
+    options = f"pkey {pkey:#06x}" if pkey else ""
+    make += [
+        CreateStacked("ipoib", data, options, host, parent.name, guest, wire.ifname, None),
+        mark_unfinished(guest, wire.ifname),
+    ]
+    return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *aside.last])

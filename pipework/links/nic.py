@@ -1,0 +1,61 @@
+"""What macvlan and --direct-phys have in common: the NIC behind HOSTIF, and the VLAN link on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+from pipework.actions.links import CreateVlan, SetAlias, SetUp
+from pipework.carry_out import Action
+from pipework.errors import Refused
+from pipework.kernel.netlink import Link
+from pipework.links import Wire
+from pipework.links.naming import LONGEST, digest_name, is_unfinished, unfinished_mark
+from pipework.value import Value
+
+
+class Vlan(Value):
+    """The VLAN link to use: its name, the link if it is there already, and how to get and keep it."""
+
+    name: str
+    link: Optional[Link]
+    make: Sequence[Action] = ()
+    finish: Sequence[Action] = ()
+
+
+def find_nic(wire: Wire) -> Link:
+    """The host's link behind HOSTIF.  Raises Refused for the loopback."""
+    nic = wire.host.netlink.link(wire.hostif)
+    if nic is None or wire.hostif == "lo":
+        raise Refused(f"HOSTIF {wire.hostif} is no NIC", "Name a NIC of this host: ip -br link")
+    return nic
+
+
+def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:
+    """The VLAN link of that id on the NIC: one that is there, under any name, or ``HOSTIF.VLAN`` to be made.
+
+    Raises Refused if that name belongs to something else.
+    """
+    host = wire.host
+    links = host.netlink.links()
+    there = next((link for link in links if _is_vlan(link, nic, vlan)), None)
+    if there is not None:
+        adopt: list[Action] = (
+            [SetAlias(host, there.name, f"pipework {nic.name}", there.alias)] if is_unfinished(there) else []
+        )
+        up = [] if there.up else [SetUp(host, there.name)]
+        return Vlan(there.name, there, [*adopt, *up])
+    name = f"{nic.name}.{vlan}"
+    if len(name) > LONGEST:
+        name = digest_name("vlan", name)
+    if any(link.name == name for link in links):
+        raise Refused(
+            f"{name} exists already but is not a VLAN link for tag {vlan} of {nic.name}",
+            f"See what it is: ip -d link show {name}",
+        )
+    make: list[Action] = [CreateVlan(host, nic.name, name, vlan, unfinished_mark()), SetUp(host, name)]
+    return Vlan(name, None, make, [SetAlias(host, name, f"pipework {nic.name}", unfinished_mark())])
+
+
+def _is_vlan(link: Link, nic: Link, vlan: int) -> bool:
+    return link.kind == "vlan" and link.parent == nic.number and link.vlan == vlan
