@@ -20,6 +20,7 @@ Interface = Union[IPv4Interface, IPv6Interface]
 
 VERBS = ("route", "rule", "tc")
 DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")
+OPTIONS = ("-i", "-l", "-a", "--direct-phys")
 FAMILIES = {"4": 4, "inet": 4, "6": 6, "inet6": 6}
 
 USAGE = """\
@@ -135,7 +136,7 @@ def parse(argv: list[str], is_interface: Callable[[str], bool]) -> Request:
         raise UsageError("HOSTIF is missing")
     hostif = words.pop(0)
     options: dict[str, str] = {}
-    while words and words[0] in ("-i", "-l", "-a", "--direct-phys"):
+    while words and words[0] in OPTIONS:
         option = words.pop(0)
         if option == "--direct-phys":
             direct_phys = True
@@ -159,6 +160,11 @@ def parse(argv: list[str], is_interface: Callable[[str], bool]) -> Request:
         raise UsageError("ADDRESS is empty", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
     if not guest:
         raise BadArgument("GUEST is empty", "Name a container: docker ps")
+    if words[0] in OPTIONS:
+        raise BadArgument(
+            f"{words[0]} stands behind GUEST",
+            f"Options come before it: pipework {hostif} {words[0]} ... {guest} ADDRESS",
+        )
     mac, tag = _parse_mac_and_tag(words[1:])
     return Attach(
         hostif=_parse_hostif(hostif),
