@@ -1,7 +1,7 @@
 """Carries plans out: in order, all of it or none of it.
 
-``undoing()`` opens an undo log.  Each action that the log carries out is noted before it starts; leaving the
-block normally drops the log, leaving it by any error plays it back in reverse.  A step that cannot be undone
+``undoing()`` opens an undo log.  Each action that the log has carried out is noted; leaving the block
+normally drops the log, leaving it by any error plays it back in reverse.  A step that cannot be undone
 is told on stderr, does not stop the others, and never hides the first error.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from pipework.errors import one_line
 from pipework.kernel import signals
 
 
@@ -50,7 +51,7 @@ class UndoLog:
                 action.undo()
             except Exception as error:
                 first_line = str(error).split("\n")[0]
-                print(f"pipework: could not undo '{action.say()}': {first_line}", file=sys.stderr)
+                print(f"pipework: could not undo '{one_line(action.say())}': {one_line(first_line)}", file=sys.stderr)
 
 
 @contextmanager

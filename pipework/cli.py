@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Optional
 
-from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError
+from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
 from pipework.kernel import sysfs
 from pipework.request import USAGE, Attach, Passthrough, parse
 
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
         if os.environ.get("PIPEWORK_DEBUG"):
             raise
         print(
-            f"pipework: a fault of pipework itself, please report it: {type(error).__name__}: {error}\n"
+            f"pipework: a fault of pipework itself, please report it: {type(error).__name__}: {one_line(str(error))}\n"
             "Run it again with PIPEWORK_DEBUG=1 to see where.",
             file=sys.stderr,
         )

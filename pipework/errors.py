@@ -6,7 +6,9 @@ PipeworkError            something the user can be told; never shown as a traceb
 ├── Refused              pipework itself says no: exit 1
 │   ├── BadArgument      a word of the command line cannot be meant
 │   ├── GuestNotFound    no runtime that was asked knows the guest
-│   └── GuestUnusable    the guest is known, but has no network namespace of its own to use
+│   ├── GuestUnusable    the guest is known, but has no network namespace of its own to use
+│   │   └── GuestStopped it does not run, or not yet
+│   └── NotInstalled     a program or an engine that is needed is not there
 ├── KernelRefused        the kernel said no to a request: exit 2, as ``ip`` does
 └── Interrupted          a signal arrived: exit 128 + its number
 
@@ -33,7 +35,7 @@ class PipeworkError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.message}\n{self.hint}" if self.hint else self.message
-        return "\n".join(_one_line(line) for line in text.split("\n"))
+        return "\n".join(one_line(line) for line in text.split("\n"))
 
 
 class UsageError(PipeworkError):
@@ -60,6 +62,14 @@ class GuestUnusable(Refused):
     """The guest is known, but there is no network namespace of its own to wire."""
 
 
+class GuestStopped(GuestUnusable):
+    """The guest is known, but does not run, or not yet."""
+
+
+class NotInstalled(Refused):
+    """A program or an engine that is needed is not there."""
+
+
 class KernelRefused(PipeworkError):
     """The kernel answered a request with an error.
 
@@ -83,6 +93,6 @@ class Interrupted(PipeworkError):
         self.exit_code = 128 + signum
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Show control characters of hostile words instead of sending them to the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

@@ -1,0 +1,160 @@
+"""The floors of the house: what may import what, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "pipework"
+LONGEST = 400  # lines of a file
+
+# The first prefix that fits a module says on which floor it is. Modules import from their own floor or below.
+FLOORS = (
+    ("pipework.__main__", 5),
+    ("pipework.cli", 4),
+    ("pipework.links", 2),
+    ("pipework.guests", 2),
+    ("pipework.addressing", 2),
+    ("pipework.firewall", 2),
+    ("pipework.actions", 1),
+    ("pipework.carry_out", 1),
+    ("pipework.kernel", 1),
+    ("pipework.request", 0),
+    ("pipework.errors", 0),
+    ("pipework.digest", 0),
+    ("pipework.value", 0),
+    ("pipework.", 3),
+    ("pipework", 0),
+)
+# Inside floor 1: what changes the world uses the kernel, never the other way round.
+BELOW_ACTIONS = ("pipework.kernel", *(prefix for prefix, number in FLOORS if number == 0 and "." in prefix))
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every module that is imported anywhere in a file, names of modules in strings included."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}: a relative import"
+            base = node.module or ""
+            for alias in node.names:
+                yield f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base
+        elif isinstance(node, ast.Constant) and node.value in MODULES and node.value != "pipework":
+            yield str(node.value)
+
+
+def floor(module: str) -> int:
+    return next(number for prefix, number in FLOORS if module.startswith(prefix))
+
+
+def ours(module: str) -> list[str]:
+    return [name for name in imports(module) if name.split(".")[0] == "pipework"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module: str) -> None:
+    """No module knows one on a floor above its own."""
+    above = [name for name in ours(module) if floor(name) > floor(module)]
+    assert not above, f"{module} (floor {floor(module)}) imports {above}"
+
+
+def test_floors_are_seen() -> None:
+    """The test sees imports: those of the story reach every floor below it."""
+    assert {floor(name) for name in ours("pipework.attach")} == {0, 1, 2}
+    assert "pipework.links.bridge" in ours("pipework.links")
+    assert "pipework.attach" in ours("pipework.cli")
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("pipework.kernel")])
+def test_kernel_is_the_lowest(module: str) -> None:
+    """kernel/ knows only itself, the grammar's types and the errors."""
+    strangers = [name for name in ours(module) if not name.startswith(BELOW_ACTIONS)]
+    assert not strangers, f"{module} imports {strangers}"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("pipework.actions.")])
+def test_actions_do_not_carry_themselves_out(module: str) -> None:
+    """An action does not know the executor."""
+    assert not [name for name in ours(module) if name.startswith("pipework.carry_out")]
+
+
+def test_link_kinds_do_not_know_each_other() -> None:
+    """No link kind imports another, nor does any guest runtime or addressing."""
+    for package, registry in (("links", "KINDS"), ("guests", "RUNTIMES")):
+        members = registered(f"pipework.{package}", registry)
+        assert len(members) >= 3
+        for member in members:
+            others = [name for name in ours(member) if name in members and name != member]
+            assert not others, f"{member} imports {others}"
+
+
+def registered(package: str, name: str) -> set[str]:
+    """The modules that a package's table names."""
+    for node in tree(package).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
+            assert isinstance(node.value, ast.Dict)
+            return {ast.literal_eval(value) for value in node.value.values}
+    raise AssertionError(f"{package} has no {name}")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_pyroute2_has_one_door(module: str) -> None:
+    """Only the codec brings in pyroute2, and only kernel/ uses the codec."""
+    if module != "pipework.kernel.codec":
+        assert not [name for name in imports(module) if name.split(".")[0] == "pyroute2"]
+    if not module.startswith("pipework.kernel."):
+        assert "pipework.kernel.codec" not in imports(module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_shell(module: str) -> None:
+    """No program is run through a shell."""
+    shells = {"system", "popen", "getoutput", "getstatusoutput"}
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            assert called not in shells, f"{module}:{node.lineno} calls {called}"
+            for keyword in node.keywords:
+                assert keyword.arg != "shell", f"{module}:{node.lineno} says shell="
+        if isinstance(node, ast.Constant) and node.value in ("sh", "bash", "/bin/sh", "/bin/bash"):
+            raise AssertionError(f"{module}:{node.lineno} names a shell")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_are_short(module: str) -> None:
+    """A file that does not fit on a few screens does more than one thing."""
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST, f"{module} has {lines} lines"
+
+
+def test_no_utils() -> None:
+    """A module is named for what it does."""
+    names = {module.rpartition(".")[2] for module in MODULES}
+    assert not names & {"utils", "util", "helpers", "common", "misc"}
+
+
+def test_only_the_command_line_exits() -> None:
+    """Nobody but cli.py decides that the process ends; all others raise."""
+    exits = {"sys.exit", "exit", "quit"}
+    for module in MODULES:
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                assert "SystemExit" not in ast.unparse(node.exc), f"{module}:{node.lineno}"
+            if isinstance(node, ast.Call):
+                assert ast.unparse(node.func) not in exits, f"{module}:{node.lineno} exits"
