@@ -6,8 +6,9 @@ import os
 from typing import Union
 
 from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, comment
+from pipework.errors import NotInstalled
 from pipework.kernel import sysfs
-from pipework.kernel.programs import NotInstalled, run
+from pipework.kernel.programs import run
 from pipework.request import Dhcp, Static
 
 

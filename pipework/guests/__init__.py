@@ -1,27 +1,52 @@
 """Guests: whatever has a network namespace of its own, found by the name that the user gives.
 
-A runtime is a module with one function ``find(name) -> Optional[Guest]``; None: it knows no such guest.
-To add one, add a file and a row.
+A runtime is a module with one function, see Runtime.  To add one, add a file and a row.
+
+A name without prefix belongs to the first runtime of UNPREFIXED that knows it, running or not: which
+container is wired must not hang on what else happens to run.  If it is stopped there, the refusal names the
+runtime in which one of that name runs.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from importlib import import_module
 from typing import Optional, Protocol, cast
 
-from pipework.errors import GuestNotFound, GuestUnusable
+from pipework.errors import GuestNotFound, GuestStopped, GuestUnusable, NotInstalled, Refused
 from pipework.kernel.namespaces import Namespace
 from pipework.value import Value
 
-# prefix -> the module that serves PREFIX:NAME
+STARTING = 3.0  # seconds that a container may take to start, as in the original
+PAUSE = 0.05  # seconds between two looks at it
+
+
+class Row(Value):
+    """A runtime.
+
+    module: serves PREFIX:NAME; signs: programs on the PATH or files, one of which is there where the runtime is;
+    listing: shows what runs; isolated: how a guest gets a network of its own.
+    """
+
+    module: str
+    signs: tuple[str, ...] = ()
+    listing: str = ""
+    isolated: str = "Name one that has a network of its own: ip netns list"
+
+
+NO_HOST_NETWORK = "Start the container without --net=host, for example with --net=none."
+
+# prefix -> runtime; Docker has no signs, for asking its socket is the quickest way to learn whether it is there
 RUNTIMES = {
-    "docker": "pipework.guests.docker",
-    "netns": "pipework.guests.namespace",
-    "pid": "pipework.guests.process",
+    "docker": Row("pipework.guests.docker", (), "docker ps", NO_HOST_NETWORK),
+    "podman": Row("pipework.guests.podman", ("/run/podman/podman.sock", "podman"), "podman ps", NO_HOST_NETWORK),
+    "lxc": Row("pipework.guests.lxc", ("lxc-info",), "lxc-ls --running", "Configure lxc.net.0.type = empty for it."),
+    "netns": Row("pipework.guests.namespace"),
+    "pid": Row("pipework.guests.process"),
 }
 # where a name without prefix is looked for, in this order
-UNPREFIXED = ("docker",)
+UNPREFIXED = ("docker", "podman", "lxc")
 
 
 class Guest(Value):
@@ -43,21 +68,25 @@ class Runtime(Protocol):
     """What each module of this package offers."""
 
     def find(self, name: str) -> Optional[Guest]:
-        """The guest of that name, or None.  Raises GuestUnusable, GuestNotFound."""
+        """One look for the guest of that name; None: the runtime knows no such guest.
+
+        Raises GuestStopped if it is known and may yet start, NotInstalled where the runtime is not there,
+        GuestUnusable, Refused.
+        """
 
 
 def find(text: str) -> Guest:
     """The guest that the user means, its namespace open.
 
-    Raises GuestNotFound, or GuestUnusable if it has no namespace of its own: then there is only the host's.
+    One that is not running yet gets STARTING seconds.  Raises GuestNotFound, or GuestUnusable if it does not
+    run or has no namespace of its own: then there is only the host's.
     """
     guest = _look_up(text)
     with Namespace.own() as own:
         if guest.namespace.identity == own.identity:
             guest.namespace.close()
             raise GuestUnusable(
-                f"{text} shares this host's network, so there is nothing to wire",
-                "Start the container without --net=host, for example with --net=none.",
+                f"{text} shares this host's network, so there is nothing to wire", RUNTIMES[guest.runtime].isolated
             )
     return guest
 
@@ -67,22 +96,77 @@ def _look_up(text: str) -> Guest:
     if text.startswith("/"):
         prefix, name = "netns", text
     elif not colon or prefix not in RUNTIMES:
-        for runtime in UNPREFIXED:
-            guest = _runtime(runtime).find(text)
-            if guest:
-                return guest
-        raise GuestNotFound(
-            f"no guest {text}: looked among the containers of {', '.join(UNPREFIXED)}",
-            "See what runs: docker ps.  A namespace is netns:NAME or its path, a process is pid:N.",
-        )
-    guest = _runtime(prefix).find(name)
+        return _search(text)
+    guest = _await_start(prefix, name)
     if guest is None:
-        raise GuestNotFound(f"no guest {text}: {prefix} knows no {name}")
+        listing = RUNTIMES[prefix].listing
+        raise GuestNotFound(
+            f"no guest {text}: {prefix} knows no {name}", f"See what runs: {listing}" if listing else ""
+        )
     return guest
 
 
+def _search(name: str) -> Guest:
+    asked, absent = [], []
+    for position, prefix in enumerate(UNPREFIXED):
+        try:
+            guest = _await_start(prefix, name)
+        except NotInstalled:
+            absent.append(prefix)
+            continue
+        except GuestStopped as stopped:
+            namesake = _running_in(UNPREFIXED[position + 1 :], name)
+            if namesake is None:
+                raise
+            raise GuestStopped(stopped.message, f"{stopped.hint}, or mean the one that runs: {namesake}") from None
+        if guest is not None:
+            return guest
+        asked.append(prefix)
+    where = f"looked among the containers of {', '.join(asked)}" if asked else "there is no container runtime here"
+    missing = f" (not here: {', '.join(absent)})" if absent else ""
+    listings = f"See what runs: {', '.join(RUNTIMES[prefix].listing for prefix in asked)}.  " if asked else ""
+    raise GuestNotFound(
+        f"no guest {name}: {where}{missing}",
+        f"{listings}A namespace is netns:NAME or its path, a process is pid:N.",
+    )
+
+
+def _running_in(prefixes: tuple[str, ...], name: str) -> Optional[str]:
+    """PREFIX:NAME of a guest of that name that runs in one of these runtimes."""
+    for prefix in prefixes:
+        try:
+            guest = _runtime(prefix).find(name)
+        except Refused:
+            continue
+        if guest is not None:
+            guest.namespace.close()
+            return f"{prefix}:{name}"
+    return None
+
+
+def _await_start(prefix: str, name: str) -> Optional[Guest]:
+    runtime, deadline = _runtime(prefix), 0.0
+    while True:
+        try:
+            return runtime.find(name)
+        except GuestStopped:
+            deadline = deadline or time.monotonic() + STARTING
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE)
+
+
 def _runtime(prefix: str) -> Runtime:
-    return cast(Runtime, import_module(RUNTIMES[prefix]))
+    """The module that serves a prefix; not even loaded where its runtime is not there.  Raises NotInstalled."""
+    row = RUNTIMES[prefix]
+    if row.signs and not any(map(_is_there, row.signs)):
+        raise NotInstalled(f"{prefix} is not installed here", f"Install it: apt-get install {prefix}")
+    return cast(Runtime, import_module(row.module))
+
+
+def _is_there(sign: str) -> bool:
+    folders = [""] if sign.startswith("/") else os.get_exec_path()
+    return any(os.access(os.path.join(folder, sign), os.F_OK) for folder in folders)
 
 
 def open_process_namespace(pid: int, label: str) -> Namespace:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
-from pipework.errors import Refused
+from pipework.errors import NotInstalled, Refused
 from pipework.value import Value
-
-
-class NotInstalled(Refused):
-    """The program that is needed is not there."""
 
 
 class Outcome(Value):

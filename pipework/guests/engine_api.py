@@ -1,0 +1,104 @@
+"""The HTTP API that Docker's engine and podman share: one GET tells a container's name, id and first process."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any, Optional
+
+from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
+from pipework.guests import Guest, open_process_namespace
+from pipework.kernel.processes import in_cgroup_of
+from pipework.value import Value
+
+LIMIT = 10.0  # seconds that an engine may take to answer
+FIRST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+CHARACTERS = FIRST_CHARACTERS | frozenset("_.-")
+AMBIGUOUS = (b"multiple ids", b"more than one result")  # Docker's and podman's 404 for a prefix of two ids
+
+
+class Engine(Value):
+    """Who is asked.  label: for people; program: its command line, and the prefix of its guests; socket: its path."""
+
+    label: str
+    program: str
+    socket: str
+
+
+def is_name(text: str) -> bool:
+    """Whether a container can be called so, or its id can begin so; nothing else is worth a question."""
+    return bool(text) and text[0] in FIRST_CHARACTERS and CHARACTERS.issuperset(text)
+
+
+def inspect(engine: Engine, name: str) -> Optional[Any]:
+    """What the engine tells of the container of that name, id or id prefix; None if it knows none.
+
+    Raises NotInstalled where no engine listens, Refused if it fails.
+    """
+    status, body = _get(engine, f"/containers/{name}/json")
+    if status == 404 and not any(words in body.lower() for words in AMBIGUOUS):
+        return None
+    try:
+        answer = json.loads(body)
+        if status == 200:
+            return answer
+        said = answer["message"]
+    except (ValueError, KeyError, TypeError):
+        said = f"HTTP status {status}, and nothing that can be understood"
+    raise Refused(f"{engine.label} says of {name}: {said}", f"See the containers: {engine.program} ps --all --no-trunc")
+
+
+def guest_of(engine: Engine, container: Any) -> Guest:
+    """The guest that a container is, its namespace open.
+
+    container is what the engine tells of it.  Raises GuestStopped while it has no process, GuestUnusable,
+    Refused if that is no description of a container.
+    """
+    try:
+        pid, status = int(container["State"]["Pid"]), str(container["State"]["Status"])
+        name, identifier = str(container["Name"]).lstrip("/"), str(container["Id"])
+    except (KeyError, TypeError, ValueError):
+        raise Refused(
+            f"what answers as {engine.label} is something else", f"Look at it: {engine.program} info"
+        ) from None
+    start = f"Start it: {engine.program} start {name}"
+    if not pid:
+        raise GuestStopped(f"container {name} is not running ({status})", start)
+    namespace = open_process_namespace(pid, f"container {name}")
+    # asked only once the namespace is held: a number that another process has got meanwhile shows here
+    if not in_cgroup_of(pid, identifier):
+        namespace.close()
+        raise GuestUnusable(f"container {name} has ended while pipework looked at it", start)
+    return Guest(name, engine.program, namespace, str(pid), pid, identifier)
+
+
+def _get(engine: Engine, path: str) -> tuple[int, bytes]:
+    """Status and body of a GET."""
+    answer = b""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(LIMIT)
+            connection.connect(engine.socket)
+            # HTTP/1.0: the answer comes in one piece and ends with the connection
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {engine.program}\r\n\r\n".encode("ascii"))
+            while chunk := connection.recv(1 << 16):
+                answer += chunk
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NotInstalled(
+            f"{engine.label} does not run here: nobody listens at {engine.socket}",
+            f"Start it, then look: {engine.program} info",
+        ) from None
+    except PermissionError:
+        raise Refused(
+            f"may not ask {engine.label} at {engine.socket}", "Run pipework as root: sudo pipework ..."
+        ) from None
+    except OSError as error:
+        raise Refused(
+            f"{engine.label} at {engine.socket} does not answer: {error}",
+            f"Look at the engine: {engine.program} info",
+        ) from None
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(None, 2)
+    if len(words) < 2 or not words[1].isdigit():
+        raise Refused(f"{engine.socket} does not speak HTTP", f"Look at it: {engine.program} info")
+    return int(words[1]), body

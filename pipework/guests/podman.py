@@ -1,0 +1,36 @@
+"""podman containers, asked of podman's API socket where something listens on it, else of the program."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Optional
+
+from pipework.errors import NotInstalled, Refused
+from pipework.guests import Guest
+from pipework.guests.engine_api import LIMIT, Engine, guest_of, inspect, is_name
+from pipework.kernel.programs import run
+
+ENGINE = Engine("podman", "podman", "/run/podman/podman.sock")
+
+
+def find(name: str) -> Optional[Guest]:
+    """The running container of that name, id or id prefix among root's; None if podman knows none.
+
+    Raises NotInstalled, GuestStopped, GuestUnusable, Refused if podman fails.
+    """
+    if not is_name(name):
+        return None
+    try:
+        container = inspect(ENGINE, name)
+    except NotInstalled:  # podman does its work without a server; the socket is an extra
+        container = _inspect_by_program(name)
+    return guest_of(ENGINE, container) if container is not None else None
+
+
+def _inspect_by_program(name: str) -> Optional[Any]:
+    told = run(["podman", "inspect", "--type", "container", "--", name], LIMIT, "podman")
+    if told.status == 0:
+        return json.loads(told.out)[0]
+    if "no such container" in told.err:
+        return None
+    raise Refused(f"podman says of {name}: {told.err.strip()}", "See the containers: podman ps --all --no-trunc")
