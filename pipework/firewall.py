@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import os
-from typing import Union
+from typing import Optional, Union
 
 from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, comment
 from pipework.errors import NotInstalled
 from pipework.kernel import sysfs
-from pipework.kernel.programs import run
+from pipework.kernel.programs import Running, run
 from pipework.request import Dhcp, Static
 
 
-def plan(bridge: str, address: Union[Static, Dhcp]) -> list[AllowBridged]:
-    """One tagged rule for a bridge and each family it needs, unless it stands already.
+class Inquiry:
+    """The question whether a bridge needs a rule, put at once; its answer, when it is needed.
 
-    Needed where bridged frames meet the firewall, Docker keeps a DOCKER-USER chain and FORWARD drops what
-    nobody accepts.  PIPEWORK_FIREWALL=off opts out.
+    iptables takes some milliseconds, in which there is other work to do.
     """
-    if os.environ.get("PIPEWORK_FIREWALL") == "off":
-        return []
-    return [AllowBridged(iptables, bridge) for iptables in _firewalls(address) if _needs_rule(iptables, bridge)]
+
+    def __init__(self, bridge: str, address: Union[Static, Dhcp]) -> None:
+        self._bridge = bridge
+        self._asked: dict[str, Optional[Running]] = {}
+        if os.environ.get("PIPEWORK_FIREWALL") != "off":
+            self._asked = {iptables: _ask(iptables) for iptables in _firewalls(address)}
+
+    def plan(self) -> list[AllowBridged]:
+        """One tagged rule for the bridge and each family that needs it, unless it stands already.
+
+        Needed where bridged frames meet the firewall, Docker keeps a DOCKER-USER chain and FORWARD drops
+        what nobody accepts.  PIPEWORK_FIREWALL=off opts out.
+        """
+        return [
+            AllowBridged(iptables, self._bridge)
+            for iptables, listing in self._asked.items()
+            if listing and self._lacks_rule(iptables, listing)
+        ]
+
+    def _lacks_rule(self, iptables: str, listing: Running) -> bool:
+        chain = listing.outcome(TIMEOUT)
+        if chain.status != 0 or f'"{comment(self._bridge)}"' in chain.out:
+            return False
+        forward = run([iptables, "-w", "5", "-S", "FORWARD"], TIMEOUT, "iptables")
+        return "-P FORWARD DROP" in forward.out
 
 
 def _firewalls(address: Union[Static, Dhcp]) -> list[str]:
@@ -29,14 +50,10 @@ def _firewalls(address: Union[Static, Dhcp]) -> list[str]:
     return ["ip6tables" if isinstance(address, Static) and address.family == 6 else "iptables"]
 
 
-def _needs_rule(iptables: str, bridge: str) -> bool:
+def _ask(iptables: str) -> Optional[Running]:
     if not sysfs.bridged_frames_meet(iptables):
-        return False
+        return None
     try:
-        chain = run([iptables, "-w", "5", "-S", CHAIN], TIMEOUT, "iptables")
+        return Running([iptables, "-w", "5", "-S", CHAIN], "iptables")
     except NotInstalled:
-        return False
-    if chain.status != 0 or f'"{comment(bridge)}"' in chain.out:
-        return False
-    forward = run([iptables, "-w", "5", "-S", "FORWARD"], TIMEOUT, "iptables")
-    return "-P FORWARD DROP" in forward.out
+        return None

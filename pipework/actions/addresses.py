@@ -10,7 +10,7 @@ from pipework.actions.links import suppress_errno
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.netlink import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
+from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
 from pipework.request import Address, Interface
 from pipework.value import Value
 

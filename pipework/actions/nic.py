@@ -9,8 +9,8 @@ from typing import Any, Optional
 from pipework.actions.links import suppress_errno
 from pipework.errors import Refused
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.netlink import Link, LinkAddress, Route
 from pipework.kernel.programs import run
+from pipework.kernel.records import Link, LinkAddress, Route
 from pipework.value import Value
 
 IW_LIMIT = 10.0  # seconds

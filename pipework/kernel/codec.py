@@ -2,7 +2,8 @@
 
 ``import pyroute2`` runs the package's ``__init__``, which brings asyncio, NDB and more: five times the
 time of the message classes alone, at every start of the command.  So the classes load under a bare
-module that has the package's path but has not run its ``__init__``.  Should a release of pyroute2 need
+module that has the package's path but has not run its ``__init__``; and pyroute2.config, which only
+takes three names from multiprocessing, gets them from a stand-in.  Should a release of pyroute2 need
 its ``__init__`` after all, the ordinary import takes over.
 """
 
@@ -27,14 +28,22 @@ def _import_under_bare_package() -> tuple[ModuleType, ...]:
     bare = ModuleType("pyroute2")
     bare.__path__ = list(spec.submodule_search_locations)
     sys.modules["pyroute2"] = bare
+    stand_in = ModuleType("multiprocessing")
+    stand_in.Pipe = stand_in.Queue = stand_in.Process = None  # type: ignore[attr-defined]
+    absent = "multiprocessing" not in sys.modules
+    if absent:
+        sys.modules["multiprocessing"] = stand_in
     try:
-        modules = _import_all()
+        return _import_all()
     except (ImportError, AttributeError):
         for name in [name for name in sys.modules if name.split(".")[0] == "pyroute2"]:
             del sys.modules[name]
-        return _import_all()
-    del sys.modules["pyroute2"]  # who wants the whole package can still import it
-    return modules
+    finally:
+        # who wants the whole packages can still import them
+        sys.modules.pop("pyroute2", None)
+        if absent:
+            del sys.modules["multiprocessing"]
+    return _import_all()
 
 
 _base, _link, _addr, _route, _nsid = _import_under_bare_package()

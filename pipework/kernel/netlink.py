@@ -10,13 +10,12 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from errno import ENODEV
-from ipaddress import ip_interface
 from typing import Any, Optional
 
 from pipework.errors import KernelRefused
 from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
+from pipework.kernel.records import IFF_UP, Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.request import Address, Interface
-from pipework.value import Value
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -26,56 +25,10 @@ NEWNSID, GETNSID = 88, 90
 REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
 ERROR, DONE = 2, 3
 SOL_NETLINK, CAP_ACK, EXT_ACK = 270, 10, 11
-IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
-IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE = 254
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
-
-
-class Link(Value):
-    """A link as the kernel shows it.
-
-    master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*).
-    """
-
-    number: int
-    name: str
-    kind: str
-    up: bool
-    carrier: bool
-    mtu: int
-    mac: str
-    alias: str
-    master: int
-    parent: int
-    vlan: Optional[int]
-    type: int
-
-
-class Route(Value):
-    """A route of the main table; destination None is the default route.
-
-    message is what the kernel told of it, to put it back as it was.
-    """
-
-    family: int
-    destination: Optional[str]
-    link: int
-    gateway: Optional[str]
-    metric: int
-    message: dict[str, Any]
-
-
-class LinkAddress(Value):
-    """An address on a link, with the broadcast address, flags (IFA_F_*) and scope that it has."""
-
-    interface: Interface
-    broadcast: Optional[str]
-    flags: int
-    scope: int
-    message: dict[str, Any]
 
 
 class Netlink:
@@ -130,7 +83,7 @@ class Netlink:
     def link(self, name: str) -> Optional[Link]:
         """The link of that name, or None."""
         try:
-            return _link(self.request(GETLINK, _message(ifinfmsg, IFLA_IFNAME=name))[0])
+            return read_link(self.request(GETLINK, _message(ifinfmsg, IFLA_IFNAME=name))[0])
         except KernelRefused as refusal:
             if refusal.errno == ENODEV:
                 return None
@@ -138,7 +91,7 @@ class Netlink:
 
     def links(self) -> list[Link]:
         """Every link of the namespace."""
-        return [_link(answer) for answer in self.request(GETLINK, _message(ifinfmsg), DUMP)]
+        return [read_link(answer) for answer in self.request(GETLINK, _message(ifinfmsg), DUMP)]
 
     def index(self, name: str) -> int:
         """The index of a link, remembered: whoever takes the name later is not the link that we mean.
@@ -201,7 +154,7 @@ class Netlink:
     def addresses(self, index: int) -> list[LinkAddress]:
         """The addresses of a link, of both families."""
         answers = self.request(GETADDR, _message(ifaddrmsg), DUMP)
-        return [_address(answer) for answer in answers if answer["index"] == index]
+        return [read_address(answer) for answer in answers if answer["index"] == index]
 
     def add_address(self, index: int, interface: Interface, broadcast: Optional[Address]) -> None:
         attributes = {"IFA_LOCAL": str(interface.ip), "IFA_ADDRESS": str(interface.ip)}
@@ -229,7 +182,7 @@ class Netlink:
         message = _message(rtmsg)
         message["family"] = FAMILY[family]
         return [
-            _route(answer)
+            read_route(answer)
             for answer in self.request(GETROUTE, message, DUMP)
             if answer["table"] == MAIN_TABLE and not answer["flags"] & 0x200  # RTM_F_CLONED: a cache entry
         ]
@@ -272,54 +225,11 @@ def _port_vlan_message(index: int, vlan: int, flags: int) -> Any:
     return message
 
 
-def _link(answer: Any) -> Link:
-    info = answer.get_attr("IFLA_LINKINFO")
-    kind = (info.get_attr("IFLA_INFO_KIND") if info else "") or ""
-    data = info.get_attr("IFLA_INFO_DATA") if kind == "vlan" else None
-    return Link(
-        number=answer["index"],
-        name=answer.get_attr("IFLA_IFNAME"),
-        kind=kind,
-        up=bool(answer["flags"] & IFF_UP),
-        carrier=bool(answer["flags"] & IFF_LOWER_UP),
-        mtu=answer.get_attr("IFLA_MTU") or 0,
-        mac=answer.get_attr("IFLA_ADDRESS") or "",
-        alias=answer.get_attr("IFLA_IFALIAS") or "",
-        master=answer.get_attr("IFLA_MASTER") or 0,
-        parent=answer.get_attr("IFLA_LINK") or 0,
-        vlan=data.get_attr("IFLA_VLAN_ID") if data else None,
-        type=answer["ifi_type"],
-    )
-
-
 def _address_message(index: int, interface: Interface, attributes: dict[str, Any]) -> Any:
     message = _message(ifaddrmsg, **attributes)
     message["family"], message["index"] = FAMILY[interface.version], index
     message["prefixlen"] = interface.network.prefixlen
     return message
-
-
-def _address(answer: Any) -> LinkAddress:
-    local = answer.get_attr("IFA_LOCAL") or answer.get_attr("IFA_ADDRESS")
-    return LinkAddress(
-        interface=ip_interface(f"{local}/{answer['prefixlen']}"),
-        broadcast=answer.get_attr("IFA_BROADCAST"),
-        flags=answer.get_attr("IFA_FLAGS") or answer["flags"],
-        scope=answer["scope"],
-        message={"attrs": [(key, value) for key, value in answer["attrs"]]},
-    )
-
-
-def _route(answer: Any) -> Route:
-    fields = ("family", "dst_len", "src_len", "tos", "table", "proto", "scope", "type", "flags")
-    return Route(
-        family=6 if answer["family"] == socket.AF_INET6 else 4,
-        destination=answer.get_attr("RTA_DST"),
-        link=answer.get_attr("RTA_OIF") or 0,
-        gateway=answer.get_attr("RTA_GATEWAY"),
-        metric=answer.get_attr("RTA_PRIORITY") or 0,
-        message={**{name: answer[name] for name in fields}, "attrs": list(answer["attrs"])},
-    )
 
 
 def _route_message(route: Route) -> Any:

@@ -17,27 +17,37 @@ class Outcome(Value):
     err: str
 
 
-def run(arguments: Sequence[str], timeout: float, package: str) -> Outcome:
-    """Run a program to its end and take what it prints.
+class Running:
+    """A program that has been started, and what to say if it fails us."""
 
-    timeout in seconds; package is where Debian has the program.  Raises NotInstalled where the program is
-    missing, Refused where it does not end in time (it is killed then).
-    """
-    name = arguments[0]
-    try:
-        done = subprocess.run(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-    except FileNotFoundError:
-        raise NotInstalled(f"{name} is not installed", f"Install it: apt-get install {package}") from None
-    except OSError as error:
-        raise Refused(f"cannot run {name}: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise Refused(f"{name} did not answer within {timeout:g} s") from None
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    def __init__(self, arguments: Sequence[str], package: str) -> None:
+        """Start it.  package is where Debian has it.  Raises NotInstalled, Refused."""
+        self._name = arguments[0]
+        try:
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise NotInstalled(f"{self._name} is not installed", f"Install it: apt-get install {package}") from None
+        except OSError as error:
+            raise Refused(f"cannot run {self._name}: {error.strerror}") from None
+
+    def outcome(self, timeout: float) -> Outcome:
+        """Wait for its end.  Raises Refused if that takes more than timeout seconds; it is killed then."""
+        try:
+            out, err = self._process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            raise Refused(f"{self._name} did not answer within {timeout:g} s") from None
+        return Outcome(self._process.returncode, out, err)
+
+
+def run(arguments: Sequence[str], timeout: float, package: str) -> Outcome:
+    """Run a program to its end and take what it prints.  timeout in seconds; see Running for the rest."""
+    return Running(arguments, package).outcome(timeout)

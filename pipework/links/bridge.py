@@ -21,6 +21,7 @@ def plan(wire: Wire) -> LinkPlan:
     """
     request, host, bridge = wire.request, wire.host, wire.hostif
     vlan = request.tag.vlan if request.tag else None
+    inquiry = firewall.Inquiry(bridge, request.address)
     there = host.netlink.link(bridge)
     if vlan and there and not sysfs.vlan_filtering(bridge):
         raise Refused(
@@ -40,5 +41,5 @@ def plan(wire: Wire) -> LinkPlan:
     if vlan:
         default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
         make.append(SetAccessVlan(host, local, vlan, default))
-    make += [SetUp(host, local), *firewall.plan(bridge, request.address)]
+    make += [SetUp(host, local), *inquiry.plan()]
     return LinkPlan(make, [mark_finished(host, local, wire), *aside.last])

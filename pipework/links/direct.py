@@ -7,7 +7,7 @@ from pipework.actions.nic import MoveLink
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import sysfs
-from pipework.kernel.netlink import Link
+from pipework.kernel.records import Link
 from pipework.links import LinkPlan, Wire
 from pipework.links.naming import make_way
 from pipework.links.nic import find_nic, find_vlan

@@ -11,7 +11,7 @@ from pipework.carry_out import Action
 from pipework.errors import AlreadyWired, KernelRefused
 from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.netlink import Link
+from pipework.kernel.records import Link
 from pipework.links import Wire
 from pipework.value import Value
 

@@ -8,7 +8,7 @@ from typing import Optional
 from pipework.actions.links import CreateVlan, SetAlias, SetUp
 from pipework.carry_out import Action
 from pipework.errors import Refused
-from pipework.kernel.netlink import Link
+from pipework.kernel.records import Link
 from pipework.links import Wire
 from pipework.links.naming import LONGEST, digest_name, is_unfinished, unfinished_mark
 from pipework.value import Value

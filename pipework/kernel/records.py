@@ -1,0 +1,104 @@
+"""What the kernel tells of links, addresses and routes, in terms that need no netlink to be at hand."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_interface
+from typing import Any, Optional
+
+from pipework.request import Interface
+from pipework.value import Value
+
+# linux/if.h, linux/if_addr.h
+IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
+IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+
+
+class Link(Value):
+    """A link as the kernel shows it.
+
+    master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*).
+    """
+
+    number: int
+    name: str
+    kind: str
+    up: bool
+    carrier: bool
+    mtu: int
+    mac: str
+    alias: str
+    master: int
+    parent: int
+    vlan: Optional[int]
+    type: int
+
+
+class Route(Value):
+    """A route of the main table; destination None is the default route.
+
+    message is what the kernel told of it, to put it back as it was.
+    """
+
+    family: int
+    destination: Optional[str]
+    link: int
+    gateway: Optional[str]
+    metric: int
+    message: dict[str, Any]
+
+
+class LinkAddress(Value):
+    """An address on a link, with the broadcast address, flags (IFA_F_*) and scope that it has."""
+
+    interface: Interface
+    broadcast: Optional[str]
+    flags: int
+    scope: int
+    message: dict[str, Any]
+
+
+def read_link(answer: Any) -> Link:
+    """A decoded RTM_NEWLINK."""
+    info = answer.get_attr("IFLA_LINKINFO")
+    kind = (info.get_attr("IFLA_INFO_KIND") if info else "") or ""
+    data = info.get_attr("IFLA_INFO_DATA") if kind == "vlan" else None
+    return Link(
+        number=answer["index"],
+        name=answer.get_attr("IFLA_IFNAME"),
+        kind=kind,
+        up=bool(answer["flags"] & IFF_UP),
+        carrier=bool(answer["flags"] & IFF_LOWER_UP),
+        mtu=answer.get_attr("IFLA_MTU") or 0,
+        mac=answer.get_attr("IFLA_ADDRESS") or "",
+        alias=answer.get_attr("IFLA_IFALIAS") or "",
+        master=answer.get_attr("IFLA_MASTER") or 0,
+        parent=answer.get_attr("IFLA_LINK") or 0,
+        vlan=data.get_attr("IFLA_VLAN_ID") if data else None,
+        type=answer["ifi_type"],
+    )
+
+
+def read_address(answer: Any) -> LinkAddress:
+    """A decoded RTM_NEWADDR."""
+    local = answer.get_attr("IFA_LOCAL") or answer.get_attr("IFA_ADDRESS")
+    return LinkAddress(
+        interface=ip_interface(f"{local}/{answer['prefixlen']}"),
+        broadcast=answer.get_attr("IFA_BROADCAST"),
+        flags=answer.get_attr("IFA_FLAGS") or answer["flags"],
+        scope=answer["scope"],
+        message={"attrs": [(key, value) for key, value in answer["attrs"]]},
+    )
+
+
+def read_route(answer: Any) -> Route:
+    """A decoded RTM_NEWROUTE."""
+    fields = ("family", "dst_len", "src_len", "tos", "table", "proto", "scope", "type", "flags")
+    return Route(
+        family=6 if answer["family"] == socket.AF_INET6 else 4,
+        destination=answer.get_attr("RTA_DST"),
+        link=answer.get_attr("RTA_OIF") or 0,
+        gateway=answer.get_attr("RTA_GATEWAY"),
+        metric=answer.get_attr("RTA_PRIORITY") or 0,
+        message={**{name: answer[name] for name in fields}, "attrs": list(answer["attrs"])},
+    )
