@@ -1,0 +1,44 @@
+"""What the integration tests share: a throwaway host, bridges of the machine that go with the test."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from typing import Callable
+
+import pytest
+
+from tests.lab.guest import HOST, fresh_name
+from tests.lab.host import host, host_nic
+
+__all__ = ["bridge", "host", "host_nic"]
+
+FIREWALLS = ("iptables", "ip6tables")
+
+
+def tagged_rules(bridge: str, program: str = "iptables") -> list[str]:
+    """Return the machine's firewall rules that bear a bridge's tag."""
+    return [line for line in HOST.run(program, "-S").splitlines() if f'"pipework: {bridge}"' in line]
+
+
+@pytest.fixture
+def bridge() -> Iterator[Callable[..., str]]:
+    """A factory of bridge names; at the test's end the bridge and its firewall rules are removed."""
+    names: list[str] = []
+
+    def make(prefix: str = "brpw", *options: str, create: bool = False) -> str:
+        names.append(fresh_name(prefix))
+        if create:
+            HOST.run("ip", "link", "add", names[-1], *options, "type", "bridge")
+            HOST.run("ip", "link", "set", names[-1], "up")
+        return names[-1]
+
+    yield make
+    for name in names:
+        HOST.run("ip", "link", "del", name, check=False)
+        for program in FIREWALLS:
+            rule = ["-i", name, "-o", name, "-m", "comment", "--comment", f"pipework: {name}", "-j", "ACCEPT"]
+            while (
+                subprocess.run([program, "-D", "DOCKER-USER", *rule], capture_output=True, check=False).returncode == 0
+            ):
+                pass

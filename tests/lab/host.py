@@ -1,0 +1,86 @@
+"""A throwaway host: a namespace of its own with the firewall of a Docker host, in which pipework runs as on a machine.
+
+Containers are found all the same, since the engine's socket is a file; what a test does to this host harms nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Callable
+
+import pytest
+
+from tests.lab.command import ENTRY, Result
+from tests.lab.guest import SLOW, fresh_name
+from tests.lab.netns import NamedNamespace, Nic, named_namespace
+
+
+class Host(NamedNamespace):
+    """A namespace that plays the host; `argv` runs a program as if that were its machine, /sys included."""
+
+    def argv(self, *words: str) -> list[str]:
+        """Return the command line that runs a program on this host."""
+        return ["ip", "netns", "exec", self.name, *words]
+
+    def pipework(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW) -> Result:
+        """Run pipework on this host as a user does."""
+        done = subprocess.run(
+            self.argv(sys.executable, str(ENTRY), *words),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+def drop_like_docker(host: Host) -> None:
+    """Set up the firewall as the engine does: FORWARD drops, DOCKER-USER is for the administrator."""
+    for program in ("iptables", "ip6tables"):
+        host.run(program, "-N", "DOCKER-USER")
+        host.run(program, "-A", "DOCKER-USER", "-j", "RETURN")
+        host.run(program, "-A", "FORWARD", "-j", "DOCKER-USER")
+        host.run(program, "-P", "FORWARD", "DROP")
+
+
+@contextmanager
+def throwaway_host() -> Iterator[Host]:
+    """A fresh host without links of its own, deleted at the end with all that is on it."""
+    with named_namespace("pwhost") as made:
+        host = Host(made.name)
+        drop_like_docker(host)
+        yield host
+
+
+@contextmanager
+def nic_of(host: Host, name: str = "") -> Iterator[Nic]:
+    """A NIC of that host, up, cabled to a LAN that has an IPv4 and an IPv6 address."""
+    with named_namespace("pwlan") as lan:
+        nic = Nic(name or fresh_name("pwnic"), lan)
+        host.run("ip", "link", "add", nic.name, "type", "veth", "peer", "name", nic.far, "netns", lan.name)
+        lan.run("ip", "addr", "add", f"{nic.address}/24", "dev", nic.far)
+        lan.run("ip", "addr", "add", f"{nic.address6}/64", "dev", nic.far, "nodad")
+        lan.run("ip", "link", "set", nic.far, "up")
+        host.run("ip", "link", "set", nic.name, "up")
+        yield nic
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A throwaway host."""
+    with throwaway_host() as made:
+        yield made
+
+
+@pytest.fixture
+def host_nic(host: Host) -> Iterator[Callable[..., Nic]]:
+    """A factory of NICs of the throwaway host, cabled to a LAN each."""
+    with ExitStack() as made:
+        yield lambda name="": made.enter_context(nic_of(host, name))
