@@ -14,7 +14,7 @@ PIP     := -m pip --quiet --disable-pip-version-check
 SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages vm-packages python lint test test-unit test-vm bench demo install uninstall clean
+.PHONY: help venv packages python lint test test-unit test-vm bench demo install uninstall clean
 
 help:
 	@echo "make demo       two network namespaces wired, pinged and removed (root)"
@@ -58,6 +58,10 @@ test: packages venv
 
 test-unit: venv
 	$(BIN)/python -m pytest tests/unit
+
+test-vm: packages venv
+	@$(INSTALL) - <tests/vm/packages.txt
+	$(BIN)/python -m tests.vm.machine -- $(BIN)/python -m pytest -m vm tests/vm
 
 bench: packages venv
 	$(BIN)/python -m tests.bench

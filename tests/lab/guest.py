@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 SLOW = float(os.environ.get("PIPEWORK_LAB_SLOW", "1"))  # multiplies every patience; the VM sets it
 _count = itertools.count(1)
@@ -71,13 +72,20 @@ class Guest:
     def ping(self, address: str, count: int = 1, wait: int = 2) -> bool:
         """Tell whether an answer comes back from the address."""
         argv = self.enter("ping", "-n", "-c", str(count), "-w", str(wait * count), address)
-        return (
-            subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
-            == 0
-        )
+        return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 HOST = Guest("host", None)
+
+
+def eventually(holds: Callable[[], object], timeout: float = 5 * SLOW) -> bool:
+    """Tell whether something comes to hold within the time."""
+    deadline = time.monotonic() + timeout
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def need(program: str) -> str:

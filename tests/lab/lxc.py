@@ -13,7 +13,7 @@ import pytest
 from tests.lab.guest import Guest, fresh_name, need, run
 
 CONFIGURATION = """\
-lxc.net.0.type = empty
+lxc.net.0.type = {network}
 lxc.apparmor.profile = unconfined
 """
 
@@ -27,12 +27,12 @@ class LxcContainer(Guest):
 
 
 @contextmanager
-def started_lxc(name: str) -> Iterator[LxcContainer]:
+def started_lxc(name: str, network: str = "empty") -> Iterator[LxcContainer]:
     """A container of the busybox template, stopped and destroyed at the end."""
     need("lxc-create")
     with tempfile.TemporaryDirectory(prefix="pipework-lxc-") as folder:
         configuration, log = Path(folder, "config"), Path(folder, "log")
-        configuration.write_text(CONFIGURATION)
+        configuration.write_text(CONFIGURATION.format(network=network))
         run("lxc-create", "-n", name, "-f", str(configuration), "-t", "busybox")
         try:
             try:
@@ -46,7 +46,7 @@ def started_lxc(name: str) -> Iterator[LxcContainer]:
 
 
 @pytest.fixture
-def lxc() -> Iterator[Callable[[], LxcContainer]]:
-    """A factory of LXC containers."""
+def lxc() -> Iterator[Callable[..., LxcContainer]]:
+    """A factory of LXC containers: lxc(), lxc("web"), lxc(network="none")."""
     with ExitStack() as made:
-        yield lambda: made.enter_context(started_lxc(fresh_name("pwlxc")))
+        yield lambda name="", **options: made.enter_context(started_lxc(name or fresh_name("pwlxc"), **options))

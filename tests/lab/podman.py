@@ -36,9 +36,9 @@ class PodmanContainer(Guest):
 
 
 @contextmanager
-def started_podman(name: str, *options: str) -> Iterator[PodmanContainer]:
-    """A container without a network, removed at the end."""
-    run("podman", "run", "-d", "--name", name, "--network=none", *LIMITS, *options, IMAGE, "sleep", "100000")
+def started_podman(name: str, *options: str, net: str = "none") -> Iterator[PodmanContainer]:
+    """A container, without a network unless told otherwise, removed at the end."""
+    run("podman", "run", "-d", "--name", name, f"--network={net}", *LIMITS, *options, IMAGE, "sleep", "100000")
     try:
         told = json.loads(run("podman", "inspect", name))[0]
         yield PodmanContainer(name, told["Id"], told["State"]["Pid"])
@@ -48,7 +48,11 @@ def started_podman(name: str, *options: str) -> Iterator[PodmanContainer]:
 
 @pytest.fixture
 def podman(engine: None) -> Iterator[Callable[..., PodmanContainer]]:
-    """A factory of podman containers; arguments are options of `podman run`."""
+    """A factory of podman containers: podman("--hostname=x", name="web", net="host")."""
     ensure_podman_image()
     with ExitStack() as made:
-        yield lambda *options: made.enter_context(started_podman(fresh_name("pwpod"), *options))
+
+        def make(*options: str, name: str = "", net: str = "none") -> PodmanContainer:
+            return made.enter_context(started_podman(name or fresh_name("pwpod"), *options, net=net))
+
+        yield make

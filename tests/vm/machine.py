@@ -45,7 +45,7 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float) -> int | None:
     with tempfile.TemporaryDirectory(prefix="machine-", dir=kernel.initramfs.parent) as name:
         folder = Path(name)
         job = folder / "job"
-        job.write_text(f"export PIPEWORK_LAB_SLOW={SLOWNESS}\nexec {shlex.join(command)}\n")
+        job.write_text(f"export PIPEWORK_MACHINE=1 PIPEWORK_LAB_SLOW={SLOWNESS}\nexec {shlex.join(command)}\n")
         line = (
             f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no_timer_check "
             f"second_init={HERE}/second-init job={job} modules={kernel.modules} checkout={CHECKOUT}"

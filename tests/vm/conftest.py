@@ -1,0 +1,58 @@
+"""Parts that only the virtual machine has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.guest import HOST
+from tests.lab.netns import Nic, named_namespace
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine() -> None:
+    """Keep these tests, which load modules and use network cards, away from the host."""
+    assert os.environ.get("PIPEWORK_MACHINE"), "tests/vm run in the virtual machine only: make test-vm"
+
+
+@pytest.fixture
+def cable() -> Iterator[Nic]:
+    """A real network card, eth0, cabled to another one, eth1, in a namespace that plays the LAN.
+
+    Unlike the veth of `nic`, eth0 comes back to the host when the namespace that it was moved to goes away.
+    """
+    with named_namespace("pwlan") as lan:
+        nic = Nic("eth0", lan, far="eth1")
+        HOST.run("ip", "link", "set", nic.far, "netns", lan.name)
+        lan.run("ip", "addr", "add", f"{nic.address}/24", "dev", nic.far)
+        lan.run("ip", "addr", "add", f"{nic.address6}/64", "dev", nic.far, "nodad")
+        lan.run("ip", "link", "set", nic.far, "up")
+        HOST.run("ip", "link", "set", nic.name, "up")
+        yield nic
+        HOST.run("ip", "link", "set", nic.name, "down")
+        lan.run("ip", "link", "set", nic.far, "netns", "1")
+
+
+@pytest.fixture(scope="session")
+def kernel_switch(switch: None) -> None:
+    """Open vSwitch with the kernel's datapath."""
+    HOST.run("modprobe", "openvswitch")
+
+
+@pytest.fixture
+def infiniband() -> Iterator[str]:
+    """An IPoIB link of the host, by name."""
+    HOST.run("modprobe", "-a", "ib_ipoib", "voidib")
+    yield "ib0"
+    HOST.run("rmmod", "voidib")
+
+
+@pytest.fixture
+def radios() -> Iterator[list[str]]:
+    """Two Wi-Fi radios in reach of each other, by their phy's names."""
+    HOST.run("modprobe", "mac80211_hwsim", "radios=2")
+    yield sorted(entry.name for entry in Path("/sys/class/ieee80211").iterdir())
+    HOST.run("rmmod", "mac80211_hwsim")
