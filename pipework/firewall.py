@@ -9,7 +9,7 @@ from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, comment
 from pipework.errors import NotInstalled
 from pipework.kernel import sysfs
 from pipework.kernel.programs import Running, run
-from pipework.request import Dhcp, Static
+from pipework.words import Dhcp, Static
 
 
 class Inquiry:

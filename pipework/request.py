@@ -9,19 +9,23 @@ The command lines are those of jpetazzo/pipework::
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
-from typing import Callable, NoReturn, Optional, Union
+from typing import Callable, Optional, Union
 
 from pipework.errors import BadArgument, UsageError
 from pipework.value import Value
-
-Address = Union[IPv4Address, IPv6Address]
-Interface = Union[IPv4Interface, IPv6Interface]
+from pipework.words import (
+    Dhcp,
+    Static,
+    Tag,
+    check_ifname,
+    parse_address,
+    parse_family,
+    parse_hostif,
+    parse_mac_and_tag,
+)
 
 VERBS = ("route", "rule", "tc")
-DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")
 OPTIONS = ("-i", "-l", "-a", "--direct-phys")
-FAMILIES = {"4": 4, "inet": 4, "6": 6, "inet6": 6}
 
 USAGE = """\
 Usage: pipework [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY] GUEST ADDRESS [MAC][@VLAN]
@@ -36,54 +40,6 @@ Usage: pipework [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY] GU
   MAC       of the guest's end: six octets, or U:STRING to derive it from STRING
   VLAN      1 to 4094; on IPoIB the partition key, in hexadecimal
 """
-
-
-class Tag(Value):
-    """What stands after ``@`` behind the MAC: a VLAN id or a partition key, as HOSTIF will have it."""
-
-    text: str
-
-    @property
-    def vlan(self) -> int:
-        """The VLAN id, 1 to 4094.  Raises BadArgument."""
-        value = int(self.text) if self.text.isdecimal() else 0
-        if not 1 <= value <= 4094:
-            raise BadArgument(
-                f"VLAN @{self.text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100."
-            )
-        return value
-
-    @property
-    def pkey(self) -> int:
-        """The InfiniBand partition key, 1 to 0xffff.  Raises BadArgument."""
-        value = int(self.text, 16)
-        if not 1 <= value <= 0xFFFF:
-            raise BadArgument(
-                f"partition key @{self.text} is out of range",
-                "A partition key is hexadecimal, from @1 to @ffff, such as @8001.",
-            )
-        return value
-
-
-class Static(Value):
-    """A fixed address (None for 0/0: no address) and the gateway of the default route, if any."""
-
-    interface: Optional[Interface]
-    gateway: Optional[Address]
-
-    @property
-    def family(self) -> int:
-        """4 or 6; 4 where there is neither address nor gateway."""
-        given = self.interface or self.gateway
-        return given.version if given else 4
-
-
-class Dhcp(Value):
-    """A DHCP client to run: its name, its extra options, and whether it stays (``-f``)."""
-
-    client: str
-    options: tuple[str, ...]
-    foreground: bool
 
 
 class Attach(Value):
@@ -165,77 +121,17 @@ def parse(argv: list[str], is_interface: Callable[[str], bool]) -> Request:
             f"{words[0]} stands behind GUEST",
             f"Options come before it: pipework {hostif} {words[0]} ... {guest} ADDRESS",
         )
-    mac, tag = _parse_mac_and_tag(words[1:])
+    mac, tag = parse_mac_and_tag(words[1:])
     return Attach(
-        hostif=_parse_hostif(hostif),
+        hostif=parse_hostif(hostif),
         guest=guest,
-        address=parse_address(words[0], _parse_family(options.get("-a"))),
+        address=parse_address(words[0], parse_family(options.get("-a"))),
         ifname=_parse_ifname("-i", options.get("-i")),
         local_name=_parse_ifname("-l", options.get("-l")),
         mac=mac,
         tag=tag,
         direct_phys=direct_phys,
     )
-
-
-def parse_address(text: str, family: Optional[int] = None) -> Union[Static, Dhcp]:
-    """Read ADDRESS; family (4, 6 or None) is what ``-a`` said.  Raises BadArgument."""
-    client, _, options = text.partition(":")
-    if client in DHCP_CLIENTS:
-        return Dhcp(client.replace("-f", ""), tuple(options.split()), client.endswith("-f"))
-    address, _, gateway_text = text.partition("@")
-    interface = _parse_interface(address, text)
-    gateway = _parse_gateway(gateway_text) if gateway_text else None
-    if interface and gateway and interface.version != gateway.version:
-        raise BadArgument(
-            f"gateway {gateway} is IPv{gateway.version}, but {interface} is IPv{interface.version}",
-            f"Name an IPv{interface.version} gateway, or run pipework once for each family.",
-        )
-    if interface and interface.ip == gateway:
-        raise BadArgument(f"gateway {gateway} is the guest's own address", "Name the router's address.")
-    static = Static(interface, gateway)
-    if family and (interface or gateway) and family != static.family:
-        raise BadArgument(
-            f"-a {family} does not go with the IPv{static.family} address {text}",
-            "Leave -a out: the family is taken from the address.",
-        )
-    return static
-
-
-def parse_mac(text: str) -> str:
-    """Read a MAC, one- or two-digit octets, or ``U:STRING``; returns aa:bb:cc:dd:ee:ff.  Raises BadArgument.
-
-    ``U:STRING`` is ``02:`` and the first five octets of md5(STRING + newline), as in the original.
-    """
-    if text.startswith("U:"):
-        if not text[2:]:
-            raise BadArgument("U: has no string to derive a MAC from", "Write U:STRING, such as U:web1.example.com.")
-        from pipework.digest import md5
-
-        return "02:" + md5(text[2:] + "\n")[:5].hex(":")
-    octets = text.split(":")
-    if len(octets) != 6 or not all(_is_hex(octet, 2) for octet in octets):
-        raise BadArgument(
-            f"MAC {text!r} is not a MAC address", "Write six octets, such as 02:42:ac:11:00:02, or U:STRING."
-        )
-    values = [int(octet, 16) for octet in octets]
-    if values[0] & 1:
-        raise BadArgument(
-            f"MAC {text} is a multicast or broadcast address", "The first octet must be even, such as 02."
-        )
-    if not any(values):
-        raise BadArgument("MAC 0:0:0:0:0:0 is not a host's address", "Try U:STRING to derive one.")
-    return bytes(values).hex(":")
-
-
-def check_ifname(part: str, name: str) -> None:
-    """Refuse what the kernel would not take as the name of a link (dev_valid_name); part names the word."""
-    bad = not name or name in (".", "..") or name[0] == "-" or len(name.encode("utf-8", "surrogateescape")) > 15
-    if bad or any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
-        raise BadArgument(
-            f"{part} {name!r} is not a valid ifname",
-            "A link's name has 1 to 15 characters, without spaces, '/', ':' or '%', and no '-' in front.",
-        )
 
 
 def _parse_wait(words: list[str]) -> Wait:
@@ -254,104 +150,8 @@ def _verb(hostif: str) -> Optional[str]:
     return next((verb for verb in VERBS if hostif.startswith(verb)), None)
 
 
-def _parse_hostif(text: str) -> str:
-    if text.startswith("mac:"):
-        octets = text[4:].split(":")
-        if len(octets) not in (6, 20) or not all(_is_hex(octet, 2) for octet in octets):
-            raise BadArgument(
-                f"HOSTIF {text!r} is not a MAC address", "Write mac: and six octets, as ip link shows them."
-            )
-        return "mac:" + bytes(int(octet, 16) for octet in octets).hex(":")
-    name, colon, _ = text.partition(":")
-    if colon:
-        raise BadArgument(f"HOSTIF {text!r} is an alias of {name}, not a link of its own", f"Use {name} in its place.")
-    check_ifname("HOSTIF", text)
-    return text
-
-
 def _parse_ifname(option: str, name: Optional[str]) -> Optional[str]:
     if not name:  # scripts pass an empty variable; the original then takes its default
         return None
     check_ifname(option, name)
     return name
-
-
-def _parse_family(text: Optional[str]) -> Optional[int]:
-    if text is None:
-        return None
-    if text not in FAMILIES:
-        raise BadArgument(f"-a {text!r} is not an address family", "Write -a 4 or -a 6, or leave it out.")
-    return FAMILIES[text]
-
-
-def _parse_interface(address: str, text: str) -> Optional[Interface]:
-    ip, slash, prefix = address.partition("/")
-    if not slash:
-        _refuse_without_prefix(address, text)
-    if prefix == "0" and ip in ("0", "0.0.0.0", "::"):
-        return None
-    if "%" in address:
-        raise BadArgument(f"ADDRESS {address} names a zone", "Leave out '%' and what follows it.")
-    try:
-        interface = ip_interface(address)
-    except ValueError as error:
-        raise BadArgument(
-            f"ADDRESS {address} is not an address with a netmask: {error}",
-            "Write IP/PREFIX, such as 192.168.1.100/24 or 2001:db8::10/64.",
-        ) from None
-    if "." in prefix and str(interface.netmask) != prefix:  # ipaddress would take /0.0.0.255 as well
-        raise BadArgument(f"ADDRESS {address}: {prefix} is no netmask", f"Did you mean /{interface.network.prefixlen}?")
-    return interface
-
-
-def _refuse_without_prefix(address: str, text: str) -> NoReturn:
-    try:
-        prefix = 24 if ip_address(address).version == 4 else 64
-    except ValueError:
-        raise BadArgument(
-            f"ADDRESS {text!r} is neither an address with a netmask nor a DHCP client",
-            f"Write IP/PREFIX, such as 192.168.1.100/24, or one of {', '.join(DHCP_CLIENTS)}.",
-        ) from None
-    raise BadArgument(
-        f"ADDRESS {address} has no netmask",
-        f"Maybe you meant {text.replace(address, f'{address}/{prefix}', 1)} ?",
-    )
-
-
-def _parse_gateway(text: str) -> Address:
-    plain, slash, _ = text.partition("/")
-    try:
-        gateway = ip_address(plain)
-        if slash or "%" in plain:
-            raise BadArgument(
-                f"gateway {text} must be a plain address",
-                f"Write it without what follows the address: @{gateway}",
-            )
-    except ValueError:
-        raise BadArgument(
-            f"gateway {text!r} is not an IP address",
-            "Write ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1.",
-        ) from None
-    return gateway
-
-
-def _parse_mac_and_tag(words: list[str]) -> tuple[Optional[str], Optional[Tag]]:
-    """MAC, MAC@VLAN, @VLAN, or MAC and @VLAN as two words."""
-    if len(words) > 2 or (len(words) == 2 and not (words[1].startswith("@") and "@" not in words[0])):
-        raise BadArgument(
-            f"unexpected argument {words[-1]!r}",
-            "After ADDRESS comes only MAC@VLAN: see pipework without arguments.",
-        )
-    mac_text, _, tag_text = "".join(words).partition("@")
-    mac = parse_mac(mac_text) if mac_text else None
-    if not tag_text:
-        return mac, None
-    if ":" in tag_text:
-        raise BadArgument(f"@{tag_text} is a MAC where a VLAN id belongs", f"Write the MAC without @: {tag_text}")
-    if not _is_hex(tag_text, 16):
-        raise BadArgument(f"VLAN @{tag_text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100.")
-    return mac, Tag(tag_text)
-
-
-def _is_hex(text: str, longest: int) -> bool:
-    return 0 < len(text) <= longest and all(c in "0123456789abcdefABCDEF" for c in text)

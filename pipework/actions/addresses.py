@@ -11,8 +11,8 @@ from pipework.errors import KernelRefused, Refused
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
-from pipework.request import Address, Interface
 from pipework.value import Value
+from pipework.words import Address, Interface
 
 DAD_LIMIT = 10.0  # seconds; one probe takes at most two (RFC 4862, 5.4)
 

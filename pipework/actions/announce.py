@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 from pipework.kernel import signals
 from pipework.kernel.announcing import gratuitous_arp, unsolicited_advertisement
 from pipework.kernel.namespaces import Namespace
-from pipework.request import Address
 from pipework.value import Value
+from pipework.words import Address
 
 PATIENCE = 0.1  # seconds for the link's carrier to be noticed; microseconds to few ms in practice
 ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h

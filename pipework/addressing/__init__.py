@@ -8,8 +8,8 @@ from typing import Protocol, cast
 
 from pipework.carry_out import Action
 from pipework.links import Wire
-from pipework.request import Static
 from pipework.value import Value
+from pipework.words import Static
 
 
 class AddressPlan(Value):

@@ -11,7 +11,7 @@ from pipework.actions.links import SetUp
 from pipework.addressing import AddressPlan
 from pipework.carry_out import Action
 from pipework.links import Wire
-from pipework.request import Address, Interface, Static
+from pipework.words import Address, Interface, Static
 
 LONGEST_WITH_BROADCAST = 30  # /31 and /32 have no broadcast address (RFC 3021)
 

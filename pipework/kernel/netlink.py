@@ -15,7 +15,7 @@ from typing import Any, Optional
 from pipework.errors import KernelRefused
 from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
 from pipework.kernel.records import IFF_UP, Link, LinkAddress, Route, read_address, read_link, read_route
-from pipework.request import Address, Interface
+from pipework.words import Address, Interface
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19

@@ -6,8 +6,8 @@ import socket
 from ipaddress import ip_interface
 from typing import Any, Optional
 
-from pipework.request import Interface
 from pipework.value import Value
+from pipework.words import Interface
 
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000

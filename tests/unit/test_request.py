@@ -9,7 +9,8 @@ from typing import Any, Optional
 import pytest
 
 from pipework.errors import BadArgument, PipeworkError, UsageError
-from pipework.request import Attach, Dhcp, Passthrough, Request, Static, Tag, Wait, parse, parse_address, parse_mac
+from pipework.request import Attach, Passthrough, Request, Wait, parse
+from pipework.words import Dhcp, Static, Tag, parse_address, parse_mac
 
 MAC = "02:42:ac:11:00:02"
 
