@@ -26,6 +26,7 @@ FLOORS = (
     ("pipework.errors", 0),
     ("pipework.digest", 0),
     ("pipework.value", 0),
+    ("pipework.words", 0),
     ("pipework.", 3),
     ("pipework", 0),
 )
@@ -109,7 +110,8 @@ def registered(package: str, name: str) -> set[str]:
     for node in tree(package).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
             assert isinstance(node.value, ast.Dict)
-            return {ast.literal_eval(value) for value in node.value.values}
+            words = [node for value in node.value.values for node in ast.walk(value)]
+            return {str(word.value) for word in words if isinstance(word, ast.Constant) and word.value in MODULES}
     raise AssertionError(f"{package} has no {name}")
 
 
