@@ -24,7 +24,7 @@ NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 NEWNSID, GETNSID = 88, 90
 REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
 ERROR, DONE = 2, 3
-SOL_NETLINK, CAP_ACK, EXT_ACK = 270, 10, 11
+SOL_NETLINK, EXT_ACK = 270, 11
 AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE = 254
@@ -39,7 +39,7 @@ class Netlink:
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
-        self.socket.setsockopt(SOL_NETLINK, CAP_ACK, 1)
+        # without NETLINK_CAP_ACK, for nlmsgerr skips our request by the length that its header tells
         self.socket.setsockopt(SOL_NETLINK, EXT_ACK, 1)
         self.socket.bind((0, 0))
         self._sequence = 0
