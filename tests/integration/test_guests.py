@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -326,6 +327,25 @@ def test_podman_after_its_service(podman: Starter, bridge: Bridges) -> None:
     assert wired(guest)
 
 
+@contextmanager
+def answering(folder: Path, answer: bytes) -> Iterator[dict[str, str]]:
+    """A socket that gives one answer to whatever is asked; comes back as the environment that names it."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{folder}/sock")
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield {"DOCKER_HOST": f"unix://{folder}/sock"}
+        thread.join()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -339,22 +359,28 @@ def test_podman_after_its_service(podman: Starter, bridge: Bridges) -> None:
 )
 def test_not_an_engine(bridge: Bridges, host_unchanged: Unchanged, tmp_path: Path, answer: bytes) -> None:
     """Something else behind DOCKER_HOST is told as such, not as a fault of pipework."""
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{tmp_path}/sock")
-        server.listen()
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1 << 16)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        done = run_pipework(bridge(), "web", ADDRESS, env={"DOCKER_HOST": f"unix://{tmp_path}/sock"})
-        thread.join()
+    with answering(tmp_path, answer) as environment:
+        done = run_pipework(bridge(), "web", ADDRESS, env=environment)
     refused(done, "docker ")
     assert "fault of pipework" not in done.err
+
+
+def test_number_of_another_process(
+    guest_ns: Namespaces, bridge: Bridges, host_unchanged: Unchanged, tmp_path: Path
+) -> None:
+    """A process that has got the number of a container's first process meanwhile is not taken for the container."""
+    bystander = guest_ns()
+    host_unchanged()
+    with subprocess.Popen(bystander.enter("sleep", "100")) as process:
+        try:
+            told = {"Id": "f" * 64, "Name": "/web", "State": {"Pid": process.pid, "Status": "running"}}
+            answer = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(told).encode()
+            with answering(tmp_path, answer) as environment:
+                done = run_pipework(bridge(), "web", ADDRESS, env=environment)
+        finally:
+            process.kill()
+    refused(done, "container web has ended while pipework looked at it")
+    assert bystander.link("eth1") is None
 
 
 def test_docker_guest_loads_no_other_runtime(container: Starter) -> None:
