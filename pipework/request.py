@@ -34,7 +34,8 @@ Usage: pipework [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY] GU
 
   HOSTIF    a bridge or NIC of this host, or mac:XX:XX:XX:XX:XX:XX for the NIC with that address;
             br* and ovs* are bridges made when missing, dummy* is a dummy link
-  GUEST     a container's name or id, netns:NAME, pid:N, or the path of a namespace file
+  GUEST     a container's name or id, docker:, podman: or lxc: in front of it to choose the runtime;
+            netns:NAME, pid:N, or the path of a namespace file
   ADDRESS   IP/PREFIX, IP/PREFIX@GATEWAY, 0/0 (none), or dhcp, udhcpc, udhcpc-f, dhclient,
             dhclient-f, dhcpcd, each with :OPTIONS if wished
   MAC       of the guest's end: six octets, or U:STRING to derive it from STRING
