@@ -109,13 +109,15 @@ class Netlink:
         """Look the index of that name up anew next time: the link was made, moved or renamed."""
         self._indexes.pop(name, None)
 
-    def new_link(self, name: str, kind: str, data: Sequence[Any] = (), **attributes: Any) -> None:
+    def new_link(self, name: str, kind: str, data: Sequence[Any] = (), up: bool = False, **attributes: Any) -> None:
         """Create a link, refused with EEXIST if there is one of that name; attributes are IFLA_*."""
         info = {"attrs": [("IFLA_INFO_KIND", kind)]}
         if data:
             info["attrs"].append(("IFLA_INFO_DATA", {"attrs": list(data)}))  # type: ignore[arg-type]
         message = _message(ifinfmsg, IFLA_IFNAME=name, **attributes)
         message["attrs"].append(("IFLA_LINKINFO", info))
+        if up:
+            message["flags"] = message["change"] = IFF_UP
         self.request(NEWLINK, message, CREATE | EXCL)
         self.forget(name)
 
