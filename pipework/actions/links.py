@@ -14,7 +14,7 @@ from pipework.value import Value
 
 
 class CreateBridge(Value):
-    """A Linux bridge without address; undone only while nobody else has plugged a port into it.
+    """A Linux bridge, up, without address; undone only while nobody else has plugged a port into it.
 
     filtering: whether it keeps VLANs apart.
     """
@@ -25,7 +25,7 @@ class CreateBridge(Value):
 
     def do(self) -> None:
         data = [("IFLA_BR_VLAN_FILTERING", 1)] if self.filtering else []
-        self.host.netlink.new_link(self.name, "bridge", data)
+        self.host.netlink.new_link(self.name, "bridge", data, up=True)
 
     def undo(self) -> None:
         with host_lock(patient=True):
@@ -33,7 +33,7 @@ class CreateBridge(Value):
                 delete(self.host, self.name)
 
     def say(self) -> str:
-        return f"ip link add dev {self.name} type bridge{' vlan_filtering 1' if self.filtering else ''}"
+        return f"ip link add name {self.name} up type bridge{' vlan_filtering 1' if self.filtering else ''}"
 
 
 class CreateVeth(Value):
@@ -127,7 +127,7 @@ class CreateDummy(Value):
 
 
 class CreateVlan(Value):
-    """A VLAN link of a NIC on the host, for everyone who asks for that VLAN.
+    """A VLAN link of a NIC on the host, up, for everyone who asks for that VLAN.
 
     Undone only while it still bears our mark: another run that has come to use it takes the mark off.
     """
@@ -141,7 +141,7 @@ class CreateVlan(Value):
     def do(self) -> None:
         netlink = self.host.netlink
         data = [("IFLA_VLAN_ID", self.vlan)]
-        netlink.new_link(self.name, "vlan", data, IFLA_LINK=netlink.index(self.nic))
+        netlink.new_link(self.name, "vlan", data, up=True, IFLA_LINK=netlink.index(self.nic))
         try:
             netlink.set_link(netlink.index(self.name), IFLA_IFALIAS=self.mark)
         except PipeworkError:
@@ -155,7 +155,7 @@ class CreateVlan(Value):
                 delete(self.host, self.name)
 
     def say(self) -> str:
-        return f"ip link add link {self.nic} name {self.name} type vlan id {self.vlan}"
+        return f"ip link add link {self.nic} name {self.name} up type vlan id {self.vlan}"
 
 
 class SetAccessVlan(Value):

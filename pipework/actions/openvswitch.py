@@ -19,20 +19,25 @@ class AddBridge(Value):
     name: str
 
     def do(self) -> None:
-        fault: Optional[ovsdb.Fault] = None
         try:
             ovsdb.vsctl("add-br", self.name)
-        except ovsdb.Fault as error:
-            fault = error
-        if fault is None and sysfs.exists(self.name):
-            return
-        with suppress(Refused):
-            ovsdb.vsctl("--if-exists", "del-br", self.name)
+            if sysfs.exists(self.name):
+                return
+        except ovsdb.NoAnswer:
+            self._withdraw()
+            raise
+        except ovsdb.SwitchFault:
+            pass
+        self._withdraw()
         raise Refused(
-            f"Open vSwitch cannot make bridge {self.name}: {fault.message if fault else 'its datapath is missing'}",
-            "Without the kernel's datapath, switch in userspace: "
+            f"Open vSwitch cannot make bridge {self.name}: the kernel lacks its datapath, as it seems",
+            "Switch in userspace instead, and run pipework again: "
             f"ovs-vsctl add-br {self.name} -- set bridge {self.name} datapath_type=netdev",
         )
+
+    def _withdraw(self) -> None:
+        with suppress(Refused):
+            ovsdb.vsctl("--no-wait", "--if-exists", "del-br", self.name)
 
     def undo(self) -> None:
         with host_lock(patient=True):
@@ -52,24 +57,45 @@ class AddPort(Value):
     def do(self) -> None:
         try:
             ovsdb.vsctl(*self._arguments())
-        except Refused:
+        except (ovsdb.NoAnswer, ovsdb.SwitchFault):
             with suppress(Refused):
                 self.undo()
             raise
 
     def undo(self) -> None:
+        # without waiting for the switch, for which the port that comes back is as dead as before
         if self.replaces:
-            with suppress(ovsdb.Fault):  # it was dead, and is told of as dead again
-                AddPort(self.replaces, self.port).do()
+            ovsdb.vsctl("--no-wait", *_remove(self.port), "--", *_add(self.replaces))
         else:
-            ovsdb.vsctl("--if-exists", "del-port", self.port.bridge, self.port.name)
+            ovsdb.vsctl("--no-wait", *_remove(self.port))
 
     def say(self) -> str:
         return " ".join(["ovs-vsctl", *map(quote, self._arguments())])
 
     def _arguments(self) -> list[str]:
-        port = self.port
-        remove = ["--if-exists", "del-port", port.name, "--"] if self.replaces else []
-        add = ["add-port", port.bridge, port.name, *([f"tag={port.vlan}"] if port.vlan else [])]
-        ids = [f"external-ids:{key}={json.dumps(value)}" for key, value in port.external_ids.items()]
-        return [*remove, *add, *(["--", "set", "Interface", port.name, *ids] if ids else [])]
+        return [*([*_remove(self.replaces), "--"] if self.replaces else []), *_add(self.port)]
+
+
+class RemovePort(Value):
+    """Take a port off its bridge; undone, the database has it as it was."""
+
+    port: ovsdb.Port
+
+    def do(self) -> None:
+        ovsdb.vsctl("--no-wait", *_remove(self.port))
+
+    def undo(self) -> None:
+        ovsdb.vsctl("--no-wait", *_add(self.port))
+
+    def say(self) -> str:
+        return " ".join(["ovs-vsctl", *_remove(self.port)])
+
+
+def _remove(port: ovsdb.Port) -> list[str]:
+    return ["--if-exists", "del-port", port.bridge, port.name]
+
+
+def _add(port: ovsdb.Port) -> list[str]:
+    add = ["add-port", port.bridge, port.name, *([f"tag={port.vlan}"] if port.vlan else [])]
+    ids = [f"external-ids:{key}={json.dumps(value)}" for key, value in port.external_ids.items()]
+    return [*add, *(["--", "set", "Interface", port.name, *ids] if ids else [])]

@@ -23,43 +23,65 @@ class Port(Value):
 
 
 class Fault(Refused):
-    """Open vSwitch is there, but cannot do what it was asked."""
+    """Open vSwitch does not do what it was asked; its database is as before."""
+
+
+class NotRunning(Fault):
+    """Open vSwitch is installed, but there is no database to ask."""
+
+
+class NoAnswer(Fault):
+    """No answer came in time; the database may have taken the change."""
+
+
+class SwitchFault(Fault):
+    """The database has taken the change, and the switch cannot make it true."""
 
 
 def vsctl(*arguments: str) -> str:
     """Run ovs-vsctl and return what it prints.
 
-    Raises NotInstalled, or Fault if the database or the switch refuses or does not answer within seconds.
+    Raises NotInstalled, or a Fault within seconds.
     """
     command = ["ovs-vsctl", f"--timeout={PATIENCE}", *arguments]
     outcome = run(command, PATIENCE + 2, "openvswitch-switch")
     said = " ".join(line.strip() for line in outcome.err.splitlines() if line.strip())
     if outcome.status in (-14, 142):  # ended by its own alarm clock
-        raise Fault(f"Open vSwitch does not answer within {PATIENCE} s", HINT)
-    # a switch that cannot do what the database now says is told of in a warning only
-    if outcome.status != 0 or "Error detected" in said:
+        raise NoAnswer(f"Open vSwitch does not answer within {PATIENCE} s", HINT)
+    if "database connection failed (No such file" in said:
+        raise NotRunning("Open vSwitch is not running", "Start it: systemctl start openvswitch-switch")
+    if outcome.status != 0:
         raise Fault(f"Open vSwitch: {said or f'ovs-vsctl failed with status {outcome.status}'}", HINT)
+    if "Error detected" in said:  # a warning only, and exit status 0
+        raise SwitchFault(f"Open vSwitch: {said}", HINT)
     return outcome.out
 
 
 def is_bridge(name: str) -> bool:
-    """Whether Open vSwitch has a bridge of that name; False where it is not installed or not running.
-
-    Raises Fault if it runs but does not answer.
-    """
-    try:
-        return name in vsctl("list-br").splitlines()
-    except NotInstalled:
-        return False
-    except Fault as fault:
-        if "database connection failed" in fault.message:
-            return False
-        raise
+    """Whether Open vSwitch has a bridge of that name.  Raises NotInstalled, Fault."""
+    return name in vsctl("list-br").splitlines()
 
 
 def ports(bridge: str) -> list[str]:
     """The names of a bridge's ports, without its own."""
     return vsctl("list-ports", bridge).splitlines()
+
+
+def wired_ports() -> list[Port]:
+    """Every port that bears pipework's external ids; none where Open vSwitch is not installed or not running."""
+    try:
+        rows = _rows("--columns=name,external_ids", "find", "Interface", 'external_ids:pipework.interface!=""')
+    except (NotInstalled, Fault):
+        return []
+    ids = {row["name"]: dict(row["external_ids"][1]) for row in rows}
+    return [
+        Port(given.get("pipework.bridge", ""), name, _number(given.get("pipework.vlan")), given)
+        for name, given in ids.items()
+    ]
+
+
+def _number(text: Optional[str]) -> Optional[int]:
+    return int(text) if text and text.isdecimal() else None
 
 
 def port(name: str) -> Optional[Port]:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Optional, Protocol, cast
 
 from pipework.carry_out import Action
-from pipework.errors import Refused
+from pipework.errors import NotInstalled, Refused
 from pipework.guests import Guest
 from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.namespaces import Namespace
@@ -82,17 +82,24 @@ def _existing(name: str, host: Namespace, direct_phys: bool) -> str:
     """The original's questions, in its order."""
     if sysfs.is_linux_bridge(name):
         return "Linux bridge"
-    if _may_be_openvswitch(name, host) and ovsdb.is_bridge(name):
+    if _is_openvswitch(name, host):
         return "Open vSwitch bridge"
     if sysfs.hardware_type(name) == sysfs.INFINIBAND:
         return "IPoIB interface"
     return "NIC to move" if direct_phys else "NIC"
 
 
-def _may_be_openvswitch(name: str, host: Namespace) -> bool:
-    """Whether Open vSwitch is worth asking: a bridge of its shows as a link of these kinds."""
+def _is_openvswitch(name: str, host: Namespace) -> bool:
+    """Whether it is a bridge of Open vSwitch, which is only asked about links that look like one.  Raises Refused."""
     link = host.netlink.link(name)
-    return link is not None and link.kind in ("openvswitch", "tun")
+    if link is None or link.kind not in ("openvswitch", "tun"):
+        return False
+    try:
+        return ovsdb.is_bridge(name)
+    except (NotInstalled, ovsdb.NotRunning):
+        if link.kind == "openvswitch":  # the kernel keeps them while the switch is stopped
+            raise
+        return False
 
 
 def _missing(name: str) -> Optional[str]:

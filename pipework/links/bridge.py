@@ -32,7 +32,7 @@ def plan(wire: Wire) -> LinkPlan:
     aside = make_way(wire, local)
     make: list[Action] = [*aside.first]
     if there is None:
-        make += [CreateBridge(host, bridge, bool(vlan)), SetUp(host, bridge)]
+        make.append(CreateBridge(host, bridge, bool(vlan)))
     mtu = there.mtu if there else DEFAULT_MTU
     make += [
         CreateVeth(host, local, wire.guest.namespace, wire.ifname, mtu, request.mac, bridge),

@@ -53,7 +53,7 @@ def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:
             f"{name} exists already but is not a VLAN link for tag {vlan} of {nic.name}",
             f"See what it is: ip -d link show {name}",
         )
-    make: list[Action] = [CreateVlan(host, nic.name, name, vlan, unfinished_mark()), SetUp(host, name)]
+    make: list[Action] = [CreateVlan(host, nic.name, name, vlan, unfinished_mark())]
     return Vlan(name, None, make, [SetAlias(host, name, f"pipework {nic.name}", unfinished_mark())])
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from pipework.actions.links import CreateVeth, SetUp
 from pipework.actions.openvswitch import AddBridge, AddPort
 from pipework.carry_out import Action
+from pipework.errors import Refused
 from pipework.kernel import ovsdb
 from pipework.links import LinkPlan, Wire
 from pipework.links.naming import local_name, make_way, mark_finished, mark_unfinished
@@ -17,6 +20,12 @@ def plan(wire: Wire) -> LinkPlan:
     request, host, bridge = wire.request, wire.host, wire.hostif
     vlan = request.tag.vlan if request.tag else None
     there = host.netlink.link(bridge)
+    if there is None and ovsdb.is_bridge(bridge):
+        raise Refused(
+            f"Open vSwitch has a bridge {bridge}, but the kernel shows no link of it: the switch could not set it up",
+            f"Switch in userspace: ovs-vsctl set bridge {bridge} datapath_type=netdev; or remove it: "
+            f"ovs-vsctl del-br {bridge}",
+        )
     local = local_name(wire)
     aside = make_way(wire, local)
     make: list[Action] = [*aside.first]
@@ -28,10 +37,21 @@ def plan(wire: Wire) -> LinkPlan:
             host, local, wire.guest.namespace, wire.ifname, there.mtu if there else DEFAULT_MTU, request.mac, None
         ),
         mark_unfinished(host, local),
-        AddPort(port, ovsdb.port(local)),
+        AddPort(port, _dead_port(local)),
         SetUp(host, local),
     ]
     return LinkPlan(make, [mark_finished(host, local, wire), *aside.last])
+
+
+def _dead_port(name: str) -> Optional[ovsdb.Port]:
+    """What the database still has of an earlier guest's port of that name.  Raises Refused if it is none of ours."""
+    port = ovsdb.port(name)
+    if port and port.external_ids.get("pipework.interface") != name:
+        raise Refused(
+            f"{name} is a port of bridge {port.bridge} already, and not one of pipework's",
+            f"Choose another name with -l, or remove it: ovs-vsctl del-port {port.bridge} {name}",
+        )
+    return port
 
 
 def _external_ids(wire: Wire, local: str, vlan: object) -> dict[str, str]:
