@@ -43,9 +43,8 @@ class MoveLink(Value):
         host.set_link(index, IFLA_MTU=self.before.mtu)
         if self.master:
             host.set_link(index, IFLA_MASTER=host.index(self.master))
-        if not self.before.up:
-            return
-        host.set_link(index, up=True)
+        if self.before.up:
+            host.set_link(index, up=True)
         for address in self.addresses:
             with suppress_errno(EEXIST):  # the kernel gives a link-local address by itself
                 host.put_back_address(index, address)

@@ -27,7 +27,7 @@ ERROR, DONE = 2, 3
 SOL_NETLINK, EXT_ACK = 270, 11
 AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-MAIN_TABLE = 254
+MAIN_TABLE, LOCAL_TABLE = 254, 255
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
 
 
@@ -144,12 +144,17 @@ class Netlink:
 
     def namespace_id(self, fd: int) -> int:
         """The id by which this socket's namespace knows the namespace behind fd, assigned if need be."""
-        answer = self.request(GETNSID, _message(nsidmsg, NETNSA_FD=fd))[0]
-        number = answer.get_attr("NETNSA_NSID")
-        if number == UNASSIGNED:
+        number = self.known_namespace_id(fd)
+        if number is None:
             self.request(NEWNSID, _message(nsidmsg, NETNSA_FD=fd, NETNSA_NSID=UNASSIGNED))
             return self.namespace_id(fd)
-        return int(number)
+        return number
+
+    def known_namespace_id(self, fd: int) -> Optional[int]:
+        """The id by which this socket's namespace knows the namespace behind fd; None: no link leads there."""
+        answer = self.request(GETNSID, _message(nsidmsg, NETNSA_FD=fd))[0]
+        number = int(answer.get_attr("NETNSA_NSID"))
+        return None if number == UNASSIGNED else number
 
     # -- addresses
 
@@ -181,12 +186,16 @@ class Netlink:
 
     def routes(self, family: int) -> list[Route]:
         """The routes of the main table; family is 4 or 6."""
+        return [route for route in self.all_routes(family) if route.message["table"] == MAIN_TABLE]
+
+    def all_routes(self, family: int) -> list[Route]:
+        """The routes of every table but the kernel's own, ``local``; family is 4 or 6."""
         message = _message(rtmsg)
         message["family"] = FAMILY[family]
         return [
             read_route(answer)
             for answer in self.request(GETROUTE, message, DUMP)
-            if answer["table"] == MAIN_TABLE and not answer["flags"] & 0x200  # RTM_F_CLONED: a cache entry
+            if answer["table"] != LOCAL_TABLE and not answer["flags"] & 0x200  # RTM_F_CLONED: a cache entry
         ]
 
     def default_routes(self, family: int) -> list[Route]:

@@ -17,7 +17,8 @@ IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 class Link(Value):
     """A link as the kernel shows it.
 
-    master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*).
+    master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*);
+    peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another.
     """
 
     number: int
@@ -32,10 +33,11 @@ class Link(Value):
     parent: int
     vlan: Optional[int]
     type: int
+    peer_namespace: Optional[int] = None
 
 
 class Route(Value):
-    """A route of the main table; destination None is the default route.
+    """A route; destination None is the default route.
 
     message is what the kernel told of it, to put it back as it was.
     """
@@ -46,6 +48,22 @@ class Route(Value):
     gateway: Optional[str]
     metric: int
     message: dict[str, Any]
+
+    @classmethod
+    def from_note(cls, note: dict[str, Any]) -> Route:
+        """The route that ``note`` has kept."""
+        return cls(**note)
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """All of it, in terms that JSON has."""
+        return {field: getattr(self, field) for field in self.fields}
+
+    @property
+    def links(self) -> set[int]:
+        """The numbers of the links that it goes out of: more than one where it has several next hops."""
+        hops = next((value for key, value in self.message["attrs"] if key == "RTA_MULTIPATH"), ())
+        return {self.link, *(hop["oif"] for hop in hops)}
 
 
 class LinkAddress(Value):
@@ -76,6 +94,7 @@ def read_link(answer: Any) -> Link:
         parent=answer.get_attr("IFLA_LINK") or 0,
         vlan=data.get_attr("IFLA_VLAN_ID") if data else None,
         type=answer["ifi_type"],
+        peer_namespace=answer.get_attr("IFLA_LINK_NETNSID"),
     )
 
 

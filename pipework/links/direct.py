@@ -37,12 +37,26 @@ def plan(wire: Wire) -> LinkPlan:
 
 def _move(wire: Wire, nic: Link) -> MoveLink:
     host = wire.host.netlink
-    routes = tuple(route for family in (4, 6) for route in host.routes(family) if route.link == nic.number)
-    if any(route.destination is None for route in routes):
+    links = host.links()
+    resting = _resting_on(nic, links)
+    if any(resting.intersection(route.links) for family in (4, 6) for route in host.default_routes(family)):
         raise Refused(
             f"HOSTIF {nic.name} carries this host's default route; moving it would cut the host off",
-            f"Leave out --direct-phys to share it, or route the host elsewhere: ip route show dev {nic.name}",
+            "Leave out --direct-phys to share it, or route the host elsewhere first: ip route",
         )
-    master = next((link.name for link in host.links() if link.number == nic.master), None) if nic.master else None
+    routes = tuple(route for family in (4, 6) for route in host.all_routes(family) if route.link == nic.number)
+    master = next((link.name for link in links if link.number == nic.master), None)
     addresses = tuple(host.addresses(nic.number))
     return MoveLink(wire.host, wire.guest.namespace, wire.ifname, nic, sysfs.phy(nic.name), master, addresses, routes)
+
+
+def _resting_on(nic: Link, links: list[Link]) -> set[int]:
+    """The numbers of the NIC, of its bridge or bond, and of the links that stand on those."""
+    resting, found = set[int](), {nic.number}
+    while found:
+        resting |= found
+        found = {link.master for link in links if link.number in resting and link.master}
+        # a veth names its peer where others name what they stand on
+        found |= {link.number for link in links if link.parent in resting and link.kind != "veth"}
+        found -= resting
+    return resting

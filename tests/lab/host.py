@@ -15,7 +15,7 @@ from typing import Callable
 import pytest
 
 from tests.lab.command import ENTRY, Result
-from tests.lab.guest import SLOW, fresh_name
+from tests.lab.guest import SLOW, Guest, eventually, fresh_name
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 
 
@@ -39,6 +39,19 @@ class Host(NamedNamespace):
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
+
+
+def settle(*guests: Guest) -> None:
+    """Wait until links know their carrier and IPv6 addresses are checked: a baseline needs that."""
+
+    def settled(guest: Guest) -> bool:
+        entries = [entry for entry in guest.ip("-j", "addr", "show") if entry and entry["ifname"] != "lo"]
+        addresses = [info for entry in entries for info in entry["addr_info"]]
+        unknown = any(entry["operstate"] == "UNKNOWN" for entry in entries if "UP" in entry["flags"])
+        return not unknown and not any(info.get("tentative") for info in addresses)
+
+    for guest in guests:
+        assert eventually(lambda guest=guest: settled(guest)), f"{guest.name} does not settle"
 
 
 def drop_like_docker(host: Host) -> None:
@@ -69,6 +82,7 @@ def nic_of(host: Host, name: str = "") -> Iterator[Nic]:
         lan.run("ip", "addr", "add", f"{nic.address6}/64", "dev", nic.far, "nodad")
         lan.run("ip", "link", "set", nic.far, "up")
         host.run("ip", "link", "set", nic.name, "up")
+        settle(host)
         yield nic
 
 

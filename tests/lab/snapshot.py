@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.guest import HOST, Guest
+from tests.lab.guest import HOST, SLOW, Guest, eventually
 
 Snapshot = dict[str, list[str]]
 
@@ -72,7 +72,7 @@ def snapshot(guest: Guest = HOST) -> Snapshot:
         "routes6": _entries(guest, "-6", "route", "show", "table", "all"),
         "rules": _entries(guest, "-4", "rule", "show"),
         "rules6": _entries(guest, "-6", "rule", "show"),
-        "queues": guest.run("tc", "qdisc", "show").splitlines(),
+        "queues": sorted(line.strip() for line in guest.run("tc", "qdisc", "show").splitlines()),
         "firewall": _firewall(guest, "iptables-save"),
         "firewall6": _firewall(guest, "ip6tables-save"),
     }
@@ -106,7 +106,8 @@ class Unchanged:
         self.before = snapshot(self.guest)
 
     def check(self) -> None:
-        """Fail, saying what changed, unless all is as it was."""
+        """Fail, saying what changed, unless all is as it was, or comes to be: carrier takes a moment to show."""
+        eventually(lambda: not diff(self.before, snapshot(self.guest)), 2 * SLOW)
         changed = diff(self.before, snapshot(self.guest))
         assert not changed, f"{self.guest.name} is not as before:\n{changed}"
 
