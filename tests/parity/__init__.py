@@ -1,0 +1,1 @@
+"""The same lines through the original and through ours, and the kernel's state after each compared."""

@@ -1,0 +1,137 @@
+"""The lines to compare, as data.
+
+A row's words may name {guest}, {other} (a second guest), {cid} (the guest's full id), {pid}, {nic} and {nicmac}.
+To add a line, add a row; to add something that a host must have first, add a stage to stage.py.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One command line on one kind of host.
+
+    on: the stage, see stage.py.  first: what happens before, each a line of pipework through the same program or,
+    after "$ ", a command on the host.  mac: what the guest's link must have where the line gives a MAC.
+    ping: an address that the first guest pings afterwards.  better: the parts of the state that differ, and why ours
+    is better; every other part must be the same, and these must not.  vm: wants a distribution kernel.
+    """
+
+    line: str
+    on: str = "host"
+    first: tuple[str, ...] = ()
+    mac: str = ""
+    ping: str = ""
+    better: dict[str, str] = {}  # noqa: RUF012  nobody changes it
+    vm: bool = False
+
+
+LAN = "$ ip link add lan mtu 1400 type bridge", "$ ip link set lan up"
+DEBRIS = "what had been made before it failed is gone again"
+NO_BROADCAST = "/31 and /32 have no broadcast address"
+
+BRIDGES = [
+    Row("br1 {guest} 192.168.1.1/24"),
+    Row("br1 {cid} 192.168.1.1/24"),
+    Row("lan {guest} 192.168.1.1/24", first=LAN),
+    Row("br0 -i eth0 {guest} 10.61.9.23/24@10.61.9.1"),
+    Row("br0 {guest} 172.14.2.73/24@172.14.9.13"),
+    Row("br0 -i eth0 {guest} 172.14.2.73/32@172.14.2.13", better={"guest addresses": NO_BROADCAST}),
+    Row("br0 {guest} 10.1.2.4/31", better={"guest addresses": NO_BROADCAST}),
+    Row("br101 -i eth01 {guest} 0/0", better={"guest addresses": "no address, rather than 0.0.0.0 as one"}),
+    Row("br0 {guest} 10.1.2.11/16 02:42:ac:11:00:02", mac="02:42:ac:11:00:02"),
+    Row("br0 {guest} 10.1.2.11/16 aa:aa:aa:2:b:1", mac="aa:aa:aa:02:0b:01"),
+    Row("br0 {guest} 10.1.2.11/16 U:myhost.foo.com", mac="02:72:6c:cd:9b:8d"),
+    Row("br0 -l web0 {guest} 10.1.2.11/16"),
+    Row("br0 -i data0 -l web0 -a 4 {guest} 10.1.2.11/16"),
+    Row("br0 -i eth1 {guest} 10.2.0.2/24@10.2.0.1", first=("br0 -i eth0 {guest} 10.1.0.2/24@10.1.0.1",)),
+    Row("br0 {guest} 10.1.0.3/24", first=("br0 {guest} 10.1.0.2/24",)),
+    Row("br0 -l web0 {guest} 10.1.0.3/24", first=("br0 -l web0 {guest} 10.1.0.2/24", "$ ip link set web0 down")),
+    Row(
+        "br0 -l web1 {guest} 10.1.0.3/24",
+        first=("br0 -l web0 {guest} 10.1.0.2/24",),
+        better={"host links": DEBRIS, "guest links": DEBRIS, "namespaces": DEBRIS},
+    ),
+    Row(
+        "br0 {guest} 10.1.0.2/24",
+        first=("br0 {other} 10.1.0.3/24",),
+        ping="10.1.0.3",
+        better={"ping": "neighbours reach each other though Docker drops what is forwarded"},
+    ),
+    Row(
+        "br0 -i container0 {guest} 10.1.0.2/24",
+        better={part: "a longer name gets a shorter one on the host" for part in (
+            "exit", "texts", "host links", "guest links", "guest addresses", "guest routes", "namespaces"
+        )},
+    ),
+    Row(
+        "br0 -a 6 {guest} fd00:1::2/64@fd00:1::1",
+        better={part: "IPv6 works where busybox is installed" for part in (
+            "exit", "guest links", "guest addresses", "guest routes6", "namespaces"
+        )},
+    ),
+]  # fmt: skip
+
+NICS = [
+    Row("{nic} {guest} 192.168.77.5/24", on="nic", ping="192.168.77.1"),
+    Row("{nic} -i eth0 {guest} 192.168.77.23/24@192.168.77.1", on="nic", ping="192.168.77.1"),
+    Row("{nic} -i eth1 {guest} 192.168.77.11/24 aa:aa:aa:2:b:1", on="nic", mac="aa:aa:aa:02:0b:01"),
+    Row("{nic} {guest} 0/0", on="nic", better={"guest addresses": "no address, rather than 0.0.0.0 as one"}),
+    Row("{nic} {guest} 192.168.77.5/24", on="nic", first=("$ ip link set {nic} down",)),
+    Row("{nic} {guest} 192.168.77.5/24", on="nic", first=("$ ip link set {nic} mtu 1400",)),
+    Row("{nic} -i eth2 {guest} 192.168.77.6/24", on="nic", first=("{nic} {guest} 192.168.77.5/24",)),
+    Row("{nic} {guest} 192.168.77.6/24", on="nic", first=("{nic} {guest} 192.168.77.5/24",), better={
+        "host links": DEBRIS, "namespaces": DEBRIS
+    }),
+    Row("mac:{nicmac} -i vmctrl {guest} 192.168.77.7/24", on="nic", ping="192.168.77.1"),
+    Row("mac:{nicmac} -i vmctrl {guest} 255.255.255.7/32", on="nic", better={"guest addresses": NO_BROADCAST}),
+    Row("--direct-phys {nic} {guest} 192.168.77.101/24", on="nic", ping="192.168.77.1"),
+    Row("--direct-phys {nic} -l ens4 {guest} 192.168.77.6/24@192.168.77.1", on="nic"),
+    Row("--direct-phys mac:{nicmac} -i n6 {guest} 192.168.77.2/24", on="nic", ping="192.168.77.1"),
+    Row("--direct-phys {nic} {guest} 192.168.77.101/24 02:42:ac:11:00:02", on="nic", mac="02:42:ac:11:00:02"),
+]  # fmt: skip
+
+WIRED = ("br0 {guest} 10.1.0.2/24",)
+VERBS = [
+    Row("route {guest} show", first=WIRED),
+    Row("route {guest} add 10.8.0.0/16 via 10.1.0.1", first=WIRED),
+    Row("route {guest} add 10.8.0.0/16 via 10.99.0.1", first=WIRED, better={"namespaces": DEBRIS}),
+    Row("route {guest} nonsense", better={"namespaces": DEBRIS}),
+    Row("rule {guest} show"),
+    Row("rule {guest} add from 10.1.0.2 table 7 priority 100", first=WIRED),
+    Row("rule {guest} add from nonsense", better={"namespaces": DEBRIS}),
+    Row("tc {guest} qdisc show", first=WIRED),
+    Row("tc {guest} qdisc add dev eth1 root tbf rate 1mbit burst 32kbit latency 400ms", first=WIRED),
+    Row("tc {guest} qdisc add dev eth9 root tbf rate 1mbit burst 32kbit latency 400ms", better={"namespaces": DEBRIS}),
+    Row("tc {guest} nonsense", better={"namespaces": DEBRIS}),
+    Row("--wait -i lo"),
+]
+
+UNTOUCHED = "refused before anything is touched"
+REFUSALS = [
+    Row(""),
+    Row("br0"),
+    Row("br0 {guest}"),
+    Row("br0 {guest} 10.1.0.2"),
+    Row("br0 {guest} nonsense"),
+    Row("br0 no-such-container 10.1.0.2/24"),
+    Row("nonsense0 {guest} 10.1.0.2/24"),
+    Row("eth0:3 {guest} 10.1.0.2/24"),
+    Row("mac:02:00:00:00:99:99 {guest} 10.1.0.2/24"),
+    Row("br0 -i averyveryverylongname {guest} 10.1.0.2/24", better={
+        "exit": "1, as for all that pipework refuses", "host links": UNTOUCHED, "namespaces": UNTOUCHED
+    }),
+    Row("br0 {guest} 10.1.0.2/33", better={
+        part: UNTOUCHED for part in ("exit", "host links", "guest links", "namespaces")
+    }),
+    Row("br0 {guest} 10.1.0.2/24 02:42:nonsense", better={
+        part: UNTOUCHED for part in ("exit", "host links", "guest links", "namespaces")
+    }),
+    Row("br0 {guest} 10.1.0.2/24@10.1.0.1/24", better={
+        part: UNTOUCHED
+        for part in ("exit", "host links", "guest links", "guest addresses", "guest routes", "namespaces")
+    }),
+]  # fmt: skip
+
+ROWS = [*BRIDGES, *NICS, *VERBS, *REFUSALS]

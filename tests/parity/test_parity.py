@@ -1,0 +1,32 @@
+"""Each line of rows.py through the original and through ours, the state of host and guest compared."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.parity.conftest import Compared
+from tests.parity.rows import ROWS, Row
+from tests.parity.stage import original, ours, tell
+
+pytestmark = [pytest.mark.docker, pytest.mark.parity]
+
+if not original():
+    pytest.skip("PIPEWORK_ORIGINAL=/path/to/pipework is not set: nothing to compare with", allow_module_level=True)
+
+
+def param(number: int, row: Row) -> object:
+    """A row as a parameter with a name of its own."""
+    marks = [pytest.mark.vm] if row.vm else []
+    return pytest.param(row, id=f"{number}: {row.line or 'no words'}", marks=marks)
+
+
+@pytest.mark.parametrize("row", [param(number, row) for number, row in enumerate(ROWS, 1)])
+def test_line(engine: None, table: list[Compared], row: Row) -> None:
+    """Host and guest are in the same state after both, but for what is said to be better."""
+    theirs, mine = tell(row, original()), tell(row, ours())
+    differing = {part for part in theirs.state if theirs.state[part] != mine.state[part]}
+    told = "\n".join(f"{part}:\n  {theirs.state[part]!r}\n  {mine.state[part]!r}" for part in sorted(differing))
+    assert not differing - row.better.keys(), f"the original, then ours\n{told}"
+    assert not row.better.keys() - differing, "the same as the original's; ours is said to be better in that"
+    verdict = "better: " + "; ".join(dict.fromkeys(row.better.values())) if row.better else "same"
+    table.append(Compared(row.line, theirs.summary, mine.summary, verdict))
