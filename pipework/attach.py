@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipework import addressing, guests, links
-from pipework.carry_out import undoing
+from pipework.carry_out import rehearsing, undoing
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.request import Attach
@@ -12,7 +12,7 @@ from pipework.request import Attach
 def attach(request: Attach) -> None:
     """Put the guest on the network, or leave everything as it was.  Raises PipeworkError."""
     guest = guests.find(request.guest)
-    with Namespace.own() as host, guest.namespace, undoing() as log:
+    with Namespace.own() as host, guest.namespace, rehearsing() if request.dry_run else undoing() as log:
         with host_lock():
             kind, wire = links.resolve(request, host, guest)
             link = kind.plan(wire)
@@ -21,3 +21,5 @@ def attach(request: Attach) -> None:
             log.carry_out(address.assign)
         log.carry_out(address.settle)
         log.carry_out(link.finish)
+    if address.hold and not request.dry_run:
+        address.hold()

@@ -65,3 +65,18 @@ def undoing() -> Iterator[UndoLog]:
         except BaseException:
             log.play_back()
             raise
+
+
+class Rehearsal:
+    """Says what would be done, one shell line for each action that has one, and does nothing."""
+
+    def carry_out(self, plan: Sequence[Action]) -> None:
+        """Print the plan."""
+        for line in filter(None, (action.say() for action in plan)):
+            print(line)
+
+
+@contextmanager
+def rehearsing() -> Iterator[Rehearsal]:
+    """Print plans instead of carrying them out; for ``--dry-run``."""
+    yield Rehearsal()

@@ -10,7 +10,7 @@ from typing import NoReturn, Optional
 
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
 from pipework.kernel import sysfs
-from pipework.request import USAGE, Attach, Passthrough, parse
+from pipework.request import USAGE, Attach, Collect, Delete, List, Passthrough, Wait, parse
 
 CAPABILITIES = 1 << 12 | 1 << 21  # CAP_NET_ADMIN, CAP_SYS_ADMIN: linux/capability.h
 
@@ -56,10 +56,27 @@ def _dispatch(argv: list[str]) -> None:
         from pipework.passthrough import pass_through
 
         pass_through(request)
-    else:
+    elif isinstance(request, Wait):
         from pipework.wait import wait
 
         wait(request)
+    elif isinstance(request, List):
+        _need_capabilities(argv)
+        from pipework.listing import list_wires
+
+        list_wires(request)
+    elif isinstance(request, Delete):
+        _need_capabilities(argv)
+        from pipework.detach import detach
+
+        detach(request)
+    elif isinstance(request, Collect):
+        _need_capabilities(argv)
+        from pipework.collect import collect
+
+        collect(request)
+    else:
+        print(request.text, end="")
 
 
 def _need_capabilities(argv: list[str]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Optional, Union
 
-from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, comment
+from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged, comment
 from pipework.errors import NotInstalled
 from pipework.kernel import sysfs
 from pipework.kernel.programs import Running, run
 from pipework.words import Dhcp, Static
+
+TAG = re.compile(f'"{re.escape(comment(""))}([^"]+)"')
 
 
 class Inquiry:
@@ -42,6 +45,22 @@ class Inquiry:
             return False
         forward = run([iptables, "-w", "5", "-S", "FORWARD"], TIMEOUT, "iptables")
         return "-P FORWARD DROP" in forward.out
+
+
+def withdrawal(bridge: str) -> list[WithdrawBridged]:
+    """Take the bridge's rules back, where there are any."""
+    return [rule for rule in standing() if rule.bridge == bridge]
+
+
+def standing() -> list[WithdrawBridged]:
+    """Every rule of ours that stands, as what takes it back."""
+    asked = {iptables: _ask(iptables) for iptables in ("iptables", "ip6tables")}
+    return [
+        WithdrawBridged(iptables, bridge)
+        for iptables, listing in asked.items()
+        if listing
+        for bridge in TAG.findall(listing.outcome(TIMEOUT).out)
+    ]
 
 
 def _firewalls(address: Union[Static, Dhcp]) -> list[str]:

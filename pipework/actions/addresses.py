@@ -110,6 +110,26 @@ class DeleteRoute(Value):
         return self.namespace.say(f"ip -{self.route.family} route delete default{via}{metric}")
 
 
+class PutBackRoute(Value):
+    """A default route that an attach had replaced comes back; the guest may have no way for it any more."""
+
+    namespace: Namespace
+    route: Route
+
+    def do(self) -> None:
+        with suppress(KernelRefused):
+            self.namespace.netlink.put_back_route(self.route)
+
+    def undo(self) -> None:
+        with suppress(KernelRefused):
+            self.namespace.netlink.delete_route(self.route)
+
+    def say(self) -> str:
+        via = f" via {self.route.gateway}" if self.route.gateway else ""
+        metric = f" metric {self.route.metric}" if self.route.metric else ""
+        return self.namespace.say(f"ip -{self.route.family} route add default{via}{metric}")
+
+
 class SettleAddress(Value):
     """Wait until duplicate address detection is over (RFC 4862, 5.4), so that the address may be used."""
 

@@ -31,6 +31,22 @@ class AllowBridged(Value):
         return f"{self.iptables} -w 5 -I {CHAIN} {rule}"
 
 
+class WithdrawBridged(Value):
+    """Take that rule back."""
+
+    iptables: str
+    bridge: str
+
+    def do(self) -> None:
+        AllowBridged(self.iptables, self.bridge).undo()
+
+    def undo(self) -> None:
+        AllowBridged(self.iptables, self.bridge).do()
+
+    def say(self) -> str:
+        return AllowBridged(self.iptables, self.bridge).say().replace(f" -I {CHAIN}", f" -D {CHAIN}")
+
+
 def comment(bridge: str) -> str:
     """The tag by which our rule for a bridge is known."""
     return f"pipework: {bridge}"

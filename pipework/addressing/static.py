@@ -7,9 +7,11 @@ from typing import Optional
 
 from pipework.actions.addresses import AddAddress, AddRoute, DeleteRoute, EnableIPv6, SettleAddress
 from pipework.actions.announce import Announce
+from pipework.actions.ledger import NoteRoutes
 from pipework.actions.links import SetUp
 from pipework.addressing import AddressPlan
 from pipework.carry_out import Action
+from pipework.kernel.records import Route
 from pipework.links import Wire
 from pipework.words import Address, Interface, Static
 
@@ -27,9 +29,10 @@ def plan(wire: Wire) -> AddressPlan:
     if interface:
         assign.append(AddAddress(guest, link, interface, _broadcast(interface)))
     assign.append(SetUp(guest, link))
+    replaced = tuple(guest.netlink.default_routes(static.family)) if gateway else ()
     if gateway:
-        assign += _default_route(wire, static, gateway)
-    settle: list[Action] = []
+        assign += _default_route(wire, static, gateway, replaced)
+    settle: list[Action] = [NoteRoutes(guest, link, replaced)] if replaced else []
     if interface and interface.version == 6:
         settle.append(SettleAddress(guest, link, interface))
     if interface:
@@ -43,10 +46,10 @@ def _broadcast(interface: Interface) -> Optional[Address]:
     return None
 
 
-def _default_route(wire: Wire, static: Static, gateway: Address) -> list[Action]:
+def _default_route(wire: Wire, static: Static, gateway: Address, replaced: tuple[Route, ...]) -> list[Action]:
     guest, link, family = wire.guest.namespace, wire.ifname, static.family
     on_link = gateway.is_link_local and family == 6
     on_link = on_link or bool(static.interface and gateway in static.interface.network)
     steps: list[Action] = [] if on_link else [AddRoute(guest, link, family, gateway, None)]
-    steps += [DeleteRoute(guest, route) for route in guest.netlink.default_routes(family)]
+    steps += [DeleteRoute(guest, route) for route in replaced]
     return [*steps, AddRoute(guest, link, family, None, gateway)]

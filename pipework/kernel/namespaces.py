@@ -33,6 +33,11 @@ class Namespace:
         """The namespace in which this command runs: the host's."""
         return cls(os.open(OWN, os.O_RDONLY | os.O_CLOEXEC))
 
+    @classmethod
+    def open(cls, path: str) -> Namespace:
+        """The namespace behind a file, which must be one.  Raises OSError."""
+        return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path)
+
     @property
     def netlink(self) -> Netlink:
         """An rtnetlink socket that speaks of this namespace, opened once."""

@@ -119,5 +119,17 @@ def read_route(answer: Any) -> Route:
         link=answer.get_attr("RTA_OIF") or 0,
         gateway=answer.get_attr("RTA_GATEWAY"),
         metric=answer.get_attr("RTA_PRIORITY") or 0,
-        message={**{name: answer[name] for name in fields}, "attrs": list(answer["attrs"])},
+        message={**{name: answer[name] for name in fields}, "attrs": _plain(answer["attrs"])},
     )
+
+
+def _plain(value: Any) -> Any:
+    """Attributes as plain lists and dictionaries, which can be kept and encoded again."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if key != "header"}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, (str, int, float, bytes)) or value is None:
+        return value
+    name, inner = value  # a slot of an attribute list
+    return [name, _plain(inner)]

@@ -20,6 +20,21 @@ LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
 UNFINISHED = "pipework unfinished "
 
 
+class Mark(Value):
+    """What the alias of a finished link of ours says: ``pipework HOSTIF RUNTIME:GUEST IFNAME``."""
+
+    hostif: str
+    runtime: str
+    guest: str
+    ifname: str
+
+    @property
+    def alias(self) -> str:
+        """The alias, cut where the kernel would refuse it."""
+        alias = f"pipework {self.hostif} {self.runtime}:{self.guest} {self.ifname}"
+        return alias.encode("utf-8", "replace")[:LONGEST_ALIAS].decode("utf-8", "ignore")
+
+
 class Aside(Value):
     """How to get links out of the way that hold our names: at first put aside, removed in the end."""
 
@@ -62,10 +77,18 @@ def is_unfinished(link: Link) -> bool:
 
 
 def mark_finished(namespace: Namespace, name: str, wire: Wire) -> Action:
-    """Mark a link as ours: ``pipework HOSTIF GUEST IFNAME``."""
-    alias = f"pipework {wire.hostif} {wire.guest.runtime}:{wire.guest.name} {wire.ifname}"
-    alias = alias.encode("utf-8", "replace")[:LONGEST_ALIAS].decode("utf-8", "ignore")
-    return SetAlias(namespace, name, alias)
+    """Mark a link as ours, the wire complete."""
+    mark = Mark(wire.hostif, wire.guest.runtime, wire.guest.name, wire.ifname)
+    return SetAlias(namespace, name, mark.alias)
+
+
+def read_mark(link: Link) -> Optional[Mark]:
+    """What a finished link of ours says of itself; None: it is none, or not finished."""
+    word, _, rest = link.alias.partition(" ")
+    hostif, _, rest = rest.partition(" ")
+    guest, _, ifname = rest.rpartition(" ")
+    runtime, colon, name = guest.partition(":")
+    return Mark(hostif, runtime, name, ifname) if word == "pipework" and colon and not is_unfinished(link) else None
 
 
 def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
@@ -79,10 +102,10 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
     if held is None:
         if taken is None:
             return Aside()
-        if not _is_left_over(taken):
+        if not is_left_over(taken):
             raise _taken(wire)
         return _put_aside(wire.guest.namespace, taken)
-    if held.up and not _is_left_over(held):
+    if held.up and not is_left_over(held):
         raise AlreadyWired(f"Link {held.name} exists and is up")
     if held.kind != "veth":
         raise KernelRefused(EEXIST, hint=f"{held.name} is a link of this host; choose another name with -l")
@@ -100,7 +123,7 @@ def _taken(wire: Wire) -> KernelRefused:
     )
 
 
-def _is_left_over(link: Link) -> bool:
+def is_left_over(link: Link) -> bool:
     """Whether a run that was killed has left this link half made."""
     return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
 

@@ -1,0 +1,50 @@
+"""Notes for ``del`` and ``gc``: what must be put back when the wire goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipework.kernel import ledger
+from pipework.kernel.ledger import Page
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Route
+from pipework.value import Value
+
+
+class NoteRoutes(Value):
+    """Keep the routes that a link's default route has replaced; its MAC tells the link from later ones."""
+
+    namespace: Namespace
+    link: str
+    routes: tuple[Route, ...]
+
+    @property
+    def page(self) -> Page:
+        """Where they stand."""
+        return Page("routes", self.namespace.identity[1], self.link)
+
+    def do(self) -> None:
+        link = self.namespace.netlink.link(self.link)
+        ledger.write(self.page, {"mac": link.mac if link else "", "routes": [route.note for route in self.routes]})
+
+    def undo(self) -> None:
+        ledger.erase(self.page)
+
+    def say(self) -> str:
+        return ""
+
+
+class Forget(Value):
+    """Drop a note."""
+
+    page: Page
+    note: dict[str, Any]
+
+    def do(self) -> None:
+        ledger.erase(self.page)
+
+    def undo(self) -> None:
+        ledger.write(self.page, self.note)
+
+    def say(self) -> str:
+        return ""

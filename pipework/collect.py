@@ -1,0 +1,98 @@
+"""The story of ``gc``: look for what guests that are gone, and runs that were killed, have left behind; remove it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from pipework import firewall
+from pipework.actions.ledger import Forget
+from pipework.actions.links import DeleteLink
+from pipework.actions.names import RemoveName
+from pipework.actions.openvswitch import RemovePort
+from pipework.carry_out import Action, rehearsing, undoing
+from pipework.inventory import Host
+from pipework.kernel import ledger, sysfs
+from pipework.kernel.census import NAMED, residences
+from pipework.kernel.locks import host_lock
+from pipework.kernel.namespaces import Namespace
+from pipework.links.naming import is_left_over
+from pipework.request import Collect
+from pipework.value import Value
+
+PROCESS = re.compile(r"/proc/(\d+)/ns/net")
+
+
+class Remnant(Value):
+    """Something left behind: what it is, in words, and the actions that remove it."""
+
+    what: str
+    removal: tuple[Action, ...]
+
+
+def collect(request: Collect) -> None:
+    """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
+    log_kind = rehearsing if request.dry_run else undoing
+    with Namespace.own() as own, log_kind() as log, host_lock():
+        for remnant in _remnants(Host.read(own)):
+            log.carry_out(remnant.removal)
+            if not request.dry_run:
+                print(f"removed {remnant.what}")
+
+
+def _remnants(host: Host) -> Iterator[Remnant]:
+    yield from _dead_ports(host)
+    yield from _half_made_links(host)
+    yield from _stale_names()
+    yield from _idle_rules(host)
+    yield from _orphaned_notes()
+
+
+def _dead_ports(host: Host) -> Iterator[Remnant]:
+    there = {link.name for link in host.links.values()}
+    for port in host.ports.values():
+        if port.name not in there:
+            yield Remnant(f"port {port.name} of {port.bridge}, whose guest is gone", (RemovePort(port),))
+
+
+def _half_made_links(host: Host) -> Iterator[Remnant]:
+    for link in host.links.values():
+        if is_left_over(link):
+            yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
+    for residence in residences():
+        try:
+            guest = Namespace.open(residence.path)
+        except OSError:
+            continue  # it has just ended
+        with guest:
+            for link in guest.netlink.links():
+                if is_left_over(link):
+                    where = residence.name or f"process {residence.pid}"
+                    yield Remnant(f"link {link.name} in {where}, half made", (DeleteLink(guest, link.name),))
+
+
+def _stale_names() -> Iterator[Remnant]:
+    """Links to the namespace of a process that has ended, which the original leaves when it fails."""
+    if not os.path.isdir(NAMED):
+        return
+    for entry in os.scandir(NAMED):
+        target = PROCESS.fullmatch(os.readlink(entry.path)) if entry.is_symlink() else None
+        if target and target[1] == entry.name and not os.path.exists(f"/proc/{entry.name}"):
+            yield Remnant(f"name {entry.path} of a process that has ended", (RemoveName(entry.path, target[0]),))
+
+
+def _idle_rules(host: Host) -> Iterator[Remnant]:
+    numbers = {link.name: link.number for link in host.links.values()}
+    used = {link.master for link in host.links.values()}
+    for rule in firewall.standing():
+        if not sysfs.is_linux_bridge(rule.bridge) or numbers.get(rule.bridge) not in used:
+            yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which has no ports", (rule,))
+
+
+def _orphaned_notes() -> Iterator[Remnant]:
+    alive = {residence.inode for residence in residences()}
+    for page in ledger.pages():
+        if page.kind == "routes" and page.inode not in alive:
+            note = ledger.read(page) or {}
+            yield Remnant(f"note of the routes of a guest that is gone ({page.ifname})", (Forget(page, note),))

@@ -1,0 +1,36 @@
+"""The story of ``del``: find the guest, see what is wired, plan, carry out."""
+
+from __future__ import annotations
+
+from pipework import guests, unwiring
+from pipework.carry_out import rehearsing, undoing
+from pipework.errors import GuestNotFound, Refused
+from pipework.inventory import Host, find_in
+from pipework.kernel.census import Residence
+from pipework.kernel.locks import host_lock
+from pipework.kernel.namespaces import Namespace
+from pipework.request import Delete
+
+
+def detach(request: Delete) -> None:
+    """Take back what was asked for, all of it or nothing.  Raises PipeworkError, if nothing is there too."""
+    try:
+        guest = guests.find(request.guest)
+    except GuestNotFound:
+        if request.if_exists:
+            return
+        raise
+    log_kind = rehearsing if request.dry_run else undoing
+    with Namespace.own() as own, guest.namespace as namespace, log_kind() as log, host_lock():
+        host = Host.read(own)
+        residence = Residence(namespace.path, namespace.identity[1], "", guest.pid or 0)
+        wires = [wire for wire in find_in(host, residence) if request.ifname in (None, wire.ifname)]
+        if not wires and not request.if_exists:
+            raise _nothing(request)
+        for wire in wires:
+            log.carry_out(unwiring.plan(host, namespace, wire))
+
+
+def _nothing(request: Delete) -> Refused:
+    what = f"no {request.ifname} that pipework made" if request.ifname else "nothing that pipework made"
+    return Refused(f"{request.guest} has {what}", f"See what it has: pipework ls {request.guest}")

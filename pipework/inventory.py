@@ -1,0 +1,177 @@
+"""What is wired on this host, read from the kernel and from Open vSwitch: ours by their marks, and the original's.
+
+The original leaves no marks; its veth pairs are known by their name, its other links in a container by being
+none that the container's runtime has made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Optional
+
+from pipework.guests.membership import guest_of_process, is_the_runtimes_own
+from pipework.kernel import ovsdb
+from pipework.kernel.census import Residence, residences
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.ovsdb import Port
+from pipework.kernel.records import Link
+from pipework.links.naming import is_unfinished, read_mark
+from pipework.value import Value
+
+ORIGINAL = re.compile(r"v(.+)pl(\d+)")
+STACKED = ("macvlan", "ipoib", "dummy", "vlan")
+
+
+class Wired(Value):
+    """One wire.
+
+    guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: its end;
+    kind: bridge, openvswitch, macvlan, ipoib, dummy, vlan or nic; link: the host's end, or ""; hostif: the bridge or
+    NIC; mtu in bytes; state: up, down, no carrier, unfinished or guest gone.
+    """
+
+    guest: str
+    runtime: str
+    pid: int
+    path: str
+    ifname: str
+    kind: str
+    link: str
+    hostif: str
+    vlan: Optional[int]
+    addresses: tuple[str, ...]
+    mac: str
+    mtu: int
+    state: str
+
+
+class Host(Value):
+    """The host's side of all wires, read once."""
+
+    namespace: Namespace
+    links: dict[int, Link]
+    ports: dict[str, Port]
+
+    @classmethod
+    def read(cls, namespace: Namespace) -> Host:
+        """Read it."""
+        links = {link.number: link for link in namespace.netlink.links()}
+        return cls(namespace, links, {port.name: port for port in ovsdb.wired_ports()})
+
+    def name(self, number: int) -> str:
+        """The name of the host's link of that number, or ""."""
+        return self.links[number].name if number in self.links else ""
+
+
+def find_all(host: Host) -> list[Wired]:
+    """Every wire of this host, in order of guest and interface."""
+    wires = [wire for residence in residences() for wire in find_in(host, residence)]
+    wires += _dead_ports(host)
+    return sorted(wires, key=lambda wire: (wire.guest, wire.ifname))
+
+
+def find_in(host: Host, residence: Residence) -> list[Wired]:
+    """The wires of one guest."""
+    try:
+        guest = Namespace.open(residence.path)
+    except OSError:
+        return []  # it has just ended
+    with guest:
+        known = host.namespace.netlink.known_namespace_id(guest.fd)
+        pairs = {
+            link.parent: link
+            for link in host.links.values()
+            if link.kind == "veth" and link.peer_namespace == known and known is not None
+        }
+        links = guest.netlink.links()
+        found = [_wire(host, residence, link, pairs.get(link.number)) for link in links]
+        return [_with_addresses(guest, wire, link) for wire, link in zip(found, links) if wire]
+
+
+def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link]) -> Optional[Wired]:
+    marked = end if end is not None and link.kind == "veth" else link
+    mark = read_mark(marked)
+    named = ORIGINAL.fullmatch(marked.name) if end is marked else None
+    if mark:
+        runtime, name = mark.runtime, mark.guest
+    elif is_unfinished(marked) or named or _is_the_originals(link, residence):
+        runtime, name = ("netns", residence.name) if residence.name else guest_of_process(residence.pid)
+    else:
+        return None
+    hostif, vlan, kind = _other_side(host, link, end)
+    return Wired(
+        guest=name,
+        runtime=runtime,
+        pid=residence.pid,
+        path=residence.path,
+        ifname=link.name,
+        kind=kind,
+        link=end.name if end is marked and end else "",
+        hostif=hostif or (mark.hostif if mark else ""),
+        vlan=vlan,
+        addresses=(),
+        mac=link.mac,
+        mtu=link.mtu,
+        state="unfinished" if is_unfinished(marked) else _state(link),
+    )
+
+
+def _other_side(host: Host, link: Link, end: Optional[Link]) -> tuple[str, Optional[int], str]:
+    """The bridge or NIC, the VLAN, and the kind of link."""
+    if end is not None:
+        port = host.ports.get(end.name)
+        if port:
+            return port.bridge, port.vlan, "openvswitch"
+        return host.name(end.master), None, "bridge"
+    if link.kind == "vlan":
+        return host.name(link.parent), link.vlan, "vlan"
+    parent = host.links.get(link.parent) if link.kind in STACKED and link.peer_namespace is not None else None
+    if parent and parent.kind == "vlan":
+        return host.name(parent.parent), parent.vlan, link.kind
+    return parent.name if parent else "", None, link.kind or "nic"
+
+
+def _is_the_originals(link: Link, residence: Residence) -> bool:
+    if link.kind not in ("macvlan", "ipoib", "dummy") or not residence.pid or link.alias:
+        return False
+    runtime, name = guest_of_process(residence.pid)
+    return runtime == "docker" and not is_the_runtimes_own(name, link.mac)
+
+
+def _state(link: Link) -> str:
+    if not link.up:
+        return "down"
+    return "up" if link.carrier else "no carrier"
+
+
+def _with_addresses(guest: Namespace, wire: Wired, link: Link) -> Wired:
+    found = guest.netlink.addresses(link.number)
+    shown = tuple(str(a.interface) for a in found if not (a.interface.version == 6 and a.interface.ip.is_link_local))
+    return wire.replace(addresses=shown)
+
+
+def _dead_ports(host: Host) -> Iterator[Wired]:
+    """Ports that the switch still has, of guests that have taken their link with them."""
+    names = {link.name for link in host.links.values()}
+    for port in host.ports.values():
+        if port.name in names:
+            continue
+        ids = port.external_ids
+        pid = ids.get("pipework.nspid", "")
+        named = ORIGINAL.fullmatch(port.name)
+        yield Wired(
+            guest=ids.get("pipework.containername", "").lstrip("/") or (f"pid:{pid}" if pid else "?"),
+            runtime="docker" if "pipework.containerid" in ids else "pid",
+            pid=int(pid) if pid.isdecimal() else 0,
+            path="",
+            ifname=named[1] if named else "?",
+            kind="openvswitch",
+            link=port.name,
+            hostif=port.bridge,
+            vlan=port.vlan,
+            addresses=(),
+            mac="",
+            mtu=0,
+            state="guest gone",
+        )

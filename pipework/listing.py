@@ -1,0 +1,70 @@
+"""``pipework ls``: what is wired, as a table for people or as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from pipework import guests
+from pipework.inventory import Host, Wired, find_all
+from pipework.kernel.namespaces import Namespace
+from pipework.request import List
+
+COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
+COLOURS = {"up": "32", "down": "31", "no carrier": "33", "guest gone": "31", "unfinished": "33"}
+
+
+def list_wires(request: List) -> None:
+    """Print the wires of this host, or of one guest.  Raises PipeworkError."""
+    with Namespace.own() as host:
+        wires = find_all(Host.read(host))
+    if request.guest is not None:
+        with guests.find(request.guest).namespace as namespace:
+            wires = [wire for wire in wires if _same(wire, namespace)]
+    if request.as_json:
+        print(json.dumps([_as_json(wire) for wire in wires], indent=2))
+    else:
+        _print_table(wires)
+
+
+def _same(wire: Wired, namespace: Namespace) -> bool:
+    if not wire.path:
+        return False
+    try:
+        with Namespace.open(wire.path) as other:
+            return other.identity == namespace.identity
+    except OSError:
+        return False
+
+
+def _as_json(wire: Wired) -> dict[str, object]:
+    keys = [field for field in wire.fields if field != "path"]
+    return {key: getattr(wire, key) for key in keys}
+
+
+def _print_table(wires: Sequence[Wired]) -> None:
+    rows = [COLUMNS, *map(_row, wires)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    coloured = sys.stdout.isatty()
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths)]
+        if coloured and row[-1] in COLOURS:
+            cells[-1] = f"\033[{COLOURS[row[-1]]}m{row[-1]}\033[0m"
+        print("  ".join(cells).rstrip())
+
+
+def _row(wire: Wired) -> tuple[str, ...]:
+    cells = (
+        f"{wire.runtime}:{wire.guest}",
+        wire.ifname,
+        wire.kind,
+        wire.hostif,
+        wire.vlan,
+        wire.link,
+        ",".join(wire.addresses),
+        wire.mac,
+        wire.mtu or "",
+        wire.state,
+    )
+    return tuple(str(cell) if cell not in (None, "") else "-" for cell in cells)
