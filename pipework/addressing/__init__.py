@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Callable, Optional, Protocol, cast
 
 from pipework.carry_out import Action
 from pipework.links import Wire
@@ -13,10 +13,14 @@ from pipework.words import Static
 
 
 class AddressPlan(Value):
-    """What is set at once, under the host's lock, and what may take its time afterwards."""
+    """What is set at once, under the host's lock, and what may take its time afterwards.
+
+    hold, where there is one, keeps the command busy once all is done: for a DHCP client in the foreground.
+    """
 
     assign: Sequence[Action]
     settle: Sequence[Action]
+    hold: Optional[Callable[[], None]] = None
 
 
 class Addressing(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 
@@ -51,3 +52,8 @@ class Running:
 def run(arguments: Sequence[str], timeout: float, package: str) -> Outcome:
     """Run a program to its end and take what it prints.  timeout in seconds; see Running for the rest."""
     return Running(arguments, package).outcome(timeout)
+
+
+def search_path() -> str:
+    """Where programs are looked for: PATH, and then where an administrator's are, which cron's PATH leaves out."""
+    return os.pathsep.join([*filter(None, [os.environ.get("PATH")]), "/usr/sbin", "/sbin", "/usr/bin", "/bin"])

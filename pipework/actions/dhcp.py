@@ -1,0 +1,107 @@
+"""Leases: a DHCP client of the host, or of the busybox image, gives a guest's link an address.
+
+Whether a lease was had is asked of the kernel: the address is on the link.  That the client has finished with
+it, routes and all, shows in its going to the background, or in its end.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Optional
+
+from pipework.actions.announce import Announce
+from pipework.actions.links import quote
+from pipework.errors import Refused
+from pipework.kernel import signals
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.supervisor import Supervised
+from pipework.value import Value
+from pipework.words import Address
+
+PAUSE = 0.02  # seconds between two looks
+LAST_LINES = 4  # of what a client has printed, to show when it fails
+
+
+class ObtainLease(Value):
+    """Run a client of the host until the link has a lease; patience in seconds.
+
+    One that stays keeps the lease renewed until the guest, or the link, is gone.
+    """
+
+    client: Supervised
+    family: int
+    patience: float
+    stays: bool
+
+    def do(self) -> None:
+        self.client.start()
+        try:
+            wait_for_lease(self._has_lease, self.client.link, self.patience)
+        except BaseException:
+            self.client.stop()
+            raise
+        if not self.stays:
+            self.client.stop()
+
+    def _has_lease(self) -> bool:
+        client = self.client
+        status, over = client.status(), client.is_over()
+        there = leased(client.guest, client.link, self.family) is not None
+        if status == 0 and there:
+            return True
+        if status or over:
+            raise ended(client.command[0], status, client.output())
+        return False
+
+    def undo(self) -> None:
+        self.client.stop()
+
+    def say(self) -> str:
+        return self.client.guest.say(" ".join(quote(word) for word in self.client.command))
+
+
+class AnnounceLease(Value):
+    """Tell the neighbours once where the leased address lives."""
+
+    namespace: Namespace
+    link: str
+    family: int
+
+    def do(self) -> None:
+        address = leased(self.namespace, self.link, self.family)
+        if address:
+            Announce(self.namespace, self.link, address).do()
+
+    def undo(self) -> None:
+        """Nothing: a frame cannot be called back."""
+
+    def say(self) -> str:
+        return ""
+
+
+def leased(namespace: Namespace, link: str, family: int) -> Optional[Address]:
+    """The address of that family that a link has, but for link-local ones."""
+    netlink = namespace.netlink
+    for address in netlink.addresses(netlink.index(link)):
+        if address.interface.version == family and not address.interface.ip.is_link_local:
+            return address.interface.ip
+    return None
+
+
+def wait_for_lease(has_lease: Callable[[], bool], link: str, patience: float) -> None:
+    """Look until the lease is there.  Raises Refused after patience seconds."""
+    deadline = time.monotonic() + patience
+    while not has_lease():
+        if time.monotonic() > deadline:
+            raise Refused(
+                f"no DHCP server gave {link} a lease within {patience:g} s",
+                "Is there one on that network?  PIPEWORK_DHCP_TIMEOUT says how many seconds to wait.",
+            )
+        signals.sleep(PAUSE)
+
+
+def ended(client: str, status: Optional[int], output: str) -> Refused:
+    """The error that a client has ended without a lease, with the last of what it said."""
+    how = "was ended" if status is None else f"ended with exit status {status}"
+    said = [line.strip() for line in output.splitlines() if line.strip()]
+    return Refused(f"{client} {how} and brought no lease", "\n".join(said[-LAST_LINES:]))

@@ -1,0 +1,136 @@
+"""A lease by udhcpc of the busybox image, in a container that shares the guest's network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import docker
+import psutil
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from pipework.actions.dhcp import ended, leased, wait_for_lease
+from pipework.actions.links import quote
+from pipework.errors import Refused
+from pipework.kernel.namespaces import Namespace
+from pipework.value import Value
+
+IMAGE = "busybox"
+ENGINE_LIMIT = 10  # seconds that the engine may take to answer
+LABELS = ("pipework.guest", "pipework.link")
+
+
+class ObtainLeaseInContainer(Value):
+    """Run udhcpc in a container until the link has a lease; patience in seconds.
+
+    One that stays is in the guest's process namespace, too, so that the kernel ends it with the guest.
+    """
+
+    namespace: Namespace
+    link: str
+    container: str
+    arguments: tuple[str, ...]
+    patience: float
+    stays: bool
+
+    def do(self) -> None:
+        with _engine() as engine:
+            self._remove_all(engine)
+            try:
+                client = self._start(engine)
+                wait_for_lease(lambda: self._has_lease(client), self.link, self.patience)
+            except BaseException:
+                self._remove_all(engine)
+                raise
+            if not self.stays:
+                self._remove_all(engine)
+
+    def _start(self, engine: Any) -> Any:
+        return engine.containers.run(
+            IMAGE,
+            ["udhcpc", *self.arguments],
+            detach=True,
+            auto_remove=self.stays,
+            network_mode=f"container:{self.container}",
+            pid_mode=f"container:{self.container}" if self.stays else None,
+            cap_add=["NET_ADMIN", "NET_RAW"],
+            labels=dict(zip(LABELS, (self.container, self.link))),
+            # a container in another's network has the very same file
+            volumes={"/dev/null": {"bind": "/etc/resolv.conf", "mode": "rw"}},
+        )
+
+    def _has_lease(self, client: Any) -> bool:
+        there = leased(self.namespace, self.link, 4) is not None
+        try:
+            client.reload()
+        except NotFound:
+            raise ended("udhcpc", None, "") from None
+        state = client.attrs["State"]
+        if state["Status"] in ("exited", "dead"):
+            if there:
+                return True
+            raise ended("udhcpc", state["ExitCode"], client.logs().decode("utf-8", "replace"))
+        # one that stays has done all when the script that it runs has ended
+        return there and self.stays and _has_no_child(state["Pid"])
+
+    def undo(self) -> None:
+        with _engine() as engine:
+            self._remove_all(engine)
+
+    def _remove_all(self, engine: Any) -> None:
+        """Remove this link's client, or what an earlier link of that name has left."""
+        labels = [f"{label}={value}" for label, value in zip(LABELS, (self.container, self.link))]
+        for client in engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True):
+            with suppress(NotFound), _being_removed():
+                client.remove(force=True)
+
+    def say(self) -> str:
+        place = f"container:{self.container}"
+        words = ["--rm", f"--net={place}", *([f"--pid={place}", "-d"] if self.stays else []), "--cap-add=NET_ADMIN"]
+        words += ["-v", "/dev/null:/etc/resolv.conf", IMAGE, "udhcpc", *self.arguments]
+        return "docker run " + " ".join(quote(word) for word in words)
+
+
+def check_engine(container: str, stays: bool) -> None:
+    """See that the image is there, and that the client would end with the guest.  Raises Refused."""
+    with _engine() as engine:
+        try:
+            engine.images.get(IMAGE)
+        except ImageNotFound:
+            raise Refused(f"the image {IMAGE} is not here", f"Get it: docker pull {IMAGE}") from None
+        if stays and engine.containers.get(container).attrs["HostConfig"]["PidMode"]:
+            raise Refused(
+                "dhcp:-f needs a guest with processes of its own (it was started with --pid)",
+                "Use udhcpc-f, which runs the host's client.",
+            )
+
+
+@contextmanager
+def _engine() -> Iterator[Any]:
+    """The engine, for one block.  Raises Refused for whatever it refuses."""
+    try:
+        engine = docker.from_env(version="auto", timeout=ENGINE_LIMIT)
+        try:
+            yield engine
+        finally:
+            engine.close()
+    except DockerException as error:
+        said = error.explanation if isinstance(error, APIError) and error.explanation else error
+        raise Refused(f"Docker could not run udhcpc: {said}", "Look at the engine: docker info") from None
+
+
+@contextmanager
+def _being_removed() -> Iterator[None]:
+    try:
+        yield
+    except APIError as error:
+        if error.status_code != 409:  # the engine is removing it already
+            raise
+
+
+def _has_no_child(pid: int) -> bool:
+    try:
+        return bool(pid) and not psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return False

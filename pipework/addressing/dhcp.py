@@ -1,0 +1,140 @@
+"""An address by DHCP: the link up, then a client that gets the lease.
+
+``dhcp``, ``udhcpc`` and ``dhclient`` end once the lease is had.  ``udhcpc-f``, ``dhclient-f``, ``dhcpcd`` and
+``dhcp:-f`` stay in the background and renew it until the guest, or its link, is gone.  A client of the host that
+is told to stay in the foreground in its own tongue (``udhcpc-f:-f``, ``dhclient-f:-d``, ``dhcpcd:-B``) holds the
+terminal for as long.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from typing import Callable, Optional
+
+from pipework.actions.addresses import EnableIPv6
+from pipework.actions.default_route import PostponeDefault, YieldDefault
+from pipework.actions.dhcp import AnnounceLease, ObtainLease
+from pipework.actions.links import SetUp
+from pipework.addressing import AddressPlan
+from pipework.carry_out import Action
+from pipework.errors import BadArgument, NotInstalled, Refused
+from pipework.kernel.programs import search_path
+from pipework.kernel.supervisor import Supervised
+from pipework.links import Wire
+from pipework.value import Value
+from pipework.words import Dhcp
+
+PATIENCE = "PIPEWORK_DHCP_TIMEOUT"
+DEFAULT_PATIENCE = 30.0  # seconds
+LONGEST_HOST_NAME = 255  # octets of a DHCP option, RFC 2132, 3.14
+
+
+class Client(Value):
+    """A client of the host: where Debian has it, its flag for the foreground, its arguments.
+
+    arguments takes the link, the guest's host name and whether the client stays; configuration, if there is one,
+    is a file that says the host name where no argument can.
+    """
+
+    package: str
+    foreground: str
+    arguments: Callable[[str, str, bool], list[str]]
+    configuration: str = ""
+
+
+def _udhcpc(link: str, name: str, stays: bool) -> list[str]:
+    return ["-i", link, "-x", f"hostname:{name}", "-p", "/run/udhcpc.pid", *([] if stays else ["-q"])]
+
+
+def _dhclient(link: str, name: str, stays: bool) -> list[str]:
+    # the usual places, which AppArmor insists on, and nobody else sees
+    return ["-pf", "/run/dhclient.pid", "-lf", "/var/lib/dhcp/dhclient.leases", link]
+
+
+def _dhcpcd(link: str, name: str, stays: bool) -> list[str]:
+    # known to the server by its MAC; no address of its own making; its patience is ours
+    return ["-q", "-h", name, "-I", "", "--noipv4ll", "--waitip=4", "-t", "0", link]
+
+
+CLIENTS = {
+    "udhcpc": Client("udhcpc", "-f", _udhcpc),
+    "dhclient": Client("isc-dhcp-client", "-d", _dhclient, "/etc/dhcp/dhclient.conf"),
+    "dhcpcd": Client("dhcpcd-base", "-B", _dhcpcd),
+}
+
+
+def plan(wire: Wire) -> AddressPlan:
+    """Whatever can be seen to be missing is refused here: client, image, a kind of guest that can have it."""
+    dhcp, guest, link = wire.request.address, wire.guest.namespace, wire.ifname
+    assert isinstance(dhcp, Dhcp)
+    family = 6 if "-6" in dhcp.options else 4
+    client: Action = _in_container(wire, dhcp) if dhcp.client == "dhcp" else _of_host(wire, dhcp, family)
+    announce = AnnounceLease(guest, link, family)
+    settle: list[Action] = [client, announce]
+    postponed = tuple(guest.netlink.default_routes(4)) if family == 4 else ()
+    if postponed:
+        settle = [PostponeDefault(guest, postponed), client, YieldDefault(guest, link, postponed), announce]
+    up: list[Action] = [EnableIPv6(guest, link)] if family == 6 else []
+    return AddressPlan([*up, SetUp(guest, link)], settle, _holder(client, dhcp))
+
+
+def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> ObtainLease:
+    kind = CLIENTS[dhcp.client]
+    if shutil.which(dhcp.client, path=search_path()) is None:
+        raise NotInstalled(f"{dhcp.client} is not installed", f"Install it: apt-get install {kind.package}")
+    stays = dhcp.foreground or dhcp.client == "dhcpcd" or _holds(dhcp)
+    options = [option for option in dhcp.options if option != kind.foreground] if stays else dhcp.options
+    name = _host_name(wire.guest.name)
+    command = [dhcp.client, *kind.arguments(wire.ifname, name, stays), *options]
+    additions = {kind.configuration: f'\nsend host-name "{name}";\n'} if kind.configuration else {}
+    supervised = Supervised(command, wire.guest.namespace, wire.ifname, name, additions)
+    return ObtainLease(supervised, family, _patience(), stays)
+
+
+def _in_container(wire: Wire, dhcp: Dhcp) -> Action:
+    if wire.guest.runtime != "docker":
+        raise Refused(
+            f"dhcp runs its client in a Docker container, which cannot share the network of {wire.guest.name}",
+            "Write udhcpc in its place, which runs this host's client.",
+        )
+    # docker takes its time to import
+    from pipework.actions.dhcp_container import ObtainLeaseInContainer, check_engine
+
+    stays = "-f" in dhcp.options
+    patience = _patience()
+    check_engine(wire.guest.id, stays)
+    arguments = ("-i", wire.ifname, "-x", f"hostname:{_host_name(wire.guest.name)}", *dhcp.options)
+    arguments += () if stays else ("-q",)
+    return ObtainLeaseInContainer(wire.guest.namespace, wire.ifname, wire.guest.id, arguments, patience, stays)
+
+
+def _holds(dhcp: Dhcp) -> bool:
+    """Whether the client is told to stay in the foreground; what udhcpc does then, only -f says."""
+    told = CLIENTS[dhcp.client].foreground in dhcp.options
+    return told and (dhcp.foreground or dhcp.client != "udhcpc")
+
+
+def _holder(client: Action, dhcp: Dhcp) -> Optional[Callable[[], None]]:
+    return client.client.hold if isinstance(client, ObtainLease) and _holds(dhcp) else None
+
+
+def _host_name(guest: str) -> str:
+    """The guest's name, as far as a host name can have it."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in os.path.basename(guest))
+    return plain.strip("-.")[:LONGEST_HOST_NAME] or "guest"
+
+
+def _patience() -> float:
+    """How many seconds to wait for a lease.  Raises BadArgument."""
+    text = os.environ.get(PATIENCE, "")
+    if not text:
+        return DEFAULT_PATIENCE
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise BadArgument(f"{PATIENCE}={text!r} is not a number of seconds", f"Such as {PATIENCE}=30, or leave it out.")
+    return seconds

@@ -1,0 +1,94 @@
+"""Files and a host name of one's own: what a program writes in here, no file of the host shows.
+
+A DHCP client and its scripts write resolv.conf, leases, pid files and more, and may rename the machine.
+Which files they are differs from client to client and from system to system, so the whole view is made
+private: /etc and /var are overlays, /run and /tmp are empty, the rest of the root file system cannot be
+written.  All that is written goes to one RAM file system that goes with its last user.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWPID = 0x00020000, 0x04000000, 0x20000000  # linux/sched.h
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 0x1, 0x20, 0x1000, 0x4000, 0x80000  # linux/mount.h
+RESOLVER = "/etc/resolv.conf"
+STORE = "/run/pipework"
+OVERLAID = ("/etc", "/var")
+# the host's own leases must not be taken for the guest's
+LEASES = ("/var/lib/dhcp", "/var/lib/dhclient", "/var/lib/dhcpcd", "/var/db/dhcpcd")
+LONGEST_HOST_NAME = 64  # __NEW_UTS_LEN, linux/utsname.h
+
+
+def make_private(host_name: str, additions: Mapping[str, str]) -> None:
+    """Give this process private files, a host name and the /sys of its network namespace.  Raises OSError.
+
+    additions: path in a place of OVERLAID -> text that the file has at its end, if its folder is there.
+    The store is root's alone.  What the host mounts or unmounts later is seen here too, so nothing is pinned.
+    """
+    resolver = _resolver()
+    unshare(CLONE_NEWNS | CLONE_NEWUTS)
+    socket.sethostname(host_name[:LONGEST_HOST_NAME])
+    _mount("none", "/", "", MS_REC | MS_SLAVE)
+    _mount("pipework", "/run", "tmpfs", 0, "mode=0755")
+    os.mkdir(STORE, 0o700)
+    os.mkdir("/run/lock")
+    for place in OVERLAID:
+        upper, work = _stored(place, 0o755), _stored(f"{place}.work", 0o700)
+        if place == os.path.dirname(RESOLVER):
+            _write(f"{upper}/{os.path.basename(RESOLVER)}", resolver)
+        _mount("pipework", place, "overlay", 0, f"lowerdir={place},upperdir={upper},workdir={work}")
+    for path, text in additions.items():
+        with suppress(FileNotFoundError), open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+    for place in LEASES:
+        if os.path.isdir(place):
+            _mount(_stored(place.replace("/", "-"), 0o755), place, "", MS_BIND)
+    _mount("pipework", "/tmp", "tmpfs", 0, "mode=1777")
+    _mount("pipework", "/sys", "sysfs", 0)
+    _mount("none", "/", "", MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces that flags (CLONE_NEW*) name.  Raises OSError."""
+    _call("unshare", flags)
+
+
+def _mount(source: str, place: str, kind: str, flags: int, options: str = "") -> None:
+    try:
+        _call("mount", source.encode(), place.encode(), kind.encode(), flags, options.encode())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"mount {kind or source} on {place}") from None
+
+
+def _call(function: str, *arguments: object) -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    converted = [ctypes.c_ulong(a) if isinstance(a, int) else a for a in arguments]
+    if getattr(libc, function)(*converted) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), function)
+
+
+def _stored(name: str, mode: int) -> str:
+    path = f"{STORE}/{name.lstrip('/-')}"
+    os.mkdir(path)
+    os.chmod(path, mode)
+    return path
+
+
+def _resolver() -> bytes:
+    """What resolv.conf says; it may be a link into /run."""
+    with suppress(OSError), open(RESOLVER, "rb") as file:
+        return file.read()
+    return b""
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+    os.chmod(path, 0o644)

@@ -1,0 +1,224 @@
+"""A program that works for a guest: in its network namespace, with private files, and never longer than it.
+
+The supervisor is a process of its own, the first of a new process namespace, so that with it the kernel ends
+all that the program has started, however either ends.  It ends when it is told to, when the guest or the
+guest's link is gone, when the program is over, and when whoever started it dies before the program is ready.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NoReturn, Optional
+
+from pipework.errors import Interrupted, Refused
+from pipework.kernel import signals
+from pipework.kernel.namespaces import Namespace, enter
+from pipework.kernel.private_files import CLONE_NEWPID, make_private, unshare
+from pipework.kernel.programs import search_path
+
+STARTING, KEEPING = 0.02, 0.5  # seconds between two looks, until the program is ready and afterwards
+STOPPING_LIMIT = 5.0  # seconds that killed processes may take to be gone
+ENDED, FAILED = "ended", "failed"  # what the supervisor says, followed by a status or a reason
+
+
+class Supervised:
+    """A program to run for a guest until the guest, or its link, is gone.
+
+    host_name is the machine's name as the program sees it, additions what it finds added to files of /etc and /var.
+    """
+
+    def __init__(
+        self, command: Sequence[str], guest: Namespace, link: str, host_name: str, additions: Mapping[str, str]
+    ) -> None:
+        self.command = tuple(command)
+        self.guest = guest
+        self.link = link
+        self.host_name = host_name
+        self.additions = additions
+        self._control: Optional[socket.socket] = None
+        self._output = -1
+        self._heard = b""
+
+    def start(self) -> None:
+        """Start it, with stopping signals held."""
+        self._control, remote = socket.socketpair()
+        self._output = os.memfd_create("output")
+        child = os.fork()
+        if child == 0:
+            _start_supervisor(self, remote, self._output)
+        remote.close()
+        self._control.setblocking(False)
+        os.waitpid(child, 0)
+
+    def status(self) -> Optional[int]:
+        """The exit status of the process that was started (128 + N: signal N ended it); None while it runs.
+
+        A program that goes to the background has an exit status and lives on.  Raises Refused if it could not start.
+        """
+        self._listen()
+        for line in self._heard.decode("utf-8", "replace").splitlines():
+            word, _, rest = line.partition(" ")
+            if word == FAILED:
+                raise Refused(f"cannot run {self.command[0]}: {rest}")
+            if word == ENDED:
+                return int(rest)
+        return None
+
+    def is_over(self) -> bool:
+        """Whether nothing of it runs any more."""
+        self._listen()
+        return self._control is None
+
+    def output(self) -> str:
+        """What it has printed so far."""
+        return os.pread(self._output, os.fstat(self._output).st_size, 0).decode("utf-8", "replace")
+
+    def stop(self) -> None:
+        """End it and all that it has started; when this returns, nothing of it runs."""
+        if self._control is not None:
+            with suppress(OSError):
+                self._control.send(b"stop")
+        deadline = time.monotonic() + STOPPING_LIMIT
+        while not self.is_over() and time.monotonic() < deadline:
+            time.sleep(0.002)  # no place to notice a signal: this is how things are undone
+
+    def hold(self) -> None:
+        """Wait until it is over; a stopping signal ends it."""
+        with signals.held():
+            try:
+                while not self.is_over():
+                    signals.sleep(STARTING)
+            except Interrupted:
+                self.stop()
+
+    def _listen(self) -> None:
+        if self._control is None:
+            return
+        with suppress(BlockingIOError):
+            with suppress(ConnectionResetError):
+                while heard := self._control.recv(1 << 12):
+                    self._heard += heard
+            self._control.close()
+            self._control = None
+
+
+def _start_supervisor(program: Supervised, control: socket.socket, output: int) -> NoReturn:
+    """In a child of the command: make the namespaces, in which the next child is the first process."""
+    try:
+        os.setsid()
+        where, name = os.path.split(program.guest.path)
+        place = os.open(where, os.O_PATH | os.O_DIRECTORY)
+        enter(program.guest.fd)
+        make_private(program.host_name, program.additions)
+        unshare(CLONE_NEWPID)
+        if os.fork() == 0:
+            _supervise(program, control, output, place, name)
+    except OSError as error:
+        _tell(control, f"{FAILED} {error.filename or ''} {error.strerror}")
+    finally:
+        os._exit(0)
+
+
+def _supervise(program: Supervised, control: socket.socket, output: int, place: int, name: str) -> None:
+    """Run the program, look after it until it has to end, and end it.
+
+    place and name: the folder, and the name in it, where the guest's namespace is found while the guest is there.
+    """
+    guest, number = program.guest.identity, _link_number(program.link)
+    null = os.open(os.devnull, os.O_RDWR)
+    first = os.fork()
+    if first == 0:
+        _become(program.command, null, output, control)
+    for standard in range(3):
+        os.dup2(null, standard)
+    _close_all_but({0, 1, 2, control.fileno(), place})
+    control.setblocking(False)
+    ready = kept = False
+    with suppress(Interrupted):
+        while _identity(place, name) == guest and _link_number(program.link) == number:
+            ended, more = _ended_children()
+            if first in ended:
+                _tell(control, f"{ENDED} {ended[first]}")
+                ready = ended[first] == 0
+            if not more:
+                break
+            if not kept:
+                said = _hear(control)
+                kept = said == b"" and ready  # whoever started us has left, content
+                if said is not None and not kept:
+                    break
+            signals.sleep(KEEPING if kept else STARTING)
+    with suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)  # all of this process namespace but its first
+    while _ended_children()[1]:
+        time.sleep(0.001)
+
+
+def _become(command: tuple[str, ...], null: int, output: int, control: socket.socket) -> NoReturn:
+    """Become the program."""
+    try:
+        for standard, fd in enumerate((null, output, output)):
+            os.dup2(fd, standard)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and that is inherited
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.execvpe(command[0], command, {**os.environ, "PATH": search_path()})
+    except OSError as error:
+        _tell(control, f"{FAILED} {error.strerror}")
+    finally:
+        os._exit(127)
+
+
+def _tell(control: socket.socket, line: str) -> None:
+    with suppress(OSError):  # whoever started us may have gone
+        control.send(line.encode("utf-8", "replace") + b"\n")
+
+
+def _hear(control: socket.socket) -> Optional[bytes]:
+    """What we are told; b"" if nobody is there to tell us anything, None if nothing was said."""
+    try:
+        return control.recv(16)
+    except BlockingIOError:
+        return None
+
+
+def _ended_children() -> tuple[dict[int, int], bool]:
+    """The children that have ended, with their exit statuses, and whether there are more."""
+    ended: dict[int, int] = {}
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return ended, True
+            ended[pid] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+    except ChildProcessError:
+        return ended, False
+
+
+def _identity(place: int, name: str) -> Optional[tuple[int, int]]:
+    """Device and inode of the namespace that is found there; as Namespace.identity."""
+    try:
+        status = os.stat(name, dir_fd=place)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _link_number(link: str) -> Optional[str]:
+    """The index of a link, as the private /sys has it; None: it is gone."""
+    try:
+        with open(f"/sys/class/net/{link}/ifindex", encoding="ascii") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _close_all_but(kept: set[int]) -> None:
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in kept:
+            with suppress(OSError):  # the one that lists them
+                os.close(int(name))
