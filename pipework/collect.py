@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from pipework import firewall
 from pipework.actions.ledger import Forget
 from pipework.actions.links import DeleteLink
 from pipework.actions.names import RemoveName
+from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemovePort
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.inventory import Host
 from pipework.kernel import ledger, sysfs
 from pipework.kernel.census import NAMED, residences
+from pipework.kernel.ledger import Page
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
 from pipework.links.naming import is_left_over
 from pipework.request import Collect
 from pipework.value import Value
@@ -46,7 +50,7 @@ def _remnants(host: Host) -> Iterator[Remnant]:
     yield from _half_made_links(host)
     yield from _stale_names()
     yield from _idle_rules(host)
-    yield from _orphaned_notes()
+    yield from _orphaned_notes(host)
 
 
 def _dead_ports(host: Host) -> Iterator[Remnant]:
@@ -90,9 +94,27 @@ def _idle_rules(host: Host) -> Iterator[Remnant]:
             yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which has no ports", (rule,))
 
 
-def _orphaned_notes() -> Iterator[Remnant]:
+def _orphaned_notes(host: Host) -> Iterator[Remnant]:
     alive = {residence.inode for residence in residences()}
     for page in ledger.pages():
-        if page.kind == "routes" and page.inode not in alive:
-            note = ledger.read(page) or {}
+        note = ledger.read(page)
+        if page.inode in alive or note is None:
+            continue
+        if page.kind == "nic":
+            yield _lent_nic(host, page, note)
+        else:
             yield Remnant(f"note of the routes of a guest that is gone ({page.ifname})", (Forget(page, note),))
+
+
+def _lent_nic(host: Host, page: Page, note: dict[str, Any]) -> Remnant:
+    """The kernel gives a NIC back when its namespace ends, down and under the name that it had there."""
+    home = Home.from_note(note)
+    back = next((link for link in host.links.values() if link.kind == home.link.kind and _is(link, home)), None)
+    if back is None:
+        return Remnant(f"note of {home.link.name}, which has not come back", (Forget(page, note),))
+    bring = BringHome(host.namespace, None, back.name, home)
+    return Remnant(f"the loan of {home.link.name}, which is home again", (bring, Forget(page, note)))
+
+
+def _is(link: Link, home: Home) -> bool:
+    return home.link.mac in (link.mac, link.permanent_mac)

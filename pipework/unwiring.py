@@ -6,8 +6,10 @@ from pipework import firewall
 from pipework.actions.addresses import PutBackRoute
 from pipework.actions.ledger import Forget
 from pipework.actions.links import DeleteLink
+from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemovePort
 from pipework.carry_out import Action
+from pipework.errors import Refused
 from pipework.inventory import Host, Wired
 from pipework.kernel import ledger, ovsdb
 from pipework.kernel.ledger import Page
@@ -23,7 +25,7 @@ def plan(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
         steps += [RemovePort(port)] if port else []
     replaced = Page("routes", guest.identity[1], wire.ifname)
     note = ledger.read(replaced)
-    steps.append(DeleteLink(host.namespace, wire.link) if wire.link else DeleteLink(guest, wire.ifname))
+    steps += _removal(host, guest, wire)
     if note and note["mac"] == wire.mac:
         steps += [PutBackRoute(guest, Route.from_note(route)) for route in note["routes"]]
     if note:
@@ -31,6 +33,17 @@ def plan(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
     if wire.kind == "bridge" and _ports(host, wire.hostif) == [wire.link]:
         steps += firewall.withdrawal(wire.hostif)
     return steps
+
+
+def _removal(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
+    lent = Page("nic", guest.identity[1], wire.ifname)
+    note = ledger.read(lent)
+    if note and wire.kind in ("nic", "vlan"):
+        return [BringHome(host.namespace, guest, wire.ifname, Home.from_note(note)), Forget(lent, note)]
+    if wire.kind == "nic":  # a NIC cannot be deleted, and where it was nobody has noted
+        hint = f"Bring it back yourself: nsenter --net={guest.path} ip link set {wire.ifname} netns 1"
+        raise Refused(f"{wire.ifname} is a NIC on loan, but the note of its home is gone", hint)
+    return [DeleteLink(host.namespace, wire.link) if wire.link else DeleteLink(guest, wire.ifname)]
 
 
 def _ports(host: Host, bridge: str) -> list[str]:

@@ -21,12 +21,12 @@ Self = TypeVar("Self", bound="Value")
 
 @dataclass_transform(frozen_default=True)
 class Value:
-    """A frozen value; the annotations of the class are its fields, their defaults the class's attributes."""
+    """A frozen value; the annotations of its class and those above are its fields, class attributes their defaults."""
 
     fields: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        cls.fields = tuple(cls.__annotations__)
+        cls.fields = tuple(dict.fromkeys((*cls.fields, *cls.__annotations__)))
 
     def __init__(self, *values: Any, **named: Any) -> None:
         given = {**dict(zip(self.fields, values)), **named}

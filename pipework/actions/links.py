@@ -115,7 +115,7 @@ class CreateDummy(Value):
     mac: Optional[str]
 
     def do(self) -> None:
-        attributes = {"IFLA_ADDRESS": self.mac} if self.mac else {}
+        attributes: dict[str, Any] = {"IFLA_ADDRESS": self.mac} if self.mac else {}
         self.guest.netlink.new_link(self.name, "dummy", **attributes)
 
     def undo(self) -> None:

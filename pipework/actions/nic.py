@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from errno import EEXIST
 from typing import Any, Optional
 
 from pipework.actions.links import suppress_errno
-from pipework.errors import Refused
+from pipework.errors import KernelRefused, Refused
+from pipework.kernel import ledger
+from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import run
 from pipework.kernel.records import Link, LinkAddress, Route
@@ -16,47 +19,130 @@ from pipework.value import Value
 IW_LIMIT = 10.0  # seconds
 
 
-class MoveLink(Value):
-    """Hand a NIC of the host to the guest, under a new name; undone, it is what it was, where it was.
+class Home(Value):
+    """What a NIC is on the host: a link that changes its namespace goes down and loses master, addresses and routes."""
 
-    A link that changes its namespace goes down and loses master, addresses and routes: what is noted of them
-    is put back.  A Wi-Fi NIC cannot leave its radio: the whole phy moves, as ``iw phy`` moves it.
-    """
-
-    host: Namespace
-    guest: Namespace
-    new_name: str
-    before: Link
+    link: Link
     phy: Optional[str]
     master: Optional[str]
     addresses: tuple[LinkAddress, ...]
     routes: tuple[Route, ...]
 
+    @property
+    def note(self) -> dict[str, Any]:
+        """All of it, in terms that JSON has."""
+        return {
+            "link": self.link.note,
+            "phy": self.phy,
+            "master": self.master,
+            "addresses": [address.note for address in self.addresses],
+            "routes": [route.note for route in self.routes],
+        }
+
+    @classmethod
+    def from_note(cls, note: dict[str, Any]) -> Home:
+        """What ``note`` has kept."""
+        return cls(
+            Link.from_note(note["link"]),
+            note["phy"],
+            note["master"],
+            tuple(map(LinkAddress.from_note, note["addresses"])),
+            tuple(map(Route.from_note, note["routes"])),
+        )
+
+
+class MoveLink(Value):
+    """Hand a NIC of the host to the guest, under a new name; undone, it is what it was, where it was.
+
+    A Wi-Fi NIC cannot leave its radio: the whole phy moves, as ``iw phy`` moves it.
+    """
+
+    host: Namespace
+    guest: Namespace
+    new_name: str
+    home: Home
+
     def do(self) -> None:
-        _move(self.host, self.guest, self.before.name, self.new_name, self.phy)
+        _move(self.host, self.guest, self.home.link.name, self.new_name, self.home.phy)
 
     def undo(self) -> None:
-        host, guest = self.host.netlink, self.guest.netlink
-        guest.set_link(guest.index(self.new_name), up=False)
-        _move(self.guest, self.host, self.new_name, self.before.name, self.phy)
-        index = host.index(self.before.name)
-        host.set_link(index, IFLA_MTU=self.before.mtu)
-        if self.master:
-            host.set_link(index, IFLA_MASTER=host.index(self.master))
-        if self.before.up:
+        BringHome(self.host, self.guest, self.new_name, self.home).do()
+
+    def say(self) -> str:
+        return _say(self.home.link.name, self.new_name, self.home.phy, self.guest, self.guest.path)
+
+
+class BringHome(Value):
+    """Bring a NIC back to the host as it was: from the guest, or, where guest is None, from wherever on the host
+    the kernel has put it when its namespace ended."""
+
+    host: Namespace
+    guest: Optional[Namespace]
+    name: str
+    home: Home
+
+    def do(self) -> None:
+        host, link = self.host.netlink, self.home.link
+        if self.guest is not None:
+            guest = self.guest.netlink
+            guest.set_link(guest.index(self.name), up=False)
+            _move(self.guest, self.host, self.name, link.name, self.home.phy)
+        elif self.name != link.name:
+            host.set_link(host.index(self.name), up=False)
+            host.set_link(host.index(self.name), IFLA_IFNAME=link.name)
+            host.forget(self.name)
+        host.forget(link.name)
+        index = host.index(link.name)
+        host.set_link(index, IFLA_MTU=link.mtu, IFLA_IFALIAS=link.alias)
+        _restore_mac(self.host, link)
+        if self.home.master:
+            host.set_link(index, IFLA_MASTER=host.index(self.home.master))
+        if link.up:
             host.set_link(index, up=True)
-        for address in self.addresses:
+        for address in self.home.addresses:
             with suppress_errno(EEXIST):  # the kernel gives a link-local address by itself
                 host.put_back_address(index, address)
-        for route in self.routes:
+        for route in self.home.routes:
             with suppress_errno(EEXIST):  # and the routes of addresses
                 host.put_back_route(route.replace(message=_moved(route, index)))
 
+    def undo(self) -> None:
+        if self.guest is not None:
+            _move(self.host, self.guest, self.home.link.name, self.name, self.home.phy)
+
     def say(self) -> str:
-        if self.phy:
-            rename = self.guest.say(f"ip link set dev {self.before.name} name {self.new_name}")
-            return f"iw phy {self.phy} set netns name {self.guest.path} && {rename}"
-        return f"ip link set dev {self.before.name} netns {self.guest.path} name {self.new_name}"
+        name = self.home.link.name
+        if self.guest is None:
+            return f"ip link set dev {self.name} name {name}" if self.name != name else ""
+        return self.guest.say(_say(self.name, name, self.home.phy, self.host, "/proc/1/ns/net"))
+
+
+class NoteHome(Value):
+    """Keep what a NIC is at home until it comes back."""
+
+    guest: Namespace
+    ifname: str
+    home: Home
+
+    @property
+    def page(self) -> Page:
+        """Where it stands."""
+        return Page("nic", self.guest.identity[1], self.ifname)
+
+    def do(self) -> None:
+        ledger.write(self.page, self.home.note)
+
+    def undo(self) -> None:
+        ledger.erase(self.page)
+
+    def say(self) -> str:
+        return ""
+
+
+def _say(name: str, new_name: str, phy: Optional[str], target: Namespace, place: str) -> str:
+    if phy:
+        return f"iw phy {phy} set netns name {place} && " + target.say(f"ip link set dev {name} name {new_name}")
+    return f"ip link set dev {name} netns {place} name {new_name}"
 
 
 def _move(source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str]) -> None:
@@ -86,6 +172,13 @@ def _rename_moved(target: Namespace, index: int, name: str, new_name: str) -> No
         link for link in links if link.name == name
     ]
     target.netlink.set_link(found[0].number, IFLA_IFNAME=new_name)
+
+
+def _restore_mac(host: Namespace, home: Link) -> None:
+    link = host.netlink.link(home.name)
+    if link and link.mac != home.mac:
+        with suppress(KernelRefused):  # some NICs refuse any
+            host.netlink.set_link(link.number, IFLA_ADDRESS=home.mac)
 
 
 def _moved(route: Route, index: int) -> dict[str, Any]:

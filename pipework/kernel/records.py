@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import socket
 from ipaddress import ip_interface
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from pipework.value import Value
 from pipework.words import Interface
+
+Self = TypeVar("Self", bound="Record")
 
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 
 
-class Link(Value):
+class Record(Value):
+    """Something that can be kept as JSON and read again."""
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """All of it, in terms that JSON has."""
+        return {field: getattr(self, field) for field in self.fields}
+
+    @classmethod
+    def from_note(cls: type[Self], note: dict[str, Any]) -> Self:
+        """What ``note`` has kept."""
+        return cls(**note)
+
+
+class Link(Record):
     """A link as the kernel shows it.
 
     master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*);
-    peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another.
+    peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another;
+    permanent_mac: the address burnt into a NIC, where the kernel tells it.
     """
 
     number: int
@@ -34,9 +51,10 @@ class Link(Value):
     vlan: Optional[int]
     type: int
     peer_namespace: Optional[int] = None
+    permanent_mac: str = ""
 
 
-class Route(Value):
+class Route(Record):
     """A route; destination None is the default route.
 
     message is what the kernel told of it, to put it back as it was.
@@ -49,16 +67,6 @@ class Route(Value):
     metric: int
     message: dict[str, Any]
 
-    @classmethod
-    def from_note(cls, note: dict[str, Any]) -> Route:
-        """The route that ``note`` has kept."""
-        return cls(**note)
-
-    @property
-    def note(self) -> dict[str, Any]:
-        """All of it, in terms that JSON has."""
-        return {field: getattr(self, field) for field in self.fields}
-
     @property
     def links(self) -> set[int]:
         """The numbers of the links that it goes out of: more than one where it has several next hops."""
@@ -66,7 +74,7 @@ class Route(Value):
         return {self.link, *(hop["oif"] for hop in hops)}
 
 
-class LinkAddress(Value):
+class LinkAddress(Record):
     """An address on a link, with the broadcast address, flags (IFA_F_*) and scope that it has."""
 
     interface: Interface
@@ -74,6 +82,16 @@ class LinkAddress(Value):
     flags: int
     scope: int
     message: dict[str, Any]
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """All of it, in terms that JSON has."""
+        return {**super().note, "interface": str(self.interface)}
+
+    @classmethod
+    def from_note(cls: type[Self], note: dict[str, Any]) -> Self:
+        """What ``note`` has kept."""
+        return cls(**{**note, "interface": ip_interface(note["interface"])})
 
 
 def read_link(answer: Any) -> Link:
@@ -95,6 +113,7 @@ def read_link(answer: Any) -> Link:
         vlan=data.get_attr("IFLA_VLAN_ID") if data else None,
         type=answer["ifi_type"],
         peer_namespace=answer.get_attr("IFLA_LINK_NETNSID"),
+        permanent_mac=answer.get_attr("IFLA_PERM_ADDRESS") or "",
     )
 
 
@@ -106,7 +125,7 @@ def read_address(answer: Any) -> LinkAddress:
         broadcast=answer.get_attr("IFA_BROADCAST"),
         flags=answer.get_attr("IFA_FLAGS") or answer["flags"],
         scope=answer["scope"],
-        message={"attrs": [(key, value) for key, value in answer["attrs"]]},
+        message={"attrs": _plain(answer["attrs"])},
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pipework.actions.links import CreateStacked, SetMac, SetUp
-from pipework.actions.nic import MoveLink
+from pipework.actions.nic import Home, MoveLink, NoteHome
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.records import Link
 from pipework.links import LinkPlan, Wire
-from pipework.links.naming import make_way
+from pipework.links.naming import make_way, mark_finished, mark_unfinished
 from pipework.links.nic import find_nic, find_vlan
 
 
@@ -26,16 +26,20 @@ def plan(wire: Wire) -> LinkPlan:
         if vlan.link is None:
             tag = request.tag.vlan
             data = (("IFLA_VLAN_ID", tag),)
-            make.append(CreateStacked("vlan", data, f"id {tag}", host, nic.name, guest, wire.ifname, request.mac))
-            return LinkPlan(make, aside.last)
+            make += [
+                CreateStacked("vlan", data, f"id {tag}", host, nic.name, guest, wire.ifname, request.mac),
+                mark_unfinished(guest, wire.ifname),
+            ]
+            return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *aside.last])
         nic = vlan.link
-    make.append(_move(wire, nic))
+    home = _home(wire, nic)
+    make += [NoteHome(guest, wire.ifname, home), MoveLink(host, guest, wire.ifname, home)]
     if request.mac:
         make.append(SetMac(guest, wire.ifname, request.mac, nic.mac))
-    return LinkPlan(make, aside.last)
+    return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *aside.last])
 
 
-def _move(wire: Wire, nic: Link) -> MoveLink:
+def _home(wire: Wire, nic: Link) -> Home:
     host = wire.host.netlink
     links = host.links()
     resting = _resting_on(nic, links)
@@ -47,7 +51,7 @@ def _move(wire: Wire, nic: Link) -> MoveLink:
     routes = tuple(route for family in (4, 6) for route in host.all_routes(family) if route.link == nic.number)
     master = next((link.name for link in links if link.number == nic.master), None)
     addresses = tuple(host.addresses(nic.number))
-    return MoveLink(wire.host, wire.guest.namespace, wire.ifname, nic, sysfs.phy(nic.name), master, addresses, routes)
+    return Home(nic, sysfs.phy(nic.name), master, addresses, routes)
 
 
 def _resting_on(nic: Link, links: list[Link]) -> set[int]:
