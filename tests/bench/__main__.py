@@ -1,0 +1,95 @@
+"""Measure and print the tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+from tests.bench import contenders, many
+from tests.bench.measuring import Result, in_turn
+from tests.lab.engine import ensure_image, running_engine
+from tests.lab.guest import HOST, fresh_name
+from tests.lab.netns import named_namespace
+
+ORIGINAL = "original, without arping"
+WITH_ARPING = "original, with arping"
+
+
+def main() -> None:
+    """Both tables."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds that count, at least 7 (default: 9)")
+    parser.add_argument("--guests", type=int, default=100, help="guests attached in one process (default: 100)")
+    wanted = parser.parse_args()
+    with running_engine():
+        ensure_image()
+        with contenders.everybody() as there:
+            results = in_turn(there, max(wanted.rounds, 7))
+    print_whole(results)
+    print_many(wanted.guests)
+
+
+def print_whole(results: Sequence[Result]) -> None:
+    """One guest wired to a bridge that is there, with address and gateway, as whole processes."""
+    print(f"\nOne guest on a bridge, address and gateway; whole processes, {len(results[0].costs)} rounds in turn, ms")
+    print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}{'of original':>14}{'of it with arping':>20}")
+    walls = {result.name: result.wall for result in results}
+    for result in results:
+        ratios = [f"{result.wall / walls[name]:.3f}" if name in walls else "" for name in (ORIGINAL, WITH_ARPING)]
+        costs = f"{result.wall:9.1f}{result.least:9.1f}{result.cpu:9.1f}"
+        print(f"{result.name:28}{costs}{ratios[0]:>14}{ratios[1]:>20}")
+    print("cpu is the process's and its children's; what an engine does for it is not in it")
+
+
+def print_many(guests: int) -> None:
+    """Many guests in one process, next to the kernel's part of it alone; both in turn, three times."""
+    print(f"\n{guests} guests on one bridge, in one process, ms for each")
+    print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}{'of kernel':>14}")
+    costs: dict[str, list[tuple[float, float]]] = {"kernel": [], "attach": [], "attach, firewall off": []}
+    for _ in range(3):
+        for what, taken in costs.items():
+            with field_of(guests) as (bridge, names), firewall("off" if what != "attach" else ""):
+                taken.append(many.measure(what.partition(",")[0], bridge, names))
+    alone = median(wall for wall, _ in costs["kernel"])
+    for what, taken in costs.items():
+        walls, cpus = zip(*taken)
+        wall = median(walls)
+        print(f"{what:28}{wall:9.2f}{min(walls):9.2f}{median(cpus):9.2f}{wall / alone:14.2f}")
+
+
+@contextmanager
+def firewall(value: str) -> Iterator[None]:
+    """PIPEWORK_FIREWALL during the block."""
+    os.environ["PIPEWORK_FIREWALL"] = value
+    yield
+    del os.environ["PIPEWORK_FIREWALL"]
+
+
+@contextmanager
+def field_of(guests: int) -> Iterator[tuple[str, list[str]]]:
+    """A bridge and that many namespaces."""
+    with ExitStack() as made:
+        names = [made.enter_context(named_namespace("pwbn")).name for _ in range(guests)]
+        bridge = fresh_name("brpwb")
+        HOST.run("ip", "link", "add", bridge, "type", "bridge")
+        HOST.run("ip", "link", "set", bridge, "up")
+        try:
+            yield bridge, names
+        finally:
+            ports = Path("/sys/class/net", bridge, "brif")
+            for port in ports.iterdir():
+                HOST.run("ip", "link", "del", port.name)
+            HOST.run("ip", "link", "del", bridge)
+            rule = ["-i", bridge, "-o", bridge, "-m", "comment", "--comment", f"pipework: {bridge}", "-j", "ACCEPT"]
+            subprocess.run(["iptables", "-w", "5", "-D", "DOCKER-USER", *rule], capture_output=True, check=False)
+            time.sleep(contenders.SETTLE)
+
+
+if __name__ == "__main__":
+    main()

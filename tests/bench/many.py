@@ -1,0 +1,129 @@
+"""Many guests attached in one process, and the kernel's part of that alone.
+
+Run as `python -m tests.bench.many attach|kernel BRIDGE NAMESPACE...`; prints milliseconds for each guest, on the clock
+and of processors.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, ip_address, ip_interface
+from typing import Any
+
+from pipework.attach import attach
+from pipework.kernel.codec import ifaddrmsg, ifinfmsg, rtmsg
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.netlink import Netlink
+from pipework.request import Attach, Static
+
+FIRST_INDEX = 20_000_000  # of links, chosen beforehand so that every message can be
+GATEWAY = "10.214.255.254"
+NEWLINK, SETLINK, NEWADDR, NEWROUTE = 16, 19, 20, 24  # linux/rtnetlink.h
+NEW = 0x5 | 0x600  # NLM_F_REQUEST, ACK, CREATE, EXCL
+UP = 1
+
+
+def address(number: int) -> str:
+    """The address of a guest."""
+    return f"{IPv4Address('10.214.0.1') + number}/16"
+
+
+def attach_all(bridge: str, names: Sequence[str]) -> None:
+    """Attach by the package's own story."""
+    for number, name in enumerate(names):
+        wanted = Static(ip_interface(address(number)), ip_address(GATEWAY))
+        attach(Attach(bridge, f"netns:{name}", wanted))
+
+
+def kernel_all(bridge: str, names: Sequence[str]) -> Callable[[], None]:
+    """The requests that an attach cannot do without, encoded beforehand: only sending and answers are left to do."""
+    master = int(_read(f"/sys/class/net/{bridge}/ifindex"))
+    plans = [(Namespace(os.open(f"/run/netns/{name}", os.O_RDONLY), name), number) for number, name in enumerate(names)]
+    encoded = [_messages(master, namespace.fd, number) for namespace, number in plans]
+
+    def carry_out() -> None:
+        host = Netlink()
+        for (namespace, _), (on_host, in_guest) in zip(plans, encoded):
+            for data in on_host:
+                _send(host, data)
+            for data in in_guest:
+                _send(namespace.netlink, data)
+            namespace.close()
+
+    return carry_out
+
+
+def _messages(master: int, fd: int, number: int) -> tuple[list[bytes], list[bytes]]:
+    port, inside = FIRST_INDEX + 2 * number, FIRST_INDEX + 2 * number + 1
+    peer = {"index": inside, "attrs": [("IFLA_IFNAME", "eth1"), ("IFLA_MTU", 1500), ("IFLA_NET_NS_FD", fd)]}
+    info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
+    name = f"vpwb{number}"
+    links = [("IFLA_IFNAME", name), ("IFLA_MTU", 1500), ("IFLA_MASTER", master), ("IFLA_LINKINFO", info)]
+    local = address(number).partition("/")[0]
+    broadcast = [("IFA_LOCAL", local), ("IFA_ADDRESS", local), ("IFA_BROADCAST", "10.214.255.255")]
+    gateway = [("RTA_OIF", inside), ("RTA_GATEWAY", GATEWAY)]
+    return (
+        [
+            _encoded(ifinfmsg, NEWLINK, NEW, links, index=port),
+            _encoded(ifinfmsg, SETLINK, 5, [], index=port, flags=UP, change=UP),
+        ],
+        [
+            _encoded(ifaddrmsg, NEWADDR, NEW, broadcast, index=inside, family=2, prefixlen=16),
+            _encoded(ifinfmsg, SETLINK, 5, [], index=inside, flags=UP, change=UP),
+            _encoded(rtmsg, NEWROUTE, NEW, gateway, family=2, table=254, type=1, proto=3),
+        ],
+    )
+
+
+def _encoded(kind: Any, number: int, how: int, attributes: list[Any], **fields: int) -> bytes:
+    message = kind()
+    message["header"]["type"], message["header"]["flags"], message["header"]["sequence_number"] = number, how, 1
+    for field, value in fields.items():
+        message[field] = value
+    message["attrs"] = attributes
+    message.encode()
+    return bytes(message.data)
+
+
+def _send(netlink: Netlink, data: bytes) -> None:
+    netlink.socket.send(data)
+    error = int.from_bytes(netlink.socket.recv(1 << 16)[16:20], sys.byteorder, signed=True)
+    if error:
+        raise OSError(-error, os.strerror(-error))
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def measure(what: str, bridge: str, names: Sequence[str]) -> tuple[float, float]:
+    """Run this file in a process of its own; milliseconds for each guest, on the clock and of processors."""
+    argv = [sys.executable, "-m", "tests.bench.many", what, bridge, *names]
+    wall, cpu = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    return float(wall), float(cpu)
+
+
+def main(what: str, bridge: str, *names: str) -> None:
+    """Do it and print what it took."""
+    if what == "kernel":
+        todo = kernel_all(bridge, names)
+    else:
+        attach_all(bridge, names[:1])  # loads what is loaded once
+        names = names[1:]
+
+        def todo() -> None:
+            attach_all(bridge, names)
+
+    wall, before = time.perf_counter(), os.times()
+    todo()
+    wall, after = time.perf_counter() - wall, os.times()
+    print(wall * 1000 / len(names), (sum(after[:4]) - sum(before[:4])) * 1000 / len(names))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
