@@ -17,16 +17,17 @@ def find(name: str) -> Optional[Guest]:
 
     Raises NotInstalled where no engine runs, GuestStopped, GuestUnusable, Refused if the engine fails.
     """
-    engine = Engine("Docker", "docker", _socket())
-    container = inspect(engine, name) if is_name(name) else None
-    return guest_of(engine, container) if container is not None else None
+    asked = engine()
+    container = inspect(asked, name) if is_name(name) else None
+    return guest_of(asked, container) if container is not None else None
 
 
-def _socket() -> str:
+def engine() -> Engine:
+    """The engine of this host, where DOCKER_HOST says if it names a unix socket.  Raises Refused."""
     host = os.environ.get("DOCKER_HOST", "")
     if host and not host.startswith("unix://"):
         raise Refused(
             f"DOCKER_HOST={host} is another machine, whose containers cannot be wired from here",
             "Run pipework on that machine, or unset DOCKER_HOST.",
         )
-    return host[len("unix://") :] or SOCKET
+    return Engine("Docker", "docker", host[len("unix://") :] or SOCKET)

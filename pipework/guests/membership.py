@@ -6,7 +6,7 @@ import re
 
 from pipework.errors import PipeworkError
 from pipework.guests import docker
-from pipework.guests.engine_api import Engine, inspect
+from pipework.guests.engine_api import inspect
 
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 LXC_NAME = re.compile(r"/lxc(?:\.payload)?[./]([^/\n]+)")
@@ -26,7 +26,7 @@ def guest_of_process(pid: int) -> tuple[str, str]:
 
 def _docker_name(identifier: str) -> str:
     try:
-        container = inspect(Engine("Docker", "docker", docker.SOCKET), identifier)
+        container = inspect(docker.engine(), identifier)
         return str(container["Name"]).lstrip("/") if container else identifier[:12]
     except PipeworkError:
         return identifier[:12]
@@ -43,7 +43,7 @@ def _cgroup(pid: int) -> str:
 def is_the_runtimes_own(container: str, mac: str) -> bool:
     """Whether Docker itself has given a container the link with that MAC, as its macvlan networks do."""
     try:
-        told = inspect(Engine("Docker", "docker", docker.SOCKET), container)
+        told = inspect(docker.engine(), container)
     except PipeworkError:
         return True  # who cannot be asked may have
     networks = told["NetworkSettings"]["Networks"] if told else {}
