@@ -234,6 +234,8 @@ def _parse_own_verb(verb: str, words: list[str], prefixes: set[str]) -> Request:
             guests.append(word)
     if given - takes:
         raise BadArgument(f"{verb} does not take {min(given - takes)}", "See: pipework --help")
+    if "" in guests:
+        raise BadArgument("GUEST is empty", "See what is wired: pipework ls")
     if len(guests) > (verb != "gc"):
         raise BadArgument(f"{verb} does not take {guests[-1]!r}", "See: pipework --help")
     if verb == "gc":

@@ -60,7 +60,7 @@ class Stage(NamedTuple):
 
     def left(self) -> list[str]:
         """What is in /run/netns for the guests."""
-        return [name for name in (str(self.guest.pid), str(self.other.pid)) if os.path.lexists(NAMED / name)]
+        return [name for name in {str(self.guest.pid), str(self.other.pid)} if os.path.lexists(NAMED / name)]
 
 
 class Told(NamedTuple):
@@ -120,7 +120,7 @@ def tell(row: Row, program: list[str]) -> Told:
                 _prepare(stage, program, line.format(**stage.names))
             done = _run(stage, program, row.line.format(**stage.names))
             told = _state(stage, row, done)
-            told["namespaces"] = [stage.plain(name) for name in stage.left()]
+            told["namespaces"] = sorted(stage.plain(name) for name in stage.left())
             told["resolver"] = "as before" if RESOLVER.read_bytes() == resolver else "overwritten"
             return Told(told, _summary(told, done))
     finally:

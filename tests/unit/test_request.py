@@ -8,8 +8,9 @@ from typing import Any, Optional
 
 import pytest
 
+from pipework import __version__
 from pipework.errors import BadArgument, PipeworkError, UsageError
-from pipework.request import Attach, Passthrough, Request, Wait, parse
+from pipework.request import USAGE, Attach, Collect, Delete, List, Passthrough, Request, Tell, Wait, parse
 from pipework.words import Dhcp, Static, Tag, parse_address, parse_mac
 
 MAC = "02:42:ac:11:00:02"
@@ -102,6 +103,27 @@ LINES: dict[str, Request] = {
     "tc web qdisc show": Passthrough("tc", "web", ("qdisc", "show")),
     "tc web -s qdisc": Passthrough("tc", "web", ("-s", "qdisc")),
     "routes web show": Passthrough("route", "web", ("show",)),
+    # the verbs of our own
+    "ls": List(None, False),
+    "ls --json": List(None, True),
+    "ls web": List("web", False),
+    "ls --json web": List("web", True),
+    "ls web --json": List("web", True),
+    "del web": Delete("web", "eth1", False, False),
+    "del web -i eth0": Delete("web", "eth0", False, False),
+    "del -i eth0 web": Delete("web", "eth0", False, False),
+    "del --all web": Delete("web", None, False, False),
+    "del web --if-exists --dry-run": Delete("web", "eth1", True, True),
+    "--dry-run del web": Delete("web", "eth1", False, True),
+    "del -rf": Delete("-rf", "eth1", False, False),
+    "gc": Collect(False),
+    "gc --dry-run": Collect(True),
+    "--dry-run br0 web 0/0": attach("br0", "web", static(None), dry_run=True),
+    "--replace br0 web 0/0": attach("br0", "web", static(None), replace_wire=True),
+    "--dry-run --direct-phys --replace eth0 web 0/0": attach(
+        "eth0", "web", static(None), direct_phys=True, dry_run=True, replace_wire=True
+    ),
+    "br0 del 0/0": attach("br0", "del", static(None)),
     # waiting
     "--wait": Wait("eth1"),
     "--wait -i ib0": Wait("ib0"),
@@ -190,6 +212,20 @@ def test_empty_option_is_the_default() -> None:
 def test_empty_last_argument_is_none() -> None:
     """A script's empty variable in the MAC's place means no MAC."""
     assert parse(["br0", "web", "0/0", ""], nothing_there) == attach("br0", "web", static(None))
+
+
+@pytest.mark.parametrize("name", ["ls", "del", "gc"])
+def test_own_verb_only_where_no_link_has_the_name(name: str) -> None:
+    """ls, del and gc are HOSTIF where the host has a link of that name: old scripts come first."""
+    assert request(f"{name} web 0/0", {name}.__contains__) == attach(name, "web", static(None))
+
+
+def test_help_and_version() -> None:
+    """--help, -h and --version are answered with a text, whatever follows."""
+    for words in (["--help"], ["-h"], ["--help", "br0"]):
+        told = parse(words, nothing_there)
+        assert isinstance(told, Tell) and USAGE in told.text
+    assert parse(["--version"], nothing_there) == Tell(f"pipework {__version__}\n")
 
 
 @pytest.mark.parametrize("name", ["route", "rule", "tc", "tc0", "routed", "rules"])
@@ -334,6 +370,19 @@ MALFORMED: list[tuple[list[str], str, str]] = [
     (["--wait", "-l", "x"], "--wait does not take '-l'", "pipework --wait -i IFNAME"),
     (["--wait", "-i", "eth1", "more"], "--wait does not take 'more'", "pipework --wait -i IFNAME"),
     (["--wait", "-i", "eth/1"], "-i 'eth/1' is not a valid ifname", "1 to 15"),
+    (["br0", "web", "-i", "eth0", "0/0"], "-i stands behind GUEST", "pipework br0 -i ... web ADDRESS"),
+    # the verbs of our own
+    (["ls", "web", "db"], "ls does not take 'db'", "--help"),
+    (["ls", "--all"], "ls does not take --all", "--json"),
+    (["ls", ""], "GUEST is empty", "pipework ls"),
+    (["--direct-phys", "ls"], "ls does not take --direct-phys", "--help"),
+    (["del", "web", "db"], "del does not take 'db'", "--help"),
+    (["del", "web", "--json"], "del does not take --json", "--if-exists"),
+    (["del", "", "--all"], "GUEST is empty", "pipework ls"),
+    (["del", "web", "-i", "eth0", "--all"], "-i and --all do not go together", "Leave one"),
+    (["del", "web", "-i", "eth/0"], "-i 'eth/0' is not a valid ifname", "1 to 15"),
+    (["--replace", "del", "web"], "del does not take --replace", "--help"),
+    (["gc", "web"], "gc does not take 'web'", "--help"),
     # NUL bytes, which no program can be given
     (["br0", "we\0b", "0/0"], "NUL byte", ""),
     (["br0", "web", "10.0.0.2/24\0"], "NUL byte", ""),
@@ -372,6 +421,10 @@ def test_refused_before_guest_is_known() -> None:
         (["br0", "-i", "eth0", "web"], "ADDRESS is missing"),
         (["br0", "web", ""], "ADDRESS is empty"),
         (["br0", "web", "", MAC], "ADDRESS is empty"),
+        (["del"], "GUEST is missing"),
+        (["del", "--all"], "GUEST is missing"),
+        (["del", "web", "-i"], "-i needs a value"),
+        (["--replace"], "HOSTIF is missing"),
         (["route", "web"], "ARGUMENT is missing"),
         (["tc", "web"], "ARGUMENT is missing"),
     ],

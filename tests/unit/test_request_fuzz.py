@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pipework.errors import PipeworkError
-from pipework.request import Attach, Passthrough, Wait, parse
+from pipework.request import Attach, Collect, Delete, List, Passthrough, Wait, parse
 from pipework.words import Static, check_ifname, parse_mac
 
 WORDS = [
     *("br0", "ovs1", "dummy0", "eth0", "ib0", "route", "rule", "tc", "mac:02:42:ac:11:00:02", "mac:", "eth0:3"),
+    *("ls", "del", "gc", "--all", "--if-exists", "--json", "--dry-run", "--replace", "--help", "-h", "--version"),
     *("--wait", "--direct-phys", "-i", "-l", "-a", "4", "6", "inet", "inet6", "eth1", "x" * 16, "..", "a b"),
     *("web", "-rf", "pid:1", "netns:blue", "/run/netns/blue", "", "\0", "\x1b[2J", "\udc80", "٣"),
     *("10.0.0.2/24", "10.0.0.2", "10.0.0.2/24@10.0.0.1", "10.0.0.2/24@", "10.0.0.2/33", "0/0", "fd00::2/64@fe80::1"),
@@ -49,8 +50,15 @@ def is_refused_or_valid(argv: list[str], there: Optional[str]) -> bool:
     elif isinstance(request, Passthrough):
         assert request.verb in ("route", "rule", "tc")
         assert request.arguments and list(request.arguments) == argv[-len(request.arguments) :]
-    else:
+    elif isinstance(request, Attach):
         is_valid(request)
+    elif isinstance(request, (List, Delete)):
+        assert request.guest is None or request.guest in argv[1:]
+        assert request.guest != ""
+    elif isinstance(request, Collect):
+        assert "gc" in argv
+    else:
+        assert request.text.endswith("\n")
     return True
 
 
