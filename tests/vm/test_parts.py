@@ -89,7 +89,7 @@ def test_infiniband(infiniband: str, guest_ns: Callable[[], NamedNamespace]) -> 
     guest.run("ip", "link", "set", "child0", "name", "ib0")
     link = guest.link("ib0")
     assert link and link["linkinfo"]["info_kind"] == "ipoib"
-    assert link["linkinfo"]["info_data"]["pkey"] == "0x8001"
+    assert link["linkinfo"]["info_data"]["key"] == "0x8001"
 
 
 def test_one_cgroup_hierarchy() -> None:
