@@ -196,6 +196,8 @@ def _parse_gateway(text: str) -> Address:
             f"gateway {text!r} is not an IP address",
             "Write ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1.",
         ) from None
+    if gateway.is_multicast or gateway.is_unspecified or gateway.is_loopback:
+        raise BadArgument(f"gateway {gateway} cannot be a router's address", "Name the router's own address.")
     return gateway
 
 

@@ -14,11 +14,12 @@ NEIGHBOUR_ADVERTISEMENT, OVERRIDE, TARGET_LINK_LAYER = 136, 0x20, 2  # RFC 4861,
 def gratuitous_arp(link: str, mac: bytes, address: IPv4Address) -> None:
     """Broadcast an ARP reply for our own address (RFC 826; the original runs ``arping -A``).
 
+    The target's MAC is our own, too (RFC 5944, 4.6): else Linux takes it for a late answer and, right after
+    another one, drops it.
     Call it inside the guest's namespace.  Raises OSError.
     """
-    everyone = b"\xff" * 6
-    ethernet = everyone + mac + ETHERTYPE_ARP.to_bytes(2, "big")
-    reply = b"\x00\x01\x08\x00\x06\x04\x00\x02" + mac + address.packed + everyone + address.packed
+    ethernet = b"\xff" * 6 + mac + ETHERTYPE_ARP.to_bytes(2, "big")
+    reply = b"\x00\x01\x08\x00\x06\x04\x00\x02" + mac + address.packed + mac + address.packed
     sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         sender.bind((link, 0))

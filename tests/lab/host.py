@@ -47,7 +47,10 @@ def settle(*guests: Guest) -> None:
     def settled(guest: Guest) -> bool:
         entries = [entry for entry in guest.ip("-j", "addr", "show") if entry and entry["ifname"] != "lo"]
         addresses = [info for entry in entries for info in entry["addr_info"]]
-        unknown = any(entry["operstate"] == "UNKNOWN" for entry in entries if "UP" in entry["flags"])
+        up = [entry for entry in entries if "UP" in entry["flags"]]
+        unknown = any(
+            entry["operstate"] == "UNKNOWN" or {"NO-CARRIER", "LOWER_UP"} <= {*entry["flags"]} for entry in up
+        )
         return not unknown and not any(info.get("tentative") for info in addresses)
 
     for guest in guests:
