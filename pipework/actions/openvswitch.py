@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Optional
 
 from pipework.actions.links import quote
 from pipework.errors import Refused
@@ -48,47 +47,48 @@ class AddBridge(Value):
         return f"ovs-vsctl add-br {self.name}"
 
 
-class AddPort(Value):
-    """A port of a bridge; replaces is what the database still has of an earlier guest's under that name."""
+class RemovePort(Value):
+    """Take a port off its bridge; undone, the database has it as it was.
+
+    Done means that the switch has let go of it: another link that took its name sooner would not be plugged in.
+    """
 
     port: ovsdb.Port
-    replaces: Optional[ovsdb.Port]
 
     def do(self) -> None:
         try:
-            ovsdb.vsctl(*self._arguments())
+            ovsdb.vsctl(*_remove(self.port))
+        except ovsdb.NoAnswer:
+            with suppress(Refused):
+                self.undo()
+            raise
+
+    def undo(self) -> None:
+        # without waiting for the switch, which cannot plug in a link that is not there
+        ovsdb.vsctl("--no-wait", "--may-exist", *_add(self.port))
+
+    def say(self) -> str:
+        return _say(_remove(self.port))
+
+
+class AddPort(Value):
+    """A port of a bridge, for a link that is there."""
+
+    port: ovsdb.Port
+
+    def do(self) -> None:
+        try:
+            ovsdb.vsctl(*_add(self.port))
         except (ovsdb.NoAnswer, ovsdb.SwitchFault):
             with suppress(Refused):
                 self.undo()
             raise
 
     def undo(self) -> None:
-        # without waiting for the switch, for which the port that comes back is as dead as before
-        if self.replaces:
-            ovsdb.vsctl("--no-wait", *_remove(self.port), "--", *_add(self.replaces))
-        else:
-            ovsdb.vsctl("--no-wait", *_remove(self.port))
+        ovsdb.vsctl("--no-wait", *_remove(self.port))  # the link that the switch would lose goes next
 
     def say(self) -> str:
-        return " ".join(["ovs-vsctl", *map(quote, self._arguments())])
-
-    def _arguments(self) -> list[str]:
-        return [*([*_remove(self.replaces), "--"] if self.replaces else []), *_add(self.port)]
-
-
-class RemovePort(Value):
-    """Take a port off its bridge; undone, the database has it as it was."""
-
-    port: ovsdb.Port
-
-    def do(self) -> None:
-        ovsdb.vsctl("--no-wait", *_remove(self.port))
-
-    def undo(self) -> None:
-        ovsdb.vsctl("--no-wait", *_add(self.port))
-
-    def say(self) -> str:
-        return " ".join(["ovs-vsctl", *_remove(self.port)])
+        return _say(_add(self.port))
 
 
 def _remove(port: ovsdb.Port) -> list[str]:
@@ -99,3 +99,7 @@ def _add(port: ovsdb.Port) -> list[str]:
     add = ["add-port", port.bridge, port.name, *([f"tag={port.vlan}"] if port.vlan else [])]
     ids = [f"external-ids:{key}={json.dumps(value)}" for key, value in port.external_ids.items()]
     return [*add, *(["--", "set", "Interface", port.name, *ids] if ids else [])]
+
+
+def _say(arguments: list[str]) -> str:
+    return " ".join(["ovs-vsctl", *map(quote, arguments)])

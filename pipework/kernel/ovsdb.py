@@ -26,10 +26,6 @@ class Fault(Refused):
     """Open vSwitch does not do what it was asked; its database is as before."""
 
 
-class NotRunning(Fault):
-    """Open vSwitch is installed, but there is no database to ask."""
-
-
 class NoAnswer(Fault):
     """No answer came in time; the database may have taken the change."""
 
@@ -49,7 +45,7 @@ def vsctl(*arguments: str) -> str:
     if outcome.status in (-14, 142):  # ended by its own alarm clock
         raise NoAnswer(f"Open vSwitch does not answer within {PATIENCE} s", HINT)
     if "database connection failed (No such file" in said:
-        raise NotRunning("Open vSwitch is not running", "Start it: systemctl start openvswitch-switch")
+        raise Fault("Open vSwitch is not running", "Start it: systemctl start openvswitch-switch")
     if outcome.status != 0:
         raise Fault(f"Open vSwitch: {said or f'ovs-vsctl failed with status {outcome.status}'}", HINT)
     if "Error detected" in said:  # a warning only, and exit status 0

@@ -90,14 +90,17 @@ def _existing(name: str, host: Namespace, direct_phys: bool) -> str:
 
 
 def _is_openvswitch(name: str, host: Namespace) -> bool:
-    """Whether it is a bridge of Open vSwitch, which is only asked about links that look like one.  Raises Refused."""
+    """Whether it is a bridge of Open vSwitch, which is only asked about links that look like one.
+
+    Such links outlive their switch: where that is stopped nobody knows what they are.  Raises Refused.
+    """
     link = host.netlink.link(name)
     if link is None or link.kind not in ("openvswitch", "tun"):
         return False
     try:
         return ovsdb.is_bridge(name)
-    except (NotInstalled, ovsdb.NotRunning):
-        if link.kind == "openvswitch":  # the kernel keeps them while the switch is stopped
+    except NotInstalled:
+        if link.kind == "openvswitch":
             raise
         return False
 

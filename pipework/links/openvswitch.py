@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from pipework.actions.links import CreateVeth, SetUp
-from pipework.actions.openvswitch import AddBridge, AddPort
+from pipework.actions.openvswitch import AddBridge, AddPort, RemovePort
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import ovsdb
@@ -28,7 +28,8 @@ def plan(wire: Wire) -> LinkPlan:
         )
     local = local_name(wire)
     aside = make_way(wire, local)
-    make: list[Action] = [*aside.first]
+    dead = _dead_port(local)
+    make: list[Action] = [*([RemovePort(dead)] if dead else []), *aside.first]
     if there is None:
         make.append(AddBridge(bridge))
     port = ovsdb.Port(bridge, local, vlan, _external_ids(wire, local, vlan))
@@ -37,7 +38,7 @@ def plan(wire: Wire) -> LinkPlan:
             host, local, wire.guest.namespace, wire.ifname, there.mtu if there else DEFAULT_MTU, request.mac, None
         ),
         mark_unfinished(host, local),
-        AddPort(port, _dead_port(local)),
+        AddPort(port),
         SetUp(host, local),
     ]
     return LinkPlan(make, [mark_finished(host, local, wire), *aside.last])

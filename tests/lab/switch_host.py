@@ -1,0 +1,103 @@
+"""A throwaway host with an Open vSwitch of its own: what befalls that one, nobody else notices."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.lab.command import Result
+from tests.lab.guest import SLOW, eventually, fresh_name, run
+from tests.lab.host import Host, throwaway_host
+
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+
+
+class SwitchHost:
+    """The host, the folder of its switch's sockets, and the process of its database server."""
+
+    def __init__(self, host: Host, place: Path) -> None:
+        self.host = host
+        self.place = place
+        self._env = {"OVS_RUNDIR": str(place), "OVS_LOGDIR": str(place), "OVS_DBDIR": str(place)}
+        self.database = self._start("ovsdb-server", str(place / "conf.db"), f"--remote=punix:{place}/db.sock")
+        self._switch: subprocess.Popen[bytes] | None = None
+
+    def _start(self, *argv: str) -> subprocess.Popen[bytes]:
+        log = f"--log-file={self.place}/{argv[0]}.log"
+        return subprocess.Popen(
+            self.host.argv(*argv, "--no-chdir", "--pidfile", "-vconsole:off", log),
+            env={**os.environ, **self._env},
+            stdin=subprocess.DEVNULL,
+        )
+
+    def start_switching(self) -> None:
+        """Start the switch itself; until then there is a database only."""
+        self._switch = self._start("ovs-vswitchd", f"unix:{self.place}/db.sock")
+        assert eventually(lambda: self._run("ovs-appctl", "--timeout=5", "version").returncode == 0, 10 * SLOW)
+
+    def stop_switching(self) -> None:
+        """End the switch, and leave the database."""
+        if self._switch:
+            self._switch.terminate()
+            self._switch.wait(10 * SLOW)
+
+    def stop(self) -> None:
+        """End both."""
+        self.stop_switching()
+        self.database.terminate()
+        self.database.wait(10 * SLOW)
+
+    def _run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **self._env}
+        return subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+
+    def vsctl(self, *args: str) -> str:
+        """Run this host's ovs-vsctl."""
+        done = self._run("ovs-vsctl", f"--timeout={round(10 * SLOW)}", *args)
+        if done.returncode:
+            raise RuntimeError(f"ovs-vsctl {' '.join(args)}: {done.stderr}")
+        return done.stdout
+
+    def add_bridge(self, name: str = "") -> str:
+        """Make a userspace bridge."""
+        name = name or fresh_name("pwsw")
+        self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev")
+        return name
+
+    def rows(self) -> str:
+        """Return bridges, ports, tags and external ids as the database has them."""
+        columns = {
+            "Bridge": "name,datapath_type",
+            "Port": "name,tag,trunks,external_ids",
+            "Interface": "name,type,external_ids",
+        }
+        told = [f"{bridge}: {self.vsctl('list-ports', bridge).split()}" for bridge in self.vsctl("list-br").split()]
+        for table, names in columns.items():
+            told += sorted(
+                self.vsctl("--format=csv", "--no-headings", f"--columns={names}", "list", table).splitlines()
+            )
+        return "\n".join(told)
+
+    def pipework(self, *words: str, env: Mapping[str, str] | None = None) -> Result:
+        """Run pipework on this host."""
+        return self.host.pipework(*words, env={**self._env, **(env or {})})
+
+
+@contextmanager
+def switch_host(switching: bool = True) -> Iterator[SwitchHost]:
+    """A throwaway host whose Open vSwitch runs, or its database only."""
+    with tempfile.TemporaryDirectory(prefix="pipework-ovs-") as folder, throwaway_host() as host:
+        run("ovsdb-tool", "create", f"{folder}/conf.db", SCHEMA)
+        made = SwitchHost(host, Path(folder))
+        try:
+            assert eventually(Path(folder, "db.sock").exists, 10 * SLOW)
+            made.vsctl("--no-wait", "init")
+            if switching:
+                made.start_switching()
+            yield made
+        finally:
+            made.stop()
