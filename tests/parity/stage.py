@@ -173,7 +173,8 @@ def _state(stage: Stage, row: Row, done: subprocess.CompletedProcess[str]) -> St
 
 
 def _plain(stage: Stage, links: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**link, "name": stage.plain(link["name"])} for link in links]
+    plain = [{**link, "name": stage.plain(link["name"])} for link in links]
+    return sorted(plain, key=lambda link: str(link["name"]))
 
 
 def _summary(told: State, done: subprocess.CompletedProcess[str]) -> str:

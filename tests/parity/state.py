@@ -27,7 +27,7 @@ def links(guest: Guest, macs: frozenset[str]) -> list[dict[str, Any]]:
                 **{key: entry.get(key) for key in _LINK},
             }
         )
-    return sorted(told, key=lambda link: str(link["name"]))
+    return told
 
 
 def addresses(guest: Guest) -> list[Any]:
