@@ -7,6 +7,8 @@ die there.  DOCKER-USER is the chain that Docker leaves to the administrator and
 from __future__ import annotations
 
 from pipework.errors import Refused
+from pipework.kernel import processes, sysfs
+from pipework.kernel.locks import host_lock
 from pipework.kernel.programs import run
 from pipework.value import Value
 
@@ -15,7 +17,10 @@ TIMEOUT = 10.0  # seconds, of which iptables may wait five for its lock
 
 
 class AllowBridged(Value):
-    """Accept frames that stay in one bridge; iptables is ``iptables`` or ``ip6tables``."""
+    """Accept frames that stay in one bridge; undone only while no other run has come to rely on it.
+
+    iptables is ``iptables`` or ``ip6tables``.
+    """
 
     iptables: str
     bridge: str
@@ -24,7 +29,9 @@ class AllowBridged(Value):
         _change(self.iptables, "-I", self.bridge)
 
     def undo(self) -> None:
-        _change(self.iptables, "-D", self.bridge)
+        with host_lock(patient=True):
+            if not _has_other_wires(self.bridge):
+                _change(self.iptables, "-D", self.bridge)
 
     def say(self) -> str:
         rule = " ".join(_rule(self.bridge)).replace(comment(self.bridge), f"'{comment(self.bridge)}'")
@@ -38,13 +45,19 @@ class WithdrawBridged(Value):
     bridge: str
 
     def do(self) -> None:
-        AllowBridged(self.iptables, self.bridge).undo()
+        _change(self.iptables, "-D", self.bridge)
 
     def undo(self) -> None:
         AllowBridged(self.iptables, self.bridge).do()
 
     def say(self) -> str:
         return AllowBridged(self.iptables, self.bridge).say().replace(f" -I {CHAIN}", f" -D {CHAIN}")
+
+
+def _has_other_wires(bridge: str) -> bool:
+    """Whether a port of the bridge bears pipework's mark, and not that of this very run."""
+    aliases = [sysfs.alias(port) for port in sysfs.ports(bridge)]
+    return any(alias.startswith("pipework ") and not alias.endswith(processes.own_identity()) for alias in aliases)
 
 
 def comment(bridge: str) -> str:

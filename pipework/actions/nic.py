@@ -8,7 +8,7 @@ from errno import EEXIST
 from typing import Any, Optional
 
 from pipework.actions.links import suppress_errno
-from pipework.errors import KernelRefused, Refused
+from pipework.errors import KernelRefused, PipeworkError, Refused
 from pipework.kernel import ledger
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
@@ -86,7 +86,7 @@ class BringHome(Value):
         if self.guest is not None:
             guest = self.guest.netlink
             guest.set_link(guest.index(self.name), up=False)
-            _move(self.guest, self.host, self.name, link.name, self.home.phy)
+            _move(self.guest, self.host, self.name, link.name, self.home.phy, link.number)
         elif self.name != link.name:
             host.set_link(host.index(self.name), up=False)
             host.set_link(host.index(self.name), IFLA_IFNAME=link.name)
@@ -141,37 +141,51 @@ class NoteHome(Value):
 
 def _say(name: str, new_name: str, phy: Optional[str], target: Namespace, place: str) -> str:
     if phy:
-        return f"iw phy {phy} set netns name {place} && " + target.say(f"ip link set dev {name} name {new_name}")
+        return f"iw {phy} set netns name {place} && " + target.say(f"ip link set dev {name} name {new_name}")
     return f"ip link set dev {name} netns {place} name {new_name}"
 
 
-def _move(source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str]) -> None:
-    """Move a link or its radio.  Raises PipeworkError having moved nothing."""
-    index = source.netlink.index(name)
+def _move(
+    source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str], number: int = 0
+) -> None:
+    """Move a link or its radio; number is what the link shall have there (Linux 5.12), if it is free.
+
+    Raises PipeworkError having moved nothing.
+    """
     if phy is None:
-        source.netlink.set_link(index, IFLA_NET_NS_FD=target.fd, IFLA_IFNAME=new_name)
+        taken = any(link.number == number for link in target.netlink.links()) if number else False
+        wanted = {"IFLA_NEW_IFINDEX": number} if number and not taken else {}
+        place = {"IFLA_NET_NS_FD": target.fd, "IFLA_IFNAME": new_name, **wanted}
+        source.netlink.set_link(source.netlink.index(name), **place)
     else:
-        _move_phy(source, target, phy)
-        _rename_moved(target, index, name, new_name)
+        _move_radio(source, target, name, new_name, phy)
     source.netlink.forget(name)
     target.netlink.forget(new_name)
+
+
+def _move_radio(source: Namespace, target: Namespace, name: str, new_name: str, phy: str) -> None:
+    here = source.netlink.link(name)
+    before = {link.number for link in target.netlink.links()}
+    _move_phy(source, target, phy)
+    try:
+        # the link gets another name where its own is taken, and another number likewise
+        arrived = [link for link in target.netlink.links() if link.number not in before]
+        found = [link for link in arrived if here and link.mac == here.mac]
+        link = next((link for link in found if link.name == name), found[0] if found else None)
+        if link is None:
+            raise Refused(f"radio {phy} has come without its link {name}", "See it: iw list")
+        target.netlink.set_link(link.number, IFLA_IFNAME=new_name)
+    except PipeworkError:
+        _move_phy(target, source, phy)
+        raise
 
 
 def _move_phy(source: Namespace, target: Namespace, phy: str) -> None:
     with source.entered():
         place = f"/proc/{os.getpid()}/fd/{target.fd}"
-        moved = run(["iw", "phy", phy, "set", "netns", "name", place], IW_LIMIT, "iw")
+        moved = run(["iw", phy, "set", "netns", "name", place], IW_LIMIT, "iw")
     if moved.status != 0:
         raise Refused(f"radio {phy} cannot be moved: {moved.err.strip() or moved.out.strip()}", "See it: iw list")
-
-
-def _rename_moved(target: Namespace, index: int, name: str, new_name: str) -> None:
-    """A radio's link keeps its number where it is free, else its name; cfg80211 says neither."""
-    links = target.netlink.links()
-    found = [link for link in links if link.number == index and link.kind == ""] or [
-        link for link in links if link.name == name
-    ]
-    target.netlink.set_link(found[0].number, IFLA_IFNAME=new_name)
 
 
 def _restore_mac(host: Namespace, home: Link) -> None:

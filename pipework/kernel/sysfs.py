@@ -41,6 +41,11 @@ def ports(bridge: str) -> list[str]:
     return sorted(os.listdir(f"{NET}/{bridge}/brif"))
 
 
+def alias(name: str) -> str:
+    """The alias of a link, "" for none."""
+    return _read(f"{NET}/{name}/ifalias") or ""
+
+
 def vlan_filtering(bridge: str) -> bool:
     """Whether a Linux bridge keeps VLANs apart."""
     return _read(f"{NET}/{bridge}/bridge/vlan_filtering") == "1"
@@ -52,8 +57,9 @@ def default_vlan(bridge: str) -> int:
 
 
 def phy(name: str) -> Optional[str]:
-    """The radio that a Wi-Fi link belongs to, or None."""
-    return _read(f"{NET}/{name}/phy80211/name")
+    """The radio that a Wi-Fi link belongs to, as ``iw`` takes it in every namespace (phy#0), or None."""
+    index = _read(f"{NET}/{name}/phy80211/index")
+    return None if index is None else f"phy#{index}"
 
 
 def bridged_frames_meet(iptables: str) -> bool:
@@ -63,7 +69,7 @@ def bridged_frames_meet(iptables: str) -> bool:
 
 def _read(path: str) -> Optional[str]:
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
         return None
