@@ -312,6 +312,14 @@ MALFORMED: list[tuple[list[str], str, str]] = [
     (["br0", "web", "2001:db8::2/64@10.0.0.1"], "gateway 10.0.0.1 is IPv4", "IPv6 gateway"),
     (["br0", "web", "fd00::2/64@fe80::1%eth1"], "gateway fe80::1%eth1 must be a plain address", "@fe80::1"),
     (["br0", "web", "10.0.0.2/24@10.0.0.2"], "gateway 10.0.0.2 is the guest's own address", "router"),
+    *(
+        (["br0", "web", f"10.0.0.2/24@{gateway}"], f"gateway {gateway} cannot be a router's address", "router's own")
+        for gateway in ("224.0.0.1", "127.0.0.1", "0.0.0.0")
+    ),
+    *(
+        (["br0", "web", f"fd00::2/64@{gateway}"], f"gateway {gateway} cannot be a router's address", "router's own")
+        for gateway in ("ff02::1", "::1", "::")
+    ),
     # families
     (["br0", "-a", "6", "web", "10.0.0.2/24"], "-a 6 does not go with the IPv4 address 10.0.0.2/24", "Leave -a out"),
     (["br0", "-a", "4", "web", "fd00::2/64"], "-a 4 does not go with the IPv6 address fd00::2/64", "Leave -a out"),
