@@ -2,19 +2,49 @@
 
 ``import pyroute2`` runs the package's ``__init__``, which brings asyncio, NDB and more: five times the
 time of the message classes alone, at every start of the command.  So the classes load under a bare
-module that has the package's path but has not run its ``__init__``; and pyroute2.config, which only
-takes three names from multiprocessing, gets them from a stand-in.  Should a release of pyroute2 need
-its ``__init__`` after all, the ordinary import takes over.
+module that has the package's path but has not run its ``__init__``.
+
+Half of what is left goes into four modules of the standard library that the classes import and that a
+short-lived command does not use: their log messages, and names that pyroute2.config only passes on.
+Stand-ins take their place while the classes load.  Should a release of pyroute2 need any of it after
+all, the ordinary import takes over.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import namedtuple
 from importlib import import_module
 from importlib.machinery import PathFinder
 from types import ModuleType
+from typing import Any
 
 _MODULES = ("", ".rtnl.ifinfmsg", ".rtnl.ifaddrmsg", ".rtnl.rtmsg", ".rtnl.nsidmsg")
+_Uname = namedtuple("_Uname", "system node release version machine processor")
+
+
+class _Hollow(ModuleType):
+    """A module of which every name can be called, to no effect: loggers that say nothing, classes never used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        return self
+
+
+def _stand_ins() -> dict[str, ModuleType]:
+    """For what nobody has imported yet."""
+    platform = ModuleType("platform")
+    uname = _Uname(*os.uname(), "")
+    platform.uname = lambda: uname  # type: ignore[attr-defined]
+    platform.machine = lambda: uname.machine  # type: ignore[attr-defined]
+    platform.architecture = lambda **_: ("64bit" if sys.maxsize > 1 << 32 else "32bit", "ELF")  # type: ignore[attr-defined]
+    hollow = [_Hollow(name) for name in ("logging", "traceback", "multiprocessing")]
+    return {module.__name__: module for module in [*hollow, platform] if module.__name__ not in sys.modules}
 
 
 def _import_all() -> tuple[ModuleType, ...]:
@@ -27,22 +57,16 @@ def _import_under_bare_package() -> tuple[ModuleType, ...]:
         return _import_all()
     bare = ModuleType("pyroute2")
     bare.__path__ = list(spec.submodule_search_locations)
-    sys.modules["pyroute2"] = bare
-    stand_in = ModuleType("multiprocessing")
-    stand_in.Pipe = stand_in.Queue = stand_in.Process = None  # type: ignore[attr-defined]
-    absent = "multiprocessing" not in sys.modules
-    if absent:
-        sys.modules["multiprocessing"] = stand_in
+    instead = {"pyroute2": bare, **_stand_ins()}
+    sys.modules.update(instead)
     try:
         return _import_all()
-    except (ImportError, AttributeError):
+    except Exception:
         for name in [name for name in sys.modules if name.split(".")[0] == "pyroute2"]:
             del sys.modules[name]
     finally:
-        # who wants the whole packages can still import them
-        sys.modules.pop("pyroute2", None)
-        if absent:
-            del sys.modules["multiprocessing"]
+        for name in instead:  # who wants the whole modules can still import them
+            sys.modules.pop(name, None)
     return _import_all()
 
 

@@ -6,7 +6,9 @@ nothing jumps to and fro.  pyroute2's classes encode and decode; see codec.py.
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
 import sys
 from collections.abc import Iterator, Sequence
 from errno import ENODEV
@@ -28,6 +30,7 @@ SOL_NETLINK, EXT_ACK = 270, 11
 AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE, LOCAL_TABLE = 254, 255
+SIOCGIFINDEX = 0x8933  # linux/sockios.h
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
 
 
@@ -83,7 +86,9 @@ class Netlink:
     def link(self, name: str) -> Optional[Link]:
         """The link of that name, or None."""
         try:
-            return read_link(self.request(GETLINK, _message(ifinfmsg, IFLA_IFNAME=name))[0])
+            found = read_link(self.request(GETLINK, _message(ifinfmsg, IFLA_IFNAME=name))[0])
+            self._indexes.setdefault(name, found.number)
+            return found
         except KernelRefused as refusal:
             if refusal.errno == ENODEV:
                 return None
@@ -99,10 +104,12 @@ class Netlink:
         Raises KernelRefused (ENODEV).
         """
         if name not in self._indexes:
-            link = self.link(name)
-            if link is None:
-                raise KernelRefused(ENODEV, f"there is no link {name}")
-            self._indexes[name] = link.number
+            request = struct.pack("16s24x", name.encode("utf-8", "surrogateescape"))  # struct ifreq, linux/if.h
+            try:  # a tenth of the time of a netlink answer with all that is known of the link
+                answer = fcntl.ioctl(self.socket, SIOCGIFINDEX, request)
+            except OSError as error:
+                raise KernelRefused(error.errno or ENODEV, f"there is no link {name}") from None
+            self._indexes[name] = struct.unpack_from("16xi", answer)[0]
         return self._indexes[name]
 
     def forget(self, name: str) -> None:
