@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
+
+    Self = TypeVar("Self", bound="Value")
 else:
 
     def dataclass_transform(**_: Any) -> Any:
         """Tells type checkers that the fields are the constructor's parameters; nothing at run time."""
         return lambda cls: cls
-
-
-Self = TypeVar("Self", bound="Value")
 
 
 @dataclass_transform(frozen_default=True)

@@ -10,6 +10,8 @@ ETHERTYPE_ARP = 0x0806
 IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS = 17, 18  # linux/in6.h
 NEIGHBOUR_ADVERTISEMENT, OVERRIDE, TARGET_LINK_LAYER = 136, 0x20, 2  # RFC 4861, 4.4 and 4.6.1
 
+_closers: list[int] = []
+
 
 def gratuitous_arp(link: str, mac: bytes, address: IPv4Address) -> None:
     """Broadcast an ARP reply for our own address (RFC 826; the original runs ``arping -A``).
@@ -32,8 +34,9 @@ def _close_aside(packet_socket: socket.socket) -> None:
     """Close a packet socket without waiting for the kernel, which takes an RCU grace period (8 to 20 ms) over it.
 
     The last to close it pays (net/packet/af_packet.c, packet_release).  That is a child, which waits
-    until we have closed ours, keeps nothing else open, and is not waited for.
+    until we have closed ours, keeps nothing else open, and is not waited for; the next call reaps it.
     """
+    _closers[:] = [closer for closer in _closers if os.waitpid(closer, os.WNOHANG) == (0, 0)]
     ours_closed, signal_closed = os.pipe()
     child = os.fork()
     if child == 0:
@@ -42,6 +45,7 @@ def _close_aside(packet_socket: socket.socket) -> None:
         os.closerange(2, os.sysconf("SC_OPEN_MAX"))
         os.read(0, 1)
         os._exit(0)
+    _closers.append(child)
     packet_socket.close()
     os.close(ours_closed)
     os.close(signal_closed)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from ipaddress import ip_interface
-from typing import Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from pipework.value import Value
 from pipework.words import Interface
 
-Self = TypeVar("Self", bound="Record")
+if TYPE_CHECKING:
+    Self = TypeVar("Self", bound="Record")
 
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
