@@ -90,9 +90,11 @@ def find_in(host: Host, residence: Residence) -> list[Wired]:
 
 
 def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link]) -> Optional[Wired]:
-    marked = end if end is not None and link.kind == "veth" else link
+    if end is not None and not _is_a_hosts_end(end):
+        end = None  # the far end of a NIC on loan that is itself a veth
+    marked = end or link
     mark = read_mark(marked)
-    named = ORIGINAL.fullmatch(marked.name) if end is marked else None
+    named = ORIGINAL.fullmatch(end.name) if end else None
     if mark:
         runtime, name = mark.runtime, mark.guest
     elif is_unfinished(marked) or named or _is_the_originals(link, residence):
@@ -107,7 +109,7 @@ def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link]) -> 
         path=residence.path,
         ifname=link.name,
         kind=kind,
-        link=end.name if end is marked and end else "",
+        link=end.name if end else "",
         hostif=hostif or (mark.hostif if mark else ""),
         vlan=vlan,
         addresses=(),
@@ -115,6 +117,10 @@ def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link]) -> 
         mtu=link.mtu,
         state="unfinished" if is_unfinished(marked) else _state(link),
     )
+
+
+def _is_a_hosts_end(link: Link) -> bool:
+    return read_mark(link) is not None or is_unfinished(link) or ORIGINAL.fullmatch(link.name) is not None
 
 
 def _other_side(host: Host, link: Link, end: Optional[Link]) -> tuple[str, Optional[int], str]:
@@ -129,7 +135,7 @@ def _other_side(host: Host, link: Link, end: Optional[Link]) -> tuple[str, Optio
     parent = host.links.get(link.parent) if link.kind in STACKED and link.peer_namespace is not None else None
     if parent and parent.kind == "vlan":
         return host.name(parent.parent), parent.vlan, link.kind
-    return parent.name if parent else "", None, link.kind or "nic"
+    return parent.name if parent else "", None, link.kind if link.kind in STACKED else "nic"
 
 
 def _is_the_originals(link: Link, residence: Residence) -> bool:

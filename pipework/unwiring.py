@@ -38,12 +38,18 @@ def plan(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
 def _removal(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
     lent = Page("nic", guest.identity[1], wire.ifname)
     note = ledger.read(lent)
-    if note and wire.kind in ("nic", "vlan"):
-        return [BringHome(host.namespace, guest, wire.ifname, Home.from_note(note)), Forget(lent, note)]
+    home = Home.from_note(note) if note else None
+    if note and home and _is_from(home, wire):
+        return [BringHome(host.namespace, guest, wire.ifname, home), Forget(lent, note)]
     if wire.kind == "nic":  # a NIC cannot be deleted, and where it was nobody has noted
         hint = f"Bring it back yourself: nsenter --net={guest.path} ip link set {wire.ifname} netns 1"
         raise Refused(f"{wire.ifname} is a NIC on loan, but the note of its home is gone", hint)
     return [DeleteLink(host.namespace, wire.link) if wire.link else DeleteLink(guest, wire.ifname)]
+
+
+def _is_from(home: Home, wire: Wired) -> bool:
+    """Whether the note is of this link, and not of one that an earlier guest had under the same number."""
+    return home.link.name == wire.hostif if wire.kind == "nic" else home.link.vlan == wire.vlan is not None
 
 
 def _ports(host: Host, bridge: str) -> list[str]:
