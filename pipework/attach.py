@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipework import addressing, guests, links
 from pipework.carry_out import rehearsing, undoing
-from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.request import Attach
 
@@ -13,7 +12,7 @@ def attach(request: Attach) -> None:
     """Put the guest on the network, or leave everything as it was.  Raises PipeworkError."""
     guest = guests.find(request.guest)
     with Namespace.own() as host, guest.namespace, rehearsing() if request.dry_run else undoing() as log:
-        with host_lock():
+        with log.alone():
             kind, wire = links.resolve(request, host, guest)
             link = kind.plan(wire)
             address = addressing.choose(wire).plan(wire)

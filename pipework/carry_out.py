@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from pipework.errors import one_line
 from pipework.kernel import signals
+from pipework.kernel.locks import host_lock
 
 
 class Action(Protocol):
@@ -35,6 +36,10 @@ class UndoLog:
 
     def __init__(self) -> None:
         self._done: list[Action] = []
+
+    def alone(self) -> AbstractContextManager[None]:
+        """While it is held, no other command decides or plugs.  Raises Refused, Interrupted."""
+        return host_lock()
 
     def carry_out(self, plan: Sequence[Action]) -> None:
         """Do every action of a plan; a signal is noticed between two."""
@@ -69,6 +74,10 @@ def undoing() -> Iterator[UndoLog]:
 
 class Rehearsal:
     """Says what would be done, one shell line for each action that has one, and does nothing."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Who only looks, needs no lock."""
+        return nullcontext()
 
     def carry_out(self, plan: Sequence[Action]) -> None:
         """Print the plan."""

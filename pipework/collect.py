@@ -18,7 +18,6 @@ from pipework.inventory import Host
 from pipework.kernel import ledger, sysfs
 from pipework.kernel.census import NAMED, residences
 from pipework.kernel.ledger import Page
-from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.naming import is_left_over
@@ -38,7 +37,7 @@ class Remnant(Value):
 def collect(request: Collect) -> None:
     """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
     log_kind = rehearsing if request.dry_run else undoing
-    with Namespace.own() as own, log_kind() as log, host_lock():
+    with Namespace.own() as own, log_kind() as log, log.alone():
         for remnant in _remnants(Host.read(own)):
             log.carry_out(remnant.removal)
             if not request.dry_run:

@@ -7,7 +7,6 @@ from pipework.carry_out import rehearsing, undoing
 from pipework.errors import GuestNotFound, Refused
 from pipework.inventory import Host, find_in
 from pipework.kernel.census import Residence
-from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.request import Delete
 
@@ -21,7 +20,7 @@ def detach(request: Delete) -> None:
             return
         raise
     log_kind = rehearsing if request.dry_run else undoing
-    with Namespace.own() as own, guest.namespace as namespace, log_kind() as log, host_lock():
+    with Namespace.own() as own, guest.namespace as namespace, log_kind() as log, log.alone():
         host = Host.read(own)
         residence = Residence(namespace.path, namespace.identity[1], "", guest.pid or 0)
         wires = [wire for wire in find_in(host, residence) if request.ifname in (None, wire.ifname)]

@@ -218,12 +218,13 @@ class SetDown(Value):
 
 
 class SetAlias(Value):
-    """Give a link the alias that marks it as ours."""
+    """Give a link the alias that marks it as ours; passing: for as long as the run lasts, so not worth saying."""
 
     namespace: Namespace
     name: str
     alias: str
     before: str = ""
+    passing: bool = False
 
     def do(self) -> None:
         self._set(self.alias)
@@ -237,7 +238,7 @@ class SetAlias(Value):
         netlink.set_link(netlink.index(self.name), IFLA_IFALIAS=alias)
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link set dev {self.name} alias {quote(self.alias)}")
+        return "" if self.passing else self.namespace.say(f"ip link set dev {self.name} alias {quote(self.alias)}")
 
 
 class SetMac(Value):

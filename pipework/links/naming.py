@@ -63,7 +63,7 @@ def digest_name(prefix: str, text: str) -> str:
 
 def mark_unfinished(namespace: Namespace, name: str) -> Action:
     """Mark a link as being worked on by this process, so that a later run can tell it from a finished one."""
-    return SetAlias(namespace, name, unfinished_mark())
+    return SetAlias(namespace, name, unfinished_mark(), passing=True)
 
 
 def unfinished_mark() -> str:
@@ -102,7 +102,7 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
     if held is None:
         if taken is None:
             return Aside()
-        if not is_left_over(taken):
+        if not is_left_over(taken) and not _is_just_born(taken, wire):
             raise _taken(wire)
         return _put_aside(wire.guest.namespace, taken)
     if held.up and not is_left_over(held):
@@ -126,6 +126,19 @@ def _taken(wire: Wire) -> KernelRefused:
 def is_left_over(link: Link) -> bool:
     """Whether a run that was killed has left this link half made."""
     return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
+
+
+def _is_just_born(link: Link, wire: Wire) -> bool:
+    """Whether this can only be the macvlan of a run that was killed before it could mark it.
+
+    No other run is at that point now, since we hold the host's lock.
+    """
+    bare = link.kind == "macvlan" and not link.up and not link.alias
+    if not bare or wire.guest.namespace.netlink.addresses(link.number):
+        return False
+    links = wire.host.netlink.links()
+    nic = next((there.number for there in links if there.name == wire.hostif), 0)
+    return any(there.number == link.parent and nic in (there.number, there.parent) for there in links)
 
 
 def _put_aside(namespace: Namespace, link: Link) -> Aside:
