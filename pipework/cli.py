@@ -90,10 +90,13 @@ def _need_capabilities(argv: list[str]) -> None:
 def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
     """The command ``pipework``.  Leaves without the interpreter's clean-up, which takes longer than the work."""
     gc.disable()
-    code = run(sys.argv[1:] if argv is None else argv)
+    code = 0
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        code = run(sys.argv[1:] if argv is None else argv)
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed when we started
+            stream.flush()
     except OSError:  # whoever read our output has gone
+        if os.environ.get("PIPEWORK_DEBUG"):
+            raise
         code = code or 1
     os._exit(code)
