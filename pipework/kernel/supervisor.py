@@ -153,9 +153,9 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
                 if said is not None and not kept:
                     break
             signals.sleep(KEEPING if kept else STARTING)
-    with suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)  # all of this process namespace but its first
     while _ended_children()[1]:
+        with suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)  # all of this process namespace but its first
         time.sleep(0.001)
 
 
