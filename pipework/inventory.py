@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from pipework.guests.membership import guest_of_process, is_the_runtimes_own
-from pipework.kernel import ovsdb
+from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.ovsdb import Port
@@ -58,6 +58,11 @@ class Host(Value):
         """Read it."""
         links = {link.number: link for link in namespace.netlink.links()}
         return cls(namespace, links, {port.name: port for port in ovsdb.wired_ports()})
+
+    def ports_of(self, bridge: str) -> list[str]:
+        """The names of a Linux bridge's ports."""
+        number = next((link.number for link in self.links.values() if link.name == bridge), 0)
+        return [link.name for link in self.links.values() if link.master == number]
 
     def name(self, number: int) -> str:
         """The name of the host's link of that number, or ""."""
@@ -129,13 +134,21 @@ def _other_side(host: Host, link: Link, end: Optional[Link]) -> tuple[str, Optio
         port = host.ports.get(end.name)
         if port:
             return port.bridge, port.vlan, "openvswitch"
-        return host.name(end.master), None, "bridge"
+        return host.name(end.master), _access_vlan(host, end), "bridge"
     if link.kind == "vlan":
         return host.name(link.parent), link.vlan, "vlan"
     parent = host.links.get(link.parent) if link.kind in STACKED and link.peer_namespace is not None else None
     if parent and parent.kind == "vlan":
         return host.name(parent.parent), parent.vlan, link.kind
     return parent.name if parent else "", None, link.kind if link.kind in STACKED else "nic"
+
+
+def _access_vlan(host: Host, port: Link) -> Optional[int]:
+    bridge = host.name(port.master)
+    if not sysfs.vlan_filtering(bridge):
+        return None
+    vlan = host.namespace.netlink.port_vlan(port.number)
+    return vlan if vlan != sysfs.default_vlan(bridge) else None
 
 
 def _is_the_originals(link: Link, residence: Residence) -> bool:

@@ -30,7 +30,7 @@ def plan(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
         steps += [PutBackRoute(guest, Route.from_note(route)) for route in note["routes"]]
     if note:
         steps.append(Forget(replaced, note))
-    if wire.kind == "bridge" and _ports(host, wire.hostif) == [wire.link]:
+    if wire.kind == "bridge" and host.ports_of(wire.hostif) == [wire.link]:
         steps += firewall.withdrawal(wire.hostif)
     return steps
 
@@ -50,8 +50,3 @@ def _removal(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
 def _is_from(home: Home, wire: Wired) -> bool:
     """Whether the note is of this link, and not of one that an earlier guest had under the same number."""
     return home.link.name == wire.hostif if wire.kind == "nic" else home.link.vlan == wire.vlan is not None
-
-
-def _ports(host: Host, bridge: str) -> list[str]:
-    number = next((link.number for link in host.links.values() if link.name == bridge), 0)
-    return [link.name for link in host.links.values() if link.master == number]

@@ -163,6 +163,10 @@ def _parse_interface(address: str, text: str) -> Optional[Interface]:
             f"ADDRESS {address} is not an address with a netmask: {error}",
             "Write IP/PREFIX, such as 192.168.1.100/24 or 2001:db8::10/64.",
         ) from None
+    if interface.ip.is_multicast:
+        raise BadArgument(
+            f"ADDRESS {address} is a multicast address, no host's own", "Give the guest a unicast address."
+        )
     if "." in prefix and str(interface.netmask) != prefix:  # ipaddress would take /0.0.0.255 as well
         raise BadArgument(f"ADDRESS {address}: {prefix} is no netmask", f"Did you mean /{interface.network.prefixlen}?")
     return interface

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from errno import EEXIST
 from typing import Any, Optional
 
-from pipework.actions.links import suppress_errno
+from pipework.actions.aside import put_back
 from pipework.errors import KernelRefused, PipeworkError, Refused
 from pipework.kernel import ledger
 from pipework.kernel.ledger import Page
@@ -99,12 +98,7 @@ class BringHome(Value):
             host.set_link(index, IFLA_MASTER=host.index(self.home.master))
         if link.up:
             host.set_link(index, up=True)
-        for address in self.home.addresses:
-            with suppress_errno(EEXIST):  # the kernel gives a link-local address by itself
-                host.put_back_address(index, address)
-        for route in self.home.routes:
-            with suppress_errno(EEXIST):  # and the routes of addresses
-                host.put_back_route(route.replace(message=_moved(route, index)))
+        put_back(self.host, index, self.home.addresses, self.home.routes)
 
     def undo(self) -> None:
         if self.guest is not None:
@@ -145,9 +139,7 @@ def _say(name: str, new_name: str, phy: Optional[str], target: Namespace, place:
     return f"ip link set dev {name} netns {place} name {new_name}"
 
 
-def _move(
-    source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str], number: int = 0
-) -> None:
+def _move(source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str], number: int = 0) -> None:
     """Move a link or its radio; number is what the link shall have there (Linux 5.12), if it is free.
 
     Raises PipeworkError having moved nothing.
@@ -155,7 +147,7 @@ def _move(
     if phy is None:
         taken = any(link.number == number for link in target.netlink.links()) if number else False
         wanted = {"IFLA_NEW_IFINDEX": number} if number and not taken else {}
-        place = {"IFLA_NET_NS_FD": target.fd, "IFLA_IFNAME": new_name, **wanted}
+        place: dict[str, Any] = {"IFLA_NET_NS_FD": target.fd, "IFLA_IFNAME": new_name, **wanted}
         source.netlink.set_link(source.netlink.index(name), **place)
     else:
         _move_radio(source, target, name, new_name, phy)
@@ -193,8 +185,3 @@ def _restore_mac(host: Namespace, home: Link) -> None:
     if link and link.mac != home.mac:
         with suppress(KernelRefused):  # some NICs refuse any
             host.netlink.set_link(link.number, IFLA_ADDRESS=home.mac)
-
-
-def _moved(route: Route, index: int) -> dict[str, Any]:
-    attributes = [(key, index if key == "RTA_OIF" else value) for key, value in route.message["attrs"]]
-    return {**route.message, "attrs": attributes}

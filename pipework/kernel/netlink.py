@@ -27,7 +27,7 @@ NEWNSID, GETNSID = 88, 90
 REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
 ERROR, DONE = 2, 3
 SOL_NETLINK, EXT_ACK = 270, 11
-AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
+AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED, EXT_BRIDGE_VLANS = 7, 0x2, 0x4, 0x2  # linux/if_bridge.h
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE, LOCAL_TABLE = 254, 255
 SIOCGIFINDEX = 0x8933  # linux/sockios.h
@@ -148,6 +148,17 @@ class Netlink:
     def delete_port_vlan(self, index: int, vlan: int) -> None:
         """Take a bridge port out of a VLAN."""
         self.request(DELLINK, _port_vlan_message(index, vlan, 0))
+
+    def port_vlan(self, index: int) -> Optional[int]:
+        """The VLAN that a bridge port puts untagged frames in; None: no VLAN."""
+        message = _message(ifinfmsg, IFLA_EXT_MASK=EXT_BRIDGE_VLANS)
+        message["family"] = AF_BRIDGE
+        for answer in self.request(GETLINK, message, DUMP):
+            spec = answer.get_attr("IFLA_AF_SPEC") if answer["index"] == index else None
+            for info in spec.get_attrs("IFLA_BRIDGE_VLAN_INFO") if spec else ():
+                if info["flags"] & BRIDGE_VLAN_PVID:
+                    return int(info["vid"])
+        return None
 
     def namespace_id(self, fd: int) -> int:
         """The id by which this socket's namespace knows the namespace behind fd, assigned if need be."""

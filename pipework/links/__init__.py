@@ -33,14 +33,17 @@ DEFAULT_IFNAME = {"IPoIB interface": "ib0"}
 class Wire(Value):
     """What is to be wired: the request with every name resolved.
 
-    hostif is the host's link behind HOSTIF, ifname the guest's end.
+    kind: the name of the module that serves it; hostif: the host's link behind HOSTIF; ifname: the guest's end;
+    vacated: what held the names of its ends has been, or in a rehearsal would be, put aside.
     """
 
     request: Attach
     host: Namespace
     guest: Guest
+    kind: str
     hostif: str
     ifname: str
+    vacated: bool = False
 
 
 class LinkPlan(Value):
@@ -75,7 +78,8 @@ def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, W
             "See what there is: ip -br link.  Names that start with br, ovs or dummy are made when missing.",
         )
     ifname = request.ifname or DEFAULT_IFNAME.get(kind, "eth1")
-    return cast(LinkKind, import_module(KINDS[kind])), Wire(request, host, guest, name, ifname)
+    module = import_module(KINDS[kind])
+    return cast(LinkKind, module), Wire(request, host, guest, module.__name__.rpartition(".")[2], name, ifname)
 
 
 def _existing(name: str, host: Namespace, direct_phys: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Optional
 from pipework.actions.links import DeleteLink, RenameLink, SetAlias, SetDown
 from pipework.carry_out import Action
 from pipework.errors import AlreadyWired, KernelRefused
-from pipework.kernel import processes
+from pipework.kernel import processes, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links import Wire
@@ -18,6 +18,7 @@ from pipework.value import Value
 LONGEST = 15  # IFNAMSIZ - 1, linux/if.h
 LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
 UNFINISHED = "pipework unfinished "
+ASIDE = "vpo"  # in front of the name of what is put aside
 
 
 class Mark(Value):
@@ -97,19 +98,27 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
     Raises AlreadyWired if the local link is there and up, KernelRefused (EEXIST) if a name is held by a
     link that is none of ours to replace.
     """
+    if wire.vacated:
+        return Aside()
     taken = wire.guest.namespace.netlink.link(wire.ifname)
     held = wire.host.netlink.link(local) if local else None
+    if held and held.up and not is_left_over(held):
+        raise AlreadyWired(f"Link {held.name} exists and is up")
+    debris = _debris(wire, local) if local else []
+    if taken and taken.kind == "veth" and taken.parent in [link.number for link in debris]:
+        taken = None
+    removal = [DeleteLink(wire.host, link.name) for link in debris]
     if held is None:
         if taken is None:
-            return Aside()
+            return Aside(removal)
         if not is_left_over(taken) and not _is_just_born(taken, wire):
             raise _taken(wire)
-        return _put_aside(wire.guest.namespace, taken)
-    if held.up and not is_left_over(held):
-        raise AlreadyWired(f"Link {held.name} exists and is up")
+        aside = _put_aside(wire.guest.namespace, taken)
+        return Aside([*removal, *aside.first], aside.last)
     if held.kind != "veth":
         raise KernelRefused(EEXIST, hint=f"{held.name} is a link of this host; choose another name with -l")
     aside = _put_aside(wire.host, held)
+    aside = Aside([*removal, *aside.first], aside.last)
     if taken is None:
         return aside
     if taken.kind != "veth" or taken.parent != held.number:
@@ -128,6 +137,12 @@ def is_left_over(link: Link) -> bool:
     return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
 
 
+def _debris(wire: Wire, local: str) -> list[Link]:
+    """What a run put aside for the same name and had no time to remove, since it was killed."""
+    found = [wire.host.netlink.link(name) for name in sysfs.names() if name.startswith(ASIDE)]
+    return [link for link in found if link and link.name == digest_name(ASIDE, f"{local} {link.number}")]
+
+
 def _is_just_born(link: Link, wire: Wire) -> bool:
     """Whether this can only be the macvlan of a run that was killed before it could mark it.
 
@@ -141,7 +156,12 @@ def _is_just_born(link: Link, wire: Wire) -> bool:
     return any(there.number == link.parent and nic in (there.number, there.parent) for there in links)
 
 
+def spare_name(link: Link) -> str:
+    """The name of a link that is put aside."""
+    return digest_name(ASIDE, f"{link.name} {link.number}")
+
+
 def _put_aside(namespace: Namespace, link: Link) -> Aside:
-    spare = digest_name("vpo", f"{link.name} {link.number}")
+    spare = spare_name(link)
     down = [SetDown(namespace, link.name)] if link.up else []
     return Aside([*down, RenameLink(namespace, link.name, spare)], [DeleteLink(namespace, spare)])

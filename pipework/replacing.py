@@ -1,0 +1,104 @@
+"""``--replace``: leave a wire that is as asked alone, and put one that is not aside for the new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from errno import ENODEV
+from typing import Optional, Union
+
+from pipework import firewall
+from pipework.actions.aside import PutAside
+from pipework.actions.links import DeleteLink
+from pipework.actions.openvswitch import RemovePort
+from pipework.carry_out import Action
+from pipework.errors import KernelRefused, Refused
+from pipework.guests import Guest
+from pipework.inventory import Host, Wired, find_in
+from pipework.kernel import ovsdb, sysfs
+from pipework.kernel.census import Residence
+from pipework.kernel.namespaces import Namespace
+from pipework.links import Wire
+from pipework.links.naming import spare_name
+from pipework.request import Attach
+from pipework.value import Value
+from pipework.words import Dhcp, Static
+
+
+class Replacement(Value):
+    """What --replace comes to: whether all is as asked already, what makes way at first, and what goes in the end."""
+
+    as_asked: bool
+    first: Sequence[Action] = ()
+    last: Sequence[Action] = ()
+
+
+def is_lent_as_asked(request: Attach, host: Namespace, guest: Guest) -> bool:
+    """Whether HOSTIF is in the guest already, as --direct-phys would put it there: it is not on the host then."""
+    if not request.direct_phys or sysfs.exists(request.hostif):
+        return False
+    ifname = request.ifname or "eth1"
+    there = _find(Host.read(host), guest, ifname)
+    if there is None or (there.kind, there.hostif) != ("nic", request.hostif):
+        return False
+    return request.mac in (None, there.mac) and _has_address(request.address, guest.namespace, there)
+
+
+def plan(wire: Wire) -> Replacement:
+    """Look at the wire that the guest has under that name.
+
+    Raises Refused for a NIC on loan, which is not put aside but brought home.
+    """
+    host, guest = Host.read(wire.host), wire.guest.namespace
+    there = _find(host, wire.guest, wire.ifname)
+    if there is None:
+        return Replacement(False)
+    if _is_as_asked(wire, there):
+        return Replacement(True)
+    if there.kind in ("nic", "vlan"):
+        raise Refused(
+            f"{wire.ifname} of {wire.guest.name} is a NIC on loan",
+            f"Take it back first: pipework del {wire.request.guest} -i {wire.ifname}",
+        )
+    first: list[Action] = []
+    port = ovsdb.port(there.link) if there.kind == "openvswitch" else None
+    if port:
+        first.append(RemovePort(port))
+    ends = [(wire.host, there.link)] if there.link else []
+    aside = [_put_aside(namespace, name) for namespace, name in [*ends, (guest, wire.ifname)]]
+    last: list[Action] = [DeleteLink(aside[0].namespace, aside[0].spare)]
+    if there.kind == "bridge" and there.hostif != wire.hostif and host.ports_of(there.hostif) == [there.link]:
+        last += firewall.withdrawal(there.hostif)
+    return Replacement(False, [*first, *aside], last)
+
+
+def _find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
+    residence = Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0)
+    return next((wired for wired in find_in(host, residence) if wired.ifname == ifname), None)
+
+
+def _is_as_asked(wire: Wire, there: Wired) -> bool:
+    request = wire.request
+    vlan = request.tag.vlan if request.tag and wire.kind != "ipoib" else None
+    same_link = (there.kind, there.hostif, there.vlan) == (wire.kind, wire.hostif, vlan) and there.state == "up"
+    same_names = request.mac in (None, there.mac) and request.local_name in (None, there.link)
+    return same_link and same_names and _has_address(request.address, wire.guest.namespace, there)
+
+
+def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -> bool:
+    if not isinstance(address, Static):
+        return bool(there.addresses)
+    wanted = (address.interface.with_prefixlen,) if address.interface else ()
+    if there.addresses != wanted:
+        return False
+    number = guest.netlink.index(there.ifname)
+    gateways = [route.gateway for route in guest.netlink.default_routes(address.family) if route.link == number]
+    return gateways == ([str(address.gateway)] if address.gateway else [])
+
+
+def _put_aside(namespace: Namespace, name: str) -> PutAside:
+    netlink = namespace.netlink
+    link = netlink.link(name)
+    if link is None:
+        raise KernelRefused(ENODEV, f"there is no link {name}")
+    routes = tuple(route for family in (4, 6) for route in netlink.all_routes(family) if route.link == link.number)
+    return PutAside(namespace, name, spare_name(link), link.up, tuple(netlink.addresses(link.number)), routes)
