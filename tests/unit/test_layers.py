@@ -77,7 +77,7 @@ def test_imports_go_down(module: str) -> None:
 
 def test_floors_are_seen() -> None:
     """The test sees imports: those of the story reach every floor below it."""
-    assert {floor(name) for name in ours("pipework.attach")} == {0, 1, 2}
+    assert {0, 1, 2} <= {floor(name) for name in ours("pipework.attach")}
     assert "pipework.links.bridge" in ours("pipework.links")
     assert "pipework.attach" in ours("pipework.cli")
 
