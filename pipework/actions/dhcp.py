@@ -19,16 +19,11 @@ from pipework.value import Value
 from pipework.words import Address
 
 PAUSE = 0.02  # seconds between two looks
-# for a shell line: the host name is set, and what the client writes is kept from the host, as far as a line can
+# of the shell line: the host name is set, and what the client writes is kept from the host, as far as a line can
 APART = (
-    "unshare",
-    "--mount",
-    "--uts",
-    "sh",
-    "-c",
     'hostname "$0" && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/dhcp /var/lib/dhcpcd'
     " && touch /run/resolv.conf && { [ -L /etc/resolv.conf ] || mount --bind /run/resolv.conf /etc/resolv.conf; }"
-    ' && exec "$@"',
+    ' && exec "$@"'
 )
 LAST_LINES = 4  # of what a client has printed, to show when it fails
 
@@ -68,8 +63,8 @@ class ObtainLease(Value):
         self.client.stop()
 
     def say(self) -> str:
-        words = [*APART, self.client.host_name, *self.client.command]
-        return self.client.guest.say(" ".join(quote(word) for word in words))
+        words = " ".join(quote(word) for word in (APART, self.client.host_name, *self.client.command))
+        return self.client.guest.say(f"unshare --mount --uts sh -c {words}")
 
 
 class AnnounceLease(Value):
