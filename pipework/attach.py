@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from pipework import addressing, guests, links, replacing
-from pipework.carry_out import rehearsing, undoing
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from pipework import addressing, guests, links
+from pipework.carry_out import Action, rehearsing, undoing
 from pipework.kernel.namespaces import Namespace
+from pipework.links import LinkKind, Wire
 from pipework.request import Attach
+from pipework.value import Value
+
+
+class Plan(Value):
+    """All that an attach does: at once, while no other command may plug; afterwards, where waiting is allowed; and
+    hold, where there is one, keeps the command busy once all is done (a DHCP client in the foreground)."""
+
+    at_once: Sequence[Action]
+    afterwards: Sequence[Action]
+    hold: Optional[Callable[[], None]]
 
 
 def attach(request: Attach) -> None:
@@ -13,21 +27,16 @@ def attach(request: Attach) -> None:
     guest = guests.find(request.guest)
     with Namespace.own() as host, guest.namespace, rehearsing() if request.dry_run else undoing() as log:
         with log.alone():
-            if request.replace_wire and replacing.is_lent_as_asked(request, host, guest):
-                return
             kind, wire = links.resolve(request, host, guest)
-            old = replacing.plan(wire) if request.replace_wire else None
-            if old is not None:
-                if old.as_asked:
-                    return
-                log.carry_out(old.first)
-                wire = wire.replace(vacated=bool(old.first))
-            link = kind.plan(wire)
-            address = addressing.choose(wire).plan(wire)
-            log.carry_out(link.make)
-            log.carry_out(address.assign)
-        log.carry_out(address.settle)
-        log.carry_out(link.finish)
-        log.carry_out(old.last if old else ())
-    if address.hold and not request.dry_run:
-        address.hold()
+            plan = decide(kind, wire)
+            log.carry_out(plan.at_once)
+        log.carry_out(plan.afterwards)
+    if plan.hold and not request.dry_run:
+        plan.hold()
+
+
+def decide(kind: LinkKind, wire: Wire) -> Plan:
+    """Read what there is and decide what to do.  Raises PipeworkError, having touched nothing."""
+    link = kind.plan(wire)
+    address = addressing.choose(wire).plan(wire)
+    return Plan([*link.make, *address.assign], [*address.settle, *link.finish], address.hold)

@@ -48,9 +48,14 @@ def _dispatch(argv: list[str]) -> None:
     request = parse(argv, sysfs.exists)
     if isinstance(request, Attach):
         _need_capabilities(argv)
-        from pipework.attach import attach
+        if request.replace_wire:
+            from pipework.replacing import replace
 
-        attach(request)
+            replace(request)
+        else:
+            from pipework.attach import attach
+
+            attach(request)
     elif isinstance(request, Passthrough):
         _need_capabilities(argv)
         from pipework.passthrough import pass_through

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from errno import ENODEV
 from typing import Optional, Union
 
-from pipework import firewall
+from pipework import firewall, guests, links
 from pipework.actions.aside import PutAside
 from pipework.actions.links import DeleteLink
 from pipework.actions.openvswitch import RemovePort
-from pipework.carry_out import Action
+from pipework.attach import decide
+from pipework.carry_out import Action, rehearsing, undoing
 from pipework.errors import KernelRefused, Refused
 from pipework.guests import Guest
 from pipework.inventory import Host, Wired, find_in
@@ -24,15 +25,34 @@ from pipework.value import Value
 from pipework.words import Dhcp, Static
 
 
-class Replacement(Value):
-    """What --replace comes to: whether all is as asked already, what makes way at first, and what goes in the end."""
+def replace(request: Attach) -> None:
+    """See to it that the guest has the wire that is asked for, or leave everything as it was.  Raises PipeworkError."""
+    guest = guests.find(request.guest)
+    with Namespace.own() as host, guest.namespace, rehearsing() if request.dry_run else undoing() as log:
+        with log.alone():
+            if _is_lent_as_asked(request, host, guest):
+                return
+            kind, wire = links.resolve(request, host, guest)
+            old = _look(wire)
+            if old.as_asked:
+                return
+            log.carry_out(old.first)
+            plan = decide(kind, wire.replace(vacated=bool(old.first)))
+            log.carry_out(plan.at_once)
+        log.carry_out([*plan.afterwards, *old.last])
+    if plan.hold and not request.dry_run:
+        plan.hold()
+
+
+class Old(Value):
+    """The wire that is there: whether it is as asked, what puts it aside at first, and what removes it in the end."""
 
     as_asked: bool
     first: Sequence[Action] = ()
     last: Sequence[Action] = ()
 
 
-def is_lent_as_asked(request: Attach, host: Namespace, guest: Guest) -> bool:
+def _is_lent_as_asked(request: Attach, host: Namespace, guest: Guest) -> bool:
     """Whether HOSTIF is in the guest already, as --direct-phys would put it there: it is not on the host then."""
     if not request.direct_phys or sysfs.exists(request.hostif):
         return False
@@ -43,7 +63,7 @@ def is_lent_as_asked(request: Attach, host: Namespace, guest: Guest) -> bool:
     return request.mac in (None, there.mac) and _has_address(request.address, guest.namespace, there)
 
 
-def plan(wire: Wire) -> Replacement:
+def _look(wire: Wire) -> Old:
     """Look at the wire that the guest has under that name.
 
     Raises Refused for a NIC on loan, which is not put aside but brought home.
@@ -51,9 +71,9 @@ def plan(wire: Wire) -> Replacement:
     host, guest = Host.read(wire.host), wire.guest.namespace
     there = _find(host, wire.guest, wire.ifname)
     if there is None:
-        return Replacement(False)
+        return Old(False)
     if _is_as_asked(wire, there):
-        return Replacement(True)
+        return Old(True)
     if there.kind in ("nic", "vlan"):
         raise Refused(
             f"{wire.ifname} of {wire.guest.name} is a NIC on loan",
@@ -68,7 +88,7 @@ def plan(wire: Wire) -> Replacement:
     last: list[Action] = [DeleteLink(aside[0].namespace, aside[0].spare)]
     if there.kind == "bridge" and there.hostif != wire.hostif and host.ports_of(there.hostif) == [there.link]:
         last += firewall.withdrawal(there.hostif)
-    return Replacement(False, [*first, *aside], last)
+    return Old(False, [*first, *aside], last)
 
 
 def _find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
