@@ -20,7 +20,7 @@ from pipework.kernel.census import NAMED, residences
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.links.naming import is_left_over
+from pipework.links.naming import is_left_over, read_mark
 from pipework.request import Collect
 from pipework.value import Value
 
@@ -47,6 +47,7 @@ def collect(request: Collect) -> None:
 def _remnants(host: Host) -> Iterator[Remnant]:
     yield from _dead_ports(host)
     yield from _half_made_links(host)
+    yield from _homeless_children(host)
     yield from _stale_names()
     yield from _idle_rules(host)
     yield from _orphaned_notes(host)
@@ -73,6 +74,13 @@ def _half_made_links(host: Host) -> Iterator[Remnant]:
                 if is_left_over(link):
                     where = residence.name or f"process {residence.pid}"
                     yield Remnant(f"link {link.name} in {where}, half made", (DeleteLink(guest, link.name),))
+
+
+def _homeless_children(host: Host) -> Iterator[Remnant]:
+    """IPoIB children, which come to the host when their guest ends, where other links end with it."""
+    for link in host.links.values():
+        if link.kind == "ipoib" and read_mark(link):
+            yield Remnant(f"link {link.name}, whose guest is gone", (DeleteLink(host.namespace, link.name),))
 
 
 def _stale_names() -> Iterator[Remnant]:
