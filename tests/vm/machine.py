@@ -51,9 +51,10 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float) -> int | None:
             f"second_init={HERE}/second-init job={job} modules={kernel.modules} checkout={CHECKOUT}"
         )
         # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
+        # One processor: while a kernel patches its own code, a second emulated one may run half of it and panic.
         argv = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "4G",
+            "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "4G",
             "-kernel", str(kernel.image), "-initrd", str(kernel.initramfs), "-append", line,
             *_devices(folder),
         ]  # fmt: skip
