@@ -34,10 +34,13 @@ class Inquiry:
         what nobody accepts.  PIPEWORK_FIREWALL=off opts out.
         """
         return [
-            AllowBridged(iptables, self._bridge)
+            AllowBridged(iptables, self._bridge, self._ports())
             for iptables, listing in self._asked.items()
             if listing and self._lacks_rule(iptables, listing)
         ]
+
+    def _ports(self) -> tuple[str, ...]:
+        return tuple(sysfs.ports(self._bridge)) if sysfs.exists(self._bridge) else ()
 
     def _lacks_rule(self, iptables: str, listing: Running) -> bool:
         chain = listing.outcome(TIMEOUT)

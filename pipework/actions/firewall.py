@@ -19,18 +19,19 @@ TIMEOUT = 10.0  # seconds, of which iptables may wait five for its lock
 class AllowBridged(Value):
     """Accept frames that stay in one bridge; undone only while no other run has come to rely on it.
 
-    iptables is ``iptables`` or ``ip6tables``.
+    iptables is ``iptables`` or ``ip6tables``, known the ports that did without the rule.
     """
 
     iptables: str
     bridge: str
+    known: tuple[str, ...] = ()
 
     def do(self) -> None:
         _change(self.iptables, "-I", self.bridge)
 
     def undo(self) -> None:
         with host_lock(patient=True):
-            if not _has_other_wires(self.bridge):
+            if not _relies(self.bridge, self.known):
                 _change(self.iptables, "-D", self.bridge)
 
     def say(self) -> str:
@@ -54,9 +55,10 @@ class WithdrawBridged(Value):
         return AllowBridged(self.iptables, self.bridge).say().replace(f" -I {CHAIN}", f" -D {CHAIN}")
 
 
-def _has_other_wires(bridge: str) -> bool:
-    """Whether a port of the bridge bears pipework's mark, and not that of this very run."""
-    aliases = [sysfs.alias(port) for port in sysfs.ports(bridge)]
+def _relies(bridge: str, known: tuple[str, ...]) -> bool:
+    """Whether a port that is up, and new, bears pipework's mark, and not that of this very run."""
+    new = [port for port in sysfs.ports(bridge) if port not in known and sysfs.is_up(port)]
+    aliases = [sysfs.alias(port) for port in new]
     return any(alias.startswith("pipework ") and not alias.endswith(processes.own_identity()) for alias in aliases)
 
 

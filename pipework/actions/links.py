@@ -286,7 +286,7 @@ class RenameLink(Value):
 
 
 class DeleteLink(Value):
-    """Remove a link.  It cannot be brought back, so this stands last in a plan."""
+    """Remove a link.  It cannot be brought back, so this stands last in a plan, or is for what a killed run left."""
 
     namespace: Namespace
     name: str
@@ -295,7 +295,7 @@ class DeleteLink(Value):
         delete(self.namespace, self.name)
 
     def undo(self) -> None:
-        """Nothing: no step follows this one."""
+        """Nothing: nobody wants it back."""
 
     def say(self) -> str:
         return self.namespace.say(f"ip link delete dev {self.name}")

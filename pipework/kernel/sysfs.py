@@ -41,6 +41,16 @@ def ports(bridge: str) -> list[str]:
     return sorted(os.listdir(f"{NET}/{bridge}/brif"))
 
 
+def names() -> list[str]:
+    """The names of all links."""
+    return os.listdir(NET)
+
+
+def is_up(name: str) -> bool:
+    """Whether the link is up, with or without carrier."""
+    return bool(int(_read(f"{NET}/{name}/flags") or "0", 16) & 1)  # IFF_UP, linux/if.h
+
+
 def alias(name: str) -> str:
     """The alias of a link, "" for none."""
     return _read(f"{NET}/{name}/ifalias") or ""
