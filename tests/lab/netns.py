@@ -109,6 +109,7 @@ def dnsmasq(nic: Nic, timeout: float = 10 * SLOW) -> Iterator[DhcpServer]:
             f"--pid-file={folder}/pid", f"--log-facility={server.log}", "--log-dhcp", "--no-ping",
             f"--interface={nic.far}", "--bind-interfaces", "--dhcp-authoritative",
             f"--dhcp-leasefile={server.lease_file}", f"--dhcp-range={server.first},{server.last},120",
+            "--dhcp-sequential-ip",
             f"--dhcp-host={server.reserved_mac},{server.reserved_address}",
             f"--dhcp-option=option:router,{server.gateway}",
             f"--dhcp-option=option:dns-server,{server.nameserver}",

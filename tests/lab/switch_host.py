@@ -17,12 +17,12 @@ SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
 class SwitchHost:
-    """The host, the folder of its switch's sockets, and the process of its database server."""
+    """The host, the folder of its switch's sockets, the environment that leads there, and its database server."""
 
     def __init__(self, host: Host, place: Path) -> None:
         self.host = host
         self.place = place
-        self._env = {"OVS_RUNDIR": str(place), "OVS_LOGDIR": str(place), "OVS_DBDIR": str(place)}
+        self.env = {"OVS_RUNDIR": str(place), "OVS_LOGDIR": str(place), "OVS_DBDIR": str(place)}
         self.database = self._start("ovsdb-server", str(place / "conf.db"), f"--remote=punix:{place}/db.sock")
         self._switch: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +30,7 @@ class SwitchHost:
         log = f"--log-file={self.place}/{argv[0]}.log"
         return subprocess.Popen(
             self.host.argv(*argv, "--no-chdir", "--pidfile", "-vconsole:off", log),
-            env={**os.environ, **self._env},
+            env={**os.environ, **self.env},
             stdin=subprocess.DEVNULL,
         )
 
@@ -52,7 +52,7 @@ class SwitchHost:
         self.database.wait(10 * SLOW)
 
     def _run(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, **self._env}
+        env = {**os.environ, **self.env}
         return subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
 
     def vsctl(self, *args: str) -> str:
@@ -84,7 +84,7 @@ class SwitchHost:
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None) -> Result:
         """Run pipework on this host."""
-        return self.host.pipework(*words, env={**self._env, **(env or {})})
+        return self.host.pipework(*words, env={**self.env, **(env or {})})
 
 
 @contextmanager
