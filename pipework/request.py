@@ -164,6 +164,12 @@ def parse(argv: list[str], is_interface: Callable[[str], bool]) -> Request:
     if not words:
         raise UsageError("HOSTIF is missing")
     hostif = words.pop(0)
+    if hostif.startswith("-") and not is_interface(hostif):
+        known = hostif in OPTIONS
+        raise BadArgument(
+            f"{hostif} stands before HOSTIF" if known else f"there is no option {hostif}",
+            "Options come behind it: pipework HOSTIF -i IFNAME GUEST ADDRESS" if known else "See: pipework --help",
+        )
     if hostif in ("ls", "del", "gc") and not is_interface(hostif):
         return _parse_own_verb(hostif, words, prefixes)
     direct_phys = "--direct-phys" in prefixes

@@ -42,8 +42,8 @@ RUNTIMES = {
     "docker": Row("pipework.guests.docker", (), "docker ps", NO_HOST_NETWORK),
     "podman": Row("pipework.guests.podman", ("/run/podman/podman.sock", "podman"), "podman ps", NO_HOST_NETWORK),
     "lxc": Row("pipework.guests.lxc", ("lxc-info",), "lxc-ls --running", "Configure lxc.net.0.type = empty for it."),
-    "netns": Row("pipework.guests.namespace"),
-    "pid": Row("pipework.guests.process"),
+    "netns": Row("pipework.guests.namespace", listing="ip netns list"),
+    "pid": Row("pipework.guests.process", listing="ps -e"),
 }
 # where a name without prefix is looked for, in this order
 UNPREFIXED = ("docker", "podman", "lxc")
@@ -101,7 +101,7 @@ def _look_up(text: str) -> Guest:
     if guest is None:
         listing = RUNTIMES[prefix].listing
         raise GuestNotFound(
-            f"no guest {text}: {prefix} knows no {name}", f"See what runs: {listing}" if listing else ""
+            f"no guest {text}: {prefix} knows no {name}", f"See what there is: {listing}"
         )
     return guest
 
