@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from errno import ENODEV
 from typing import Any, Optional
@@ -95,7 +96,17 @@ class CreateStacked(Value):
         }
         if self.mac:
             attributes["IFLA_ADDRESS"] = self.mac
-        netlink.new_link(self.name, self.kind, self.data, **attributes)
+        if self.host.netlink.link(self.name) is None:
+            netlink.new_link(self.name, self.kind, self.data, **attributes)
+            return
+        # Linux before 6.15 registers the link on the host, then moves it: the name must be free on both
+        born = f"pwborn{os.getpid()}"
+        netlink.new_link(born, self.kind, self.data, **attributes)
+        try:
+            RenameLink(self.guest, born, self.name).do()
+        except KernelRefused:
+            delete(self.guest, born)
+            raise
 
     def undo(self) -> None:
         delete(self.guest, self.name)
@@ -286,10 +297,19 @@ class RenameLink(Value):
 
 
 class DeleteLink(Value):
-    """Remove a link.  It cannot be brought back, so this stands last in a plan, or is for what a killed run left."""
+    """Remove a link.  It cannot be brought back, so nothing is undone any more afterwards.
+
+    debris: a run that was killed has left it; nobody misses it.
+    """
 
     namespace: Namespace
     name: str
+    debris: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether there is no way back."""
+        return not self.debris
 
     def do(self) -> None:
         delete(self.namespace, self.name)
