@@ -21,7 +21,8 @@ class Action(Protocol):
     """One change to the world, decided beforehand.
 
     ``do`` makes it or raises having changed nothing; ``undo`` takes back exactly that, and is only asked
-    after ``do`` succeeded; ``say`` is the shell line that does the same, "" where there is none.
+    after ``do`` succeeded; ``say`` is the shell line that does the same, "" where there is none.  One that has
+    ``is_final`` set cannot be undone: once it is done the run goes on to its end, whatever signal arrives.
     """
 
     def do(self) -> None: ...
@@ -36,6 +37,7 @@ class UndoLog:
 
     def __init__(self) -> None:
         self._done: list[Action] = []
+        self.is_final = False
 
     def alone(self) -> AbstractContextManager[None]:
         """While it is held, no other command decides or plugs.  Raises Refused, Interrupted."""
@@ -44,9 +46,11 @@ class UndoLog:
     def carry_out(self, plan: Sequence[Action]) -> None:
         """Do every action of a plan; a signal is noticed between two."""
         for action in plan:
-            signals.check()
+            if not self.is_final:
+                signals.check()
             action.do()
             self._done.append(action)
+            self.is_final = self.is_final or getattr(action, "is_final", False)
 
     def play_back(self) -> None:
         """Undo everything, newest first."""
@@ -66,9 +70,13 @@ def undoing() -> Iterator[UndoLog]:
     with signals.held():
         try:
             yield log
-            signals.check()
+            if log.is_final:
+                signals.ignore_pending()
+            else:
+                signals.check()
         except BaseException:
-            log.play_back()
+            if not log.is_final:
+                log.play_back()
             raise
 
 

@@ -35,6 +35,12 @@ def check() -> None:
     sleep(0)
 
 
+def ignore_pending() -> None:
+    """Take stopping signals that came too late to change anything."""
+    while signal.sigtimedwait(STOPPING, 0) is not None:
+        pass
+
+
 def sleep(seconds: float) -> None:
     """Wait, but no longer than until a stopping signal arrives: that raises Interrupted."""
     arrived = signal.sigtimedwait(STOPPING, seconds)

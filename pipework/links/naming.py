@@ -107,7 +107,7 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
     debris = _debris(wire, local) if local else []
     if taken and taken.kind == "veth" and taken.parent in [link.number for link in debris]:
         taken = None
-    removal = [DeleteLink(wire.host, link.name) for link in debris]
+    removal = [DeleteLink(wire.host, link.name, debris=True) for link in debris]
     if held is None:
         if taken is None:
             return Aside(removal)

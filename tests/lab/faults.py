@@ -1,0 +1,132 @@
+"""Breaks a run of pipework at a chosen step, to see what it leaves behind.
+
+A step is the start of an action, a request that changes the kernel's state, or the start of a program.  A driver
+process on the throwaway host has the package loaded and forks once for each run, so that all steps of all kinds of
+links can be tried: ``python -m tests.lab.faults`` reads one JSON object a line and answers with one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from errno import EIO, ENOBUFS
+from importlib import import_module
+from typing import Any, Callable, NamedTuple
+
+from pipework import cli
+from pipework.carry_out import UndoLog
+from pipework.errors import KernelRefused
+from pipework.kernel.netlink import Netlink
+from pipework.kernel.programs import Running
+
+# What can go wrong at a step: the kernel says no, something nobody thought of, a signal.
+FAULTS = ("refuse", "break", "INT", "TERM", "KILL")
+PRELOADED = ("attach", "addressing.static", "guests.namespace", "links.bridge", "links.direct", "links.macvlan")
+GET = 2  # of four message types each, linux/rtnetlink.h
+
+
+class Broken(NamedTuple):
+    """What came back from a run; step tells where it was broken, "" if it ended before it got there."""
+
+    code: int
+    out: str
+    err: str
+    step: str
+
+
+class Breaker:
+    """Counts the steps of this process and does the damage at one of them, once."""
+
+    def __init__(self, fault: str, number: int, report: int) -> None:
+        self.fault, self.left, self.report = fault, number, report
+
+    def step(self, label: str) -> None:
+        """Take a step, which may be the last."""
+        self.left -= 1
+        if self.left:
+            return
+        os.write(self.report, label.encode())
+        if self.fault == "refuse":
+            raise KernelRefused(ENOBUFS, "this is a test")
+        if self.fault == "break":
+            raise OSError(EIO, "this is a test")
+        os.kill(os.getpid(), getattr(signal, f"SIG{self.fault}"))
+
+    def install(self) -> None:
+        """Have every step of the package counted."""
+        request, start, carry_out = Netlink.request, Running.__init__, UndoLog.carry_out
+
+        def counted_request(netlink: Netlink, kind: int, *rest: Any) -> Any:
+            if kind % 4 != GET:
+                self.step(f"request {kind}")
+            return request(netlink, kind, *rest)
+
+        def counted_start(running: Running, arguments: Sequence[str], *rest: Any) -> None:
+            self.step(" ".join(arguments))
+            start(running, arguments, *rest)
+
+        def counted_carry_out(log: UndoLog, plan: Sequence[Any]) -> None:
+            for action in plan:
+                self.step(f"action {type(action).__name__}")
+                carry_out(log, [action])
+
+        Netlink.request = counted_request  # type: ignore[method-assign]
+        Running.__init__ = counted_start  # type: ignore[method-assign]
+        UndoLog.carry_out = counted_carry_out  # type: ignore[method-assign]
+
+
+def _run(fault: str, number: int, words: list[str]) -> Broken:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as report:
+        child = os.fork()
+        if child == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            Breaker(fault, number, report.fileno()).install()
+            cli.main(words)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in (out, err, report):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+        return Broken(status, *texts)
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    for name in PRELOADED:
+        import_module(f"pipework.{name}")
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(_run(asked["fault"], asked["number"], asked["words"])), flush=True)
+
+
+@contextmanager
+def breaking(argv: Sequence[str]) -> Iterator[Callable[[str, int, Sequence[str]], Broken]]:
+    """Start the driver, by a command line that Python's is appended to; what comes back runs pipework once."""
+    checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    command = [*argv, sys.executable, "-m", "tests.lab.faults"]
+    with subprocess.Popen(
+        command, cwd=checkout, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as driver:
+        assert driver.stdin is not None
+        assert driver.stdout is not None
+        to, answers = driver.stdin, driver.stdout
+
+        def run(fault: str, number: int, words: Sequence[str]) -> Broken:
+            to.write(json.dumps({"fault": fault, "number": number, "words": list(words)}) + "\n")
+            to.flush()
+            return Broken(*json.loads(answers.readline()))
+
+        yield run
+        to.close()
+        driver.wait(10)
+
+
+if __name__ == "__main__":
+    main()
