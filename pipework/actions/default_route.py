@@ -7,6 +7,7 @@ from errno import EEXIST
 from typing import Any, Optional
 
 from pipework.actions.addresses import DeleteRoute
+from pipework.actions.ledger import NoteRoutes
 from pipework.actions.links import suppress_errno
 from pipework.errors import KernelRefused
 from pipework.kernel.namespaces import Namespace
@@ -33,7 +34,10 @@ class PostponeDefault(Value):
 
 
 class YieldDefault(Value):
-    """Remove postponed default routes if a link has one of its own by now; else they are again what they were."""
+    """Remove postponed default routes if a link has one of its own by now; else they are again what they were.
+
+    Removed ones are noted, to come back with the link's end.
+    """
 
     namespace: Namespace
     link: str
@@ -44,9 +48,16 @@ class YieldDefault(Value):
         number = netlink.index(self.link)
         replaced = any(route.link == number for route in netlink.default_routes(4))
         _exchange(self.namespace, _postponed(self.routes), () if replaced else self.routes)
+        if replaced:
+            self._note.do()
 
     def undo(self) -> None:
+        self._note.undo()
         _exchange(self.namespace, self.routes, _postponed(self.routes))
+
+    @property
+    def _note(self) -> NoteRoutes:
+        return NoteRoutes(self.namespace, self.link, self.routes)
 
     def say(self) -> str:
         return ""

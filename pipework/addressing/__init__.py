@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Callable, Optional, Protocol, cast
 
 from pipework.carry_out import Action
+from pipework.kernel.records import Route
 from pipework.links import Wire
 from pipework.value import Value
 from pipework.words import Static
@@ -34,3 +35,10 @@ def choose(wire: Wire) -> Addressing:
     """The module that serves ADDRESS."""
     kind = "static" if isinstance(wire.request.address, Static) else "dhcp"
     return cast(Addressing, import_module(f"pipework.addressing.{kind}"))
+
+
+def replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
+    """The default routes that ours takes the place of; those of a link put aside go with it."""
+    netlink = wire.guest.namespace.netlink
+    aside = netlink.link(wire.ifname) if wire.vacated else None
+    return tuple(route for route in netlink.default_routes(family) if not aside or route.link != aside.number)

@@ -17,7 +17,7 @@ from pipework.actions.addresses import EnableIPv6
 from pipework.actions.default_route import PostponeDefault, YieldDefault
 from pipework.actions.dhcp import AnnounceLease, ObtainLease
 from pipework.actions.links import SetUp
-from pipework.addressing import AddressPlan
+from pipework.addressing import AddressPlan, replaced_routes
 from pipework.carry_out import Action
 from pipework.errors import BadArgument, NotInstalled, Refused
 from pipework.kernel.programs import search_path
@@ -73,7 +73,7 @@ def plan(wire: Wire) -> AddressPlan:
     client: Action = _in_container(wire, dhcp) if dhcp.client == "dhcp" else _of_host(wire, dhcp, family)
     announce = AnnounceLease(guest, link, family)
     settle: list[Action] = [client, announce]
-    postponed = tuple(guest.netlink.default_routes(4)) if family == 4 else ()
+    postponed = replaced_routes(wire, 4) if family == 4 else ()
     if postponed:
         settle = [PostponeDefault(guest, postponed), client, YieldDefault(guest, link, postponed), announce]
     up: list[Action] = [EnableIPv6(guest, link)] if family == 6 else []

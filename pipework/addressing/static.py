@@ -9,7 +9,7 @@ from pipework.actions.addresses import AddAddress, AddRoute, DeleteRoute, Enable
 from pipework.actions.announce import Announce
 from pipework.actions.ledger import NoteRoutes
 from pipework.actions.links import SetUp
-from pipework.addressing import AddressPlan
+from pipework.addressing import AddressPlan, replaced_routes
 from pipework.carry_out import Action
 from pipework.kernel.records import Route
 from pipework.links import Wire
@@ -29,7 +29,7 @@ def plan(wire: Wire) -> AddressPlan:
     if interface:
         assign.append(AddAddress(guest, link, interface, _broadcast(interface)))
     assign.append(SetUp(guest, link))
-    replaced = _replaced_routes(wire, static.family) if gateway else ()
+    replaced = replaced_routes(wire, static.family) if gateway else ()
     if gateway:
         assign += _default_route(wire, static, gateway, replaced)
     settle: list[Action] = [NoteRoutes(guest, link, replaced)] if replaced else []
@@ -38,13 +38,6 @@ def plan(wire: Wire) -> AddressPlan:
     if interface:
         settle.append(Announce(guest, link, interface.ip))
     return AddressPlan(assign, settle)
-
-
-def _replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
-    """The default routes that ours takes the place of; those of a link put aside go with it."""
-    netlink = wire.guest.namespace.netlink
-    aside = netlink.link(wire.ifname) if wire.vacated else None
-    return tuple(route for route in netlink.default_routes(family) if not aside or route.link != aside.number)
 
 
 def _broadcast(interface: Interface) -> Optional[Address]:

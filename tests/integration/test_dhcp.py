@@ -250,6 +250,18 @@ def test_lease_replaces_the_default_route(
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize("client", ["udhcpc-f", "dhclient", "dhcpcd"])
+def test_del(client: str, container: Containers, dhcp_server: DhcpServer, nic: Nic) -> None:
+    """With the wire goes its client, and the default route that the lease replaced comes back."""
+    guest = container(net="bridge")
+    before = guest.ip("-j", "route", "show")
+    assert run_pipework(nic.name, guest.name, client) == (0, "", "")
+    assert run_pipework("del", guest.name).code == 0
+    assert guest.ip("-j", "route", "show") == before
+    assert eventually(lambda: not processes(inode(guest))), processes(inode(guest))
+
+
+@pytest.mark.docker
 def test_lease_without_router(container: Containers, dhcp_server: DhcpServer, nic: Nic) -> None:
     """A lease without a router leaves the guest's default route what it was."""
     guest = container(net="bridge")
