@@ -15,7 +15,7 @@ from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemovePort
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.inventory import Host
-from pipework.kernel import ledger, sysfs
+from pipework.kernel import ledger
 from pipework.kernel.census import NAMED, residences
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
@@ -65,10 +65,9 @@ def _half_made_links(host: Host) -> Iterator[Remnant]:
         if is_left_over(link):
             yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
     for residence in residences():
-        try:
-            guest = Namespace.open(residence.path)
-        except OSError:
-            continue  # it has just ended
+        guest = residence.open()
+        if guest is None:
+            continue
         with guest:
             for link in guest.netlink.links():
                 if is_left_over(link):
@@ -94,11 +93,9 @@ def _stale_names() -> Iterator[Remnant]:
 
 
 def _idle_rules(host: Host) -> Iterator[Remnant]:
-    numbers = {link.name: link.number for link in host.links.values()}
-    used = {link.master for link in host.links.values()}
     for rule in firewall.standing():
-        if not sysfs.is_linux_bridge(rule.bridge) or numbers.get(rule.bridge) not in used:
-            yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which has no ports", (rule,))
+        if not host.guests_of(rule.bridge):
+            yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which leads to no guest", (rule,))
 
 
 def _orphaned_notes(host: Host) -> Iterator[Remnant]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipework import guests, unwiring
 from pipework.carry_out import rehearsing, undoing
-from pipework.errors import GuestNotFound, Refused
+from pipework.errors import GuestNotFound, GuestStopped, Refused
 from pipework.inventory import Host, find_in
 from pipework.kernel.census import Residence
 from pipework.kernel.namespaces import Namespace
@@ -19,6 +19,12 @@ def detach(request: Delete) -> None:
         if request.if_exists:
             return
         raise
+    except GuestStopped as stopped:
+        if request.if_exists:
+            return
+        raise GuestStopped(
+            f"{stopped.message}, so its links are gone", "Remove what else it may have left: pipework gc"
+        ) from None
     log_kind = rehearsing if request.dry_run else undoing
     with Namespace.own() as own, guest.namespace as namespace, log_kind() as log, log.alone():
         host = Host.read(own)
@@ -26,8 +32,7 @@ def detach(request: Delete) -> None:
         wires = [wire for wire in find_in(host, residence) if request.ifname in (None, wire.ifname)]
         if not wires and not request.if_exists:
             raise _nothing(request)
-        for wire in wires:
-            log.carry_out(unwiring.plan(host, namespace, wire))
+        log.carry_out(unwiring.plan(host, namespace, wires))
 
 
 def _nothing(request: Delete) -> Refused:

@@ -16,10 +16,11 @@ from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.ovsdb import Port
 from pipework.kernel.records import Link
-from pipework.links.naming import is_unfinished, read_mark
+from pipework.links.naming import Mark, is_unfinished, read_mark
 from pipework.value import Value
 
 ORIGINAL = re.compile(r"v(.+)pl(\d+)")
+SWITCHED = ("openvswitch", "tun")  # kinds of the links that Open vSwitch shows for its bridges
 STACKED = ("macvlan", "ipoib", "dummy", "vlan")
 
 
@@ -47,22 +48,37 @@ class Wired(Value):
 
 
 class Host(Value):
-    """The host's side of all wires, read once."""
+    """The host's side of all wires, read once.
+
+    links: by number; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers.
+    """
 
     namespace: Namespace
     links: dict[int, Link]
     ports: dict[str, Port]
+    ends: dict[Optional[int], list[Link]]
 
     @classmethod
     def read(cls, namespace: Namespace) -> Host:
         """Read it."""
         links = {link.number: link for link in namespace.netlink.links()}
-        return cls(namespace, links, {port.name: port for port in ovsdb.wired_ports()})
+        names = {link.name for link in links.values()}
+        # where several hosts share one Open vSwitch, its bridges tell whose a port is
+        ports = {port.name: port for port in ovsdb.wired_ports() if port.bridge in names}
+        ends: dict[Optional[int], list[Link]] = {}
+        for link in links.values():
+            if link.kind == "veth":
+                ends.setdefault(link.peer_namespace, []).append(link)
+        return cls(namespace, links, ports, ends)
 
-    def ports_of(self, bridge: str) -> list[str]:
-        """The names of a Linux bridge's ports."""
-        number = next((link.number for link in self.links.values() if link.name == bridge), 0)
-        return [link.name for link in self.links.values() if link.master == number]
+    def guests_of(self, bridge: str) -> set[str]:
+        """The names of those ports of a Linux bridge that lead into guests, ours and the original's."""
+        number = self.number(bridge)
+        return {link.name for link in self.links.values() if number and link.master == number and _is_a_hosts_end(link)}
+
+    def number(self, name: str) -> int:
+        """The number of the host's link of that name, or 0."""
+        return next((link.number for link in self.links.values() if link.name == name), 0)
 
     def name(self, number: int) -> str:
         """The name of the host's link of that number, or ""."""
@@ -78,27 +94,29 @@ def find_all(host: Host) -> list[Wired]:
 
 def find_in(host: Host, residence: Residence) -> list[Wired]:
     """The wires of one guest."""
-    try:
-        guest = Namespace.open(residence.path)
-    except OSError:
-        return []  # it has just ended
+    guest = residence.open()
+    if guest is None:
+        return []
     with guest:
         known = host.namespace.netlink.known_namespace_id(guest.fd)
-        pairs = {
-            link.parent: link
-            for link in host.links.values()
-            if link.kind == "veth" and link.peer_namespace == known and known is not None
-        }
+        pairs = {link.parent: link for link in host.ends.get(known, ())} if known is not None else {}
         links = guest.netlink.links()
-        found = [_wire(host, residence, link, pairs.get(link.number)) for link in links]
+        stacked = any(link.kind in STACKED and link.peer_namespace is not None for link in links)
+        back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
+        found = [_wire(host, residence, link, pairs.get(link.number), back) for link in links]
         return [_with_addresses(guest, wire, link) for wire, link in zip(found, links) if wire]
 
 
-def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link]) -> Optional[Wired]:
+def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link], back: Optional[int]) -> Optional[Wired]:
+    """The wire that a guest's link is; end: of a veth pair on the host, back: the guest's id for the host."""
     if end is not None and not _is_a_hosts_end(end):
         end = None  # the far end of a NIC on loan that is itself a veth
+    if link.kind in STACKED and link.peer_namespace not in (None, back):
+        return None  # stands on a link of another host than ours
     marked = end or link
     mark = read_mark(marked)
+    if mark and not end and mark.ifname != link.name:
+        return None  # another host's end of a pair, for that host is a guest of ours
     named = ORIGINAL.fullmatch(end.name) if end else None
     if mark:
         runtime, name = mark.runtime, mark.guest
@@ -106,7 +124,7 @@ def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link]) -> 
         runtime, name = ("netns", residence.name) if residence.name else guest_of_process(residence.pid)
     else:
         return None
-    hostif, vlan, kind = _other_side(host, link, end)
+    hostif, vlan, kind = _other_side(host, link, end, mark)
     return Wired(
         guest=name,
         runtime=runtime,
@@ -128,12 +146,15 @@ def _is_a_hosts_end(link: Link) -> bool:
     return read_mark(link) is not None or is_unfinished(link) or ORIGINAL.fullmatch(link.name) is not None
 
 
-def _other_side(host: Host, link: Link, end: Optional[Link]) -> tuple[str, Optional[int], str]:
+def _other_side(host: Host, link: Link, end: Optional[Link], mark: Optional[Mark]) -> tuple[str, Optional[int], str]:
     """The bridge or NIC, the VLAN, and the kind of link."""
     if end is not None:
         port = host.ports.get(end.name)
         if port:
             return port.bridge, port.vlan, "openvswitch"
+        bridge = host.links.get(host.number(mark.hostif)) if mark else None
+        if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
+            return bridge.name, None, "openvswitch"
         return host.name(end.master), _access_vlan(host, end), "bridge"
     if link.kind == "vlan":
         return host.name(link.parent), link.vlan, "vlan"
@@ -154,6 +175,8 @@ def _access_vlan(host: Host, port: Link) -> Optional[int]:
 def _is_the_originals(link: Link, residence: Residence) -> bool:
     if link.kind not in ("macvlan", "ipoib", "dummy") or not residence.pid or link.alias:
         return False
+    if link.kind != "dummy" and link.peer_namespace is None:
+        return False  # stands on a link of the container's own
     runtime, name = guest_of_process(residence.pid)
     return runtime == "docker" and not is_the_runtimes_own(name, link.mac)
 

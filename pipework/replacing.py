@@ -86,7 +86,7 @@ def _look(wire: Wire) -> Old:
     ends = [(wire.host, there.link)] if there.link else []
     aside = [_put_aside(namespace, name) for namespace, name in [*ends, (guest, wire.ifname)]]
     last: list[Action] = [DeleteLink(aside[0].namespace, aside[0].spare)]
-    if there.kind == "bridge" and there.hostif != wire.hostif and host.ports_of(there.hostif) == [there.link]:
+    if there.kind == "bridge" and there.hostif != wire.hostif and host.guests_of(there.hostif) <= {there.link}:
         last += firewall.withdrawal(there.hostif)
     return Old(False, [*first, *aside], last)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from pipework import firewall
 from pipework.actions.addresses import PutBackRoute
-from pipework.actions.ledger import Forget
+from pipework.actions.ledger import Forget, Rewrite
 from pipework.actions.links import DeleteLink
 from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemovePort
@@ -17,22 +20,73 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
 
 
-def plan(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
-    """Remove the link, its port, and the firewall rule with the last port; bring back the default route."""
+def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> list[Action]:
+    """Remove links and ports, and firewall rules with the last of them; bring back the default routes.
+
+    Whoever replaced another's default route goes before it, so that each finds what it puts back.
+    """
+    steps: list[Action] = []
+    going = {wire.link for wire in wires}
+    pages = {_page(guest, wire) for wire in wires}
+    for wire in _latest_first(guest, wires):
+        steps += _plan(host, guest, wire, pages)
+        if wire.kind == "bridge" and host.guests_of(wire.hostif) <= going:
+            steps += [rule for rule in firewall.withdrawal(wire.hostif) if rule not in steps]
+    return steps
+
+
+def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[Action]:
     steps: list[Action] = []
     if wire.kind == "openvswitch":
         port = ovsdb.port(wire.link)
         steps += [RemovePort(port)] if port else []
-    replaced = Page("routes", guest.identity[1], wire.ifname)
-    note = ledger.read(replaced)
     steps += _removal(host, guest, wire)
-    if note and note["mac"] == wire.mac:
-        steps += [PutBackRoute(guest, Route.from_note(route)) for route in note["routes"]]
-    if note:
-        steps.append(Forget(replaced, note))
-    if wire.kind == "bridge" and host.ports_of(wire.hostif) == [wire.link]:
-        steps += firewall.withdrawal(wire.hostif)
-    return steps
+    page = _page(guest, wire)
+    note = ledger.read(page)
+    if note is None:
+        return steps
+    steps.append(Forget(page, note))
+    if note["mac"] != wire.mac:
+        return steps  # of an earlier link of that name
+    heirs = [(heir, told) for heir, told in _who_replaced(guest, wire) if heir not in going]
+    if heirs:
+        return [*steps, *(Rewrite(heir, told, _inherited(guest, wire, told, note)) for heir, told in heirs)]
+    return [*steps, *(PutBackRoute(guest, Route.from_note(route)) for route in note["routes"])]
+
+
+def _latest_first(guest: Namespace, wires: Sequence[Wired]) -> list[Wired]:
+    remaining, ordered = list(wires), list[Wired]()
+    while remaining:
+        pages = {_page(guest, wire) for wire in remaining}
+        free = [wire for wire in remaining if pages.isdisjoint(page for page, _ in _who_replaced(guest, wire))]
+        ordered.append((free or remaining)[-1])
+        remaining.remove(ordered[-1])
+    return ordered
+
+
+def _page(guest: Namespace, wire: Wired) -> Page:
+    return Page("routes", guest.identity[1], wire.ifname)
+
+
+def _who_replaced(guest: Namespace, wire: Wired) -> list[tuple[Page, dict[str, Any]]]:
+    """The notes of the links whose default routes have replaced that of a link."""
+    number = guest.netlink.index(wire.ifname)
+    notes = [(page, ledger.read(page)) for page in ledger.pages()]
+    return [
+        (page, note)
+        for page, note in notes
+        if (page.kind, page.inode) == ("routes", guest.identity[1])
+        and page.ifname != wire.ifname
+        and note
+        and any(route["link"] == number for route in note["routes"])
+    ]
+
+
+def _inherited(guest: Namespace, wire: Wired, heir: dict[str, Any], note: dict[str, Any]) -> dict[str, Any]:
+    """What remains for the heir to put back: not the route that goes, but those that it had replaced."""
+    number = guest.netlink.index(wire.ifname)
+    own = [route for route in heir["routes"] if route["link"] != number]
+    return {**heir, "routes": [*own, *note["routes"]]}
 
 
 def _removal(host: Host, guest: Namespace, wire: Wired) -> list[Action]:

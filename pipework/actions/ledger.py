@@ -48,3 +48,20 @@ class Forget(Value):
 
     def say(self) -> str:
         return ""
+
+
+class Rewrite(Value):
+    """Let a note say something else."""
+
+    page: Page
+    note: dict[str, Any]
+    new: dict[str, Any]
+
+    def do(self) -> None:
+        ledger.write(self.page, self.new)
+
+    def undo(self) -> None:
+        ledger.write(self.page, self.note)
+
+    def say(self) -> str:
+        return ""

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from typing import Optional
 
+from pipework.kernel.namespaces import Namespace
 from pipework.value import Value
 
 NAMED = "/var/run/netns"
+NAMED_AT = "/run/netns/"  # as mountinfo has it, for /var/run is a link to /run
+# a line of proc(5) /proc/PID/mountinfo: the namespace as root of the mount, and where it is mounted
+MOUNTED = re.compile(r" net:\[(\d+)\] (\S+) .* - nsfs ")
+ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 class Residence(Value):
-    """A network namespace: a path that opens it, its inode, its name if ``ip netns`` keeps one, and a process of it.
+    """A network namespace: a path that opens it, its inode, its name, and a process of it.
 
-    pid is the lowest number among its processes, 0 if only its name keeps it.
+    name: under which ``ip netns`` keeps it, or the path where it is mounted elsewhere, "" if only processes keep it;
+    pid: the lowest number among its processes, 0 if there are none.
     """
 
     path: str
     inode: int
     name: str
     pid: int
+
+    def open(self) -> Optional[Namespace]:
+        """The namespace, or None if it has just ended."""
+        try:
+            namespace = Namespace.open(self.path)
+        except OSError:
+            return None
+        if namespace.identity[1] == self.inode:
+            return namespace
+        namespace.close()
+        return None
 
 
 def residences() -> list[Residence]:
@@ -28,29 +47,43 @@ def residences() -> list[Residence]:
     pids: dict[int, int] = {}
     for pid in _pids():
         pids.setdefault(_inode(f"/proc/{pid}/ns/net"), pid)
-    names = {_inode(f"{NAMED}/{name}"): name for name in _names()}
+    mounted = _mounted()
     return [
         Residence(
-            f"{NAMED}/{names[inode]}" if inode in names else f"/proc/{pids[inode]}/ns/net",
+            mounted.get(inode) or f"/proc/{pids[inode]}/ns/net",
             inode,
-            names.get(inode, ""),
+            _name(mounted.get(inode, ""), inode in pids),
             pids.get(inode, 0),
         )
-        for inode in {**pids, **names}
+        for inode in {**pids, **mounted}
         if inode not in (0, own)
     ]
+
+
+def is_alive(path: str, inode: int) -> bool:
+    """Whether the namespace that was found under a path, or any other that is known, has that inode."""
+    return _inode(path) == inode or any(residence.inode == inode for residence in residences())
 
 
 def _pids() -> Iterator[int]:
     return iter(sorted(int(entry) for entry in os.listdir("/proc") if entry.isdecimal()))
 
 
-def _names() -> list[str]:
-    try:
-        # a link to a process's namespace is the original's, and no name
-        return [entry.name for entry in os.scandir(NAMED) if not entry.is_symlink()]
-    except FileNotFoundError:
-        return []
+def _mounted() -> dict[int, str]:
+    """Where namespaces are mounted, by their inodes; one of the names of ``ip netns`` rather than another place."""
+    found: dict[int, str] = {}
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for number, place in MOUNTED.findall(file.read()):
+            path = ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), place)
+            if _inode(path) == int(number) and not found.get(int(number), "").startswith(NAMED_AT):
+                found[int(number)] = path
+    return found
+
+
+def _name(path: str, inhabited: bool) -> str:
+    if path.startswith(NAMED_AT):
+        return path[len(NAMED_AT) :]
+    return "" if inhabited else path
 
 
 def _inode(path: str) -> int:
