@@ -37,7 +37,7 @@ def untouched(guest: Guest) -> Iterator[None]:
     before = snapshot()
     yield
     assert [link["ifname"] for link in guest.ip("-j", "link", "show")] == ["lo"]
-    assert eventually(lambda: not diff(before, snapshot()), 2), diff(before, snapshot())
+    assert eventually(lambda: not diff(before, snapshot())), diff(before, snapshot())
 
 
 def kind(guest: Guest, name: str) -> str | None:
