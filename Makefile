@@ -61,7 +61,7 @@ test-unit: venv
 
 test-vm: packages venv
 	@$(INSTALL) - <tests/vm/packages.txt
-	$(BIN)/python -m tests.vm.machine -- $(BIN)/python -m pytest -m vm tests/vm
+	$(BIN)/python -m tests.vm.machine -- $(BIN)/python -m pytest -m vm tests/vm tests/parity
 
 bench: packages venv
 	$(BIN)/python -m tests.bench

@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from tests.lab.guest import Guest, fresh_name, need, run
+from tests.lab.guest import HOST, Guest, fresh_name, need, run
 
 CONFIGURATION = """\
 lxc.net.0.type = {network}
@@ -27,8 +27,11 @@ class LxcContainer(Guest):
 
 
 @contextmanager
-def started_lxc(name: str, network: str = "empty") -> Iterator[LxcContainer]:
-    """A container of the busybox template, stopped and destroyed at the end."""
+def started_lxc(name: str, network: str = "empty", host: Guest = HOST) -> Iterator[LxcContainer]:
+    """A container of the busybox template, stopped and destroyed at the end.
+
+    host starts it: LXC's monitor hears nobody outside the network namespace in which it was started.
+    """
     need("lxc-create")
     with tempfile.TemporaryDirectory(prefix="pipework-lxc-") as folder:
         configuration, log = Path(folder, "config"), Path(folder, "log")
@@ -37,13 +40,13 @@ def started_lxc(name: str, network: str = "empty") -> Iterator[LxcContainer]:
         try:
             _keep_off_the_host(name)
             try:
-                run("lxc-start", "-n", name, "-d", "-o", str(log))
+                host.run("lxc-start", "-n", name, "-d", "-o", str(log))
             except RuntimeError as error:
                 raise RuntimeError(f"{error}\n{log.read_text()[-2000:]}") from None
-            yield LxcContainer(name, int(run("lxc-info", "-n", name, "-p", "-H")))
+            yield LxcContainer(name, int(host.run("lxc-info", "-n", name, "-p", "-H")))
         finally:
-            run("lxc-stop", "-n", name, "-k", check=False)
-            run("lxc-destroy", "-n", name, "-f")
+            host.run("lxc-stop", "-n", name, "-k", check=False)
+            host.run("lxc-destroy", "-n", name, "-f")
 
 
 def _keep_off_the_host(name: str) -> None:

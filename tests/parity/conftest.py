@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+
+from tests.parity.guests import end_lent
 
 WIDTHS = (58, 44, 44)
 
@@ -25,6 +28,13 @@ TABLE = pytest.StashKey[list[Compared]]()
 def table(request: pytest.FixtureRequest) -> list[Compared]:
     """The table, to add a line to."""
     return request.config.stash.setdefault(TABLE, [])
+
+
+@pytest.fixture(scope="session")
+def rows_guests(engine: None) -> Iterator[None]:
+    """What guests of rows need, and the end of those that have been kept."""
+    yield
+    end_lent()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

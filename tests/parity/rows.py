@@ -1,7 +1,8 @@
 """The lines to compare, as data.
 
-A row's words may name {guest}, {other} (a second guest), {cid} (the guest's full id), {pid}, {nic} and {nicmac}.
-To add a line, add a row; to add something that a host must have first, add a stage to stage.py.
+A row's words may name {guest}, {other} (a second guest), {cid} and {shortid} (the guest's id), {pid}, {nic}, {nicmac}
+and {reserved} (the MAC for which the DHCP server keeps an address).
+To add a line, add a row; to add something that a host must have first, add a stage to stages.py.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import NamedTuple
 class Row(NamedTuple):
     """One command line on one kind of host.
 
-    on: the stage, see stage.py.  first: what happens before, each a line of pipework through the same program or,
+    on: the stage, see stages.py.  first: what happens before, each a line of pipework through the same program or,
     after "$ ", a command on the host.  mac: what the guest's link must have where the line gives a MAC.
     ping: an address that the first guest pings afterwards.  better: why ours differs in the parts of the state that
-    differs names; every other part must be the same, and these must not.  vm: wants a distribution kernel.
+    differs names; every other part must be the same, and these must not.  heard: what the LAN hears of the guest's
+    address counts, too.  vm: wants a distribution kernel.
     """
 
     line: str
@@ -25,6 +27,7 @@ class Row(NamedTuple):
     ping: str = ""
     better: str = ""
     differs: tuple[str, ...] = ()
+    heard: bool = False
     vm: bool = False
 
 
@@ -35,13 +38,24 @@ UNTOUCHED = "refused before anything is touched"
 NEIGHBOURS = "neighbours reach each other though Docker drops what is forwarded"
 LONG_NAME = "a longer name gets a shorter one on the host"
 IPV6 = "IPv6 works where busybox is installed"
+FAMILY = "the family is taken from the address, and goes by its names"
+ANY_ORDER = "options stand in any order"
+TWO_WORDS = "a VLAN after a MAC counts as a word of its own, too"
+LEASE = "exit 0 exactly when there is a lease"
+FILES = "no file of the host changes"
+NAME = "the server is told the guest's name"
 # Parts of the state.
 ADDRESSES, ROUTES, ROUTES6, QUEUES = "guest addresses", "guest routes", "guest routes6", "guest queues"
 INSIDE, OUTSIDE, NAMESPACES = "guest links", "host links", "namespaces"
+AT_ITS_END = "at its end"
+WRITTEN = "resolver", "files"
+WIRING = OUTSIDE, INSIDE, ADDRESSES, ROUTES, QUEUES
 
 BRIDGES = [
     Row("br1 {guest} 192.168.1.1/24"),
     Row("br1 {cid} 192.168.1.1/24"),
+    Row("br1 {shortid} 192.168.1.1/24"),
+    Row("br0 -i eth200 {guest} 192.168.100.200/24@192.168.100.1", on="number"),
     Row("lan {guest} 192.168.1.1/24", first=LAN),
     Row("br0 -i eth0 {guest} 10.61.9.23/24@10.61.9.1"),
     Row("br0 {guest} 172.14.2.73/24@172.14.9.13"),
@@ -79,6 +93,14 @@ BRIDGES = [
         better=IPV6,
         differs=("exit", INSIDE, ADDRESSES, ROUTES6, QUEUES, NAMESPACES),
     ),
+    Row("br0 {guest} fd00:1::2/64", better=FAMILY, differs=("exit", INSIDE, ADDRESSES, ROUTES6, QUEUES, NAMESPACES)),
+    Row(
+        "br0 -a inet {guest} 10.1.0.2/24",
+        better=FAMILY,
+        differs=("exit", INSIDE, ADDRESSES, ROUTES, QUEUES, NAMESPACES),
+    ),
+    Row("br0 -a 4 -l web0 -i data0 {guest} 10.1.0.2/24", better=ANY_ORDER, differs=("exit", *WIRING)),
+    Row("br0 {guest} 10.1.0.2/24", on="LXC", better="LXC itself is asked", differs=("exit", *WIRING)),
 ]
 
 NICS = [
@@ -98,7 +120,11 @@ NICS = [
     ),
     Row("mac:{nicmac} -i vmctrl {guest} 192.168.77.7/24", on="nic", ping="192.168.77.1"),
     Row("mac:{nicmac} -i vmctrl {guest} 255.255.255.7/32", on="nic", better=NO_BROADCAST, differs=(ADDRESSES,)),
+    Row("{nic} {guest} 10.1.24.7/23@10.1.24.254", on="nic"),
+    Row("{nic} {guest} 192.168.77.5/24 02:42:ac:11:00:02", on="nic", mac="02:42:ac:11:00:02", heard=True),
     Row("--direct-phys {nic} {guest} 192.168.77.101/24", on="nic", ping="192.168.77.1"),
+    Row("--direct-phys {nic} {guest} 192.168.1.101/32", on="nic", better=NO_BROADCAST, differs=(ADDRESSES,)),
+    Row("{nic} --direct-phys {guest} 192.168.77.101/24", on="nic", better=ANY_ORDER, differs=("exit", *WIRING)),
     Row("--direct-phys {nic} -l ens4 {guest} 192.168.77.6/24@192.168.77.1", on="nic"),
     Row("--direct-phys mac:{nicmac} -i n6 {guest} 192.168.77.2/24", on="nic", ping="192.168.77.1"),
     Row("--direct-phys {nic} {guest} 192.168.77.101/24 02:42:ac:11:00:02", on="nic", mac="02:42:ac:11:00:02"),
@@ -107,6 +133,7 @@ NICS = [
 WIRED = ("br0 {guest} 10.1.0.2/24",)
 VERBS = [
     Row("route {guest} show", first=WIRED),
+    Row("route4 {guest} show", first=WIRED),
     Row("route {guest} add 10.8.0.0/16 via 10.1.0.1", first=WIRED),
     Row("route {guest} add 10.8.0.0/16 via 10.99.0.1", first=WIRED, better=DEBRIS, differs=(NAMESPACES,)),
     Row("route {guest} nonsense", better=DEBRIS, differs=(NAMESPACES,)),
@@ -122,6 +149,7 @@ VERBS = [
     ),
     Row("tc {guest} nonsense", better=DEBRIS, differs=(NAMESPACES,)),
     Row("--wait -i lo"),
+    Row("--wait", first=("$ ip link add eth1 up type veth peer name far1", "$ ip link set far1 up")),
 ]
 
 REFUSALS = [
@@ -130,6 +158,8 @@ REFUSALS = [
     Row("br0 {guest}"),
     Row("br0 {guest} 10.1.0.2"),
     Row("br0 {guest} nonsense"),
+    Row("br0 {guest} 10.1.0.2/24 @00:11:22:33:44:50"),
+    Row("tokenring0 {guest} 10.1.0.2/24"),
     Row("br0 no-such-container 10.1.0.2/24"),
     Row("nonsense0 {guest} 10.1.0.2/24"),
     Row("eth0:3 {guest} 10.1.0.2/24"),
@@ -148,4 +178,153 @@ REFUSALS = [
     ),
 ]
 
-ROWS = [*BRIDGES, *NICS, *VERBS, *REFUSALS]
+SWITCHES = [
+    Row("sw0 {guest} 192.168.1.1/24", on="switch"),
+    Row("sw0 -i eth0 -l web0 {guest} 10.1.0.2/24@10.1.0.1 02:42:ac:11:00:02", on="switch", mac="02:42:ac:11:00:02"),
+    Row("sw0 -i eth01 {guest} 0/0 @100", on="switch"),
+    Row("sw0 {guest} 10.1.0.2/24 U:myhost.foo.com@100", on="switch", mac="02:72:6c:cd:9b:8d"),
+    Row("sw0 {guest} 10.1.0.2/24 @100", on="switch", first=("sw0 {other} 10.1.0.3/24 @100",), ping="10.1.0.3"),
+    Row("sw0 {guest} 10.1.0.2/24 @100", on="switch", first=("sw0 {other} 10.1.0.3/24 @200",), ping="10.1.0.3"),
+    Row(
+        "sw0 {guest} 10.1.0.2/24 02:42:ac:11:00:02 @100",
+        on="switch",
+        mac="02:42:ac:11:00:02",
+        better=TWO_WORDS,
+        differs=("switch",),
+    ),
+    Row(
+        "sw0 {guest} 10.1.0.3/24", on="switch", first=("sw0 {guest} 10.1.0.2/24",), better=DEBRIS, differs=(NAMESPACES,)
+    ),
+    Row(
+        "sw0 -l web0 {guest} 10.1.0.2/24 @100",
+        on="switch",
+        first=("sw0 -l web0 {other} 10.1.0.3/24 @200", "$ ip link del web0"),
+        better="a dead port of an earlier guest is replaced",
+        differs=("switch",),
+    ),
+    Row(
+        "sw0 {guest} 10.1.0.2/24 @4095",
+        on="switch",
+        better="4095 is no VLAN id (IEEE 802.1Q)",
+        differs=("exit", "switch", *WIRING),
+    ),
+    Row(
+        "ovs1 {guest} 10.1.0.2/24 @100",
+        on="kernel switch",
+        first=("ovs1 {other} 10.1.0.3/24 @100",),
+        ping="10.1.0.3",
+        vm=True,
+    ),
+]
+
+VLANS = [
+    Row("{nic} {guest} 192.168.100.5/24 @100", on="vlan", ping="192.168.100.1", vm=True),
+    Row(
+        "{nic} {guest} 192.168.100.5/24 02:42:ac:11:00:02@100",
+        on="vlan",
+        first=("$ ip link add link {nic} name {nic}.100 mtu 1400 type vlan id 100",),
+        mac="02:42:ac:11:00:02",
+        vm=True,
+        better="the MTU is that of the VLAN link, which is there",
+        differs=("exit", OUTSIDE, INSIDE, ADDRESSES, ROUTES, QUEUES, NAMESPACES),
+    ),
+    Row(
+        "{nic} {guest} 192.168.100.5/24 02:42:ac:11:00:02 @100",
+        on="vlan",
+        mac="02:42:ac:11:00:02",
+        vm=True,
+        better=TWO_WORDS,
+        differs=(OUTSIDE,),
+    ),
+    Row("--direct-phys {nic} {guest} 192.168.100.5/24 @100", on="vlan", ping="192.168.100.1", vm=True),
+    Row(
+        "{nic} {guest} 192.168.100.5/24 @100",
+        on="nic",
+        first=("$ ip link add {nic}.100 type dummy",),
+        vm=True,
+        better="refused: NIC.VLAN is no VLAN link",
+        differs=("exit", *WIRING),
+    ),
+    Row(
+        "{nic} {guest} 192.168.100.5/24 @00:11:22:33:44:50",
+        on="nic",
+        vm=True,
+        better=UNTOUCHED,
+        differs=("exit", "texts", NAMESPACES),
+    ),
+    Row("bond0 {guest} 172.16.0.11/19@172.16.31.250 @16", first=("$ ip link add bond0 type bond",), vm=True),
+    Row("br0 {guest} 10.1.0.2/24 @100", vm=True, better="a Linux bridge filters VLANs", differs=("exit", *WIRING)),
+]
+
+OTHERS = [
+    Row("dummy0 {guest} 192.168.1.1/24@192.168.1.254", vm=True),
+    Row("dummy0 -i lan7 {guest} 192.168.1.1/24 02:42:ac:11:00:02", mac="02:42:ac:11:00:02", vm=True),
+    Row("ib0 {guest} 192.168.1.1/24", on="InfiniBand", vm=True),
+    Row("ib0 -i eth1 {guest} 192.168.1.1/24 @8001", on="InfiniBand", vm=True),
+    Row("ib0 {guest} 192.168.1.1/24 02:42:ac:11:00:02", on="InfiniBand", vm=True),
+    Row("--direct-phys wlan0 {guest} 192.168.1.1/24", on="radio", vm=True),
+    Row(
+        "wlan0 {guest} 192.168.1.1/24",
+        on="radio",
+        vm=True,
+        better="a radio speaks with one MAC only: refused",
+        differs=("exit", *WIRING),
+    ),
+    Row("tc {guest} qdisc add dev eth1 root netem rate 1gbit", first=WIRED, vm=True),
+    Row(
+        "br-host -i data0 {guest} 10.1.0.2/24",
+        on="machine",
+        vm=True,
+        better="refused: the guest is the host",
+        differs=("exit", *WIRING, "host addresses", "host routes"),
+    ),
+]
+
+UPLINK = "$ ip link add lxcbr0 up type bridge", "$ ip link set {nic} master lxcbr0"
+LEASES = [
+    Row("{nic} {guest} dhcp {reserved}", on="dhcp", mac="{reserved}", better=LEASE, differs=(AT_ITS_END,)),
+    Row(
+        "lxcbr0 -i eth0 {guest} dhcp",
+        on="dhcp",
+        first=UPLINK,
+        better=f"{NEIGHBOURS}; {LEASE}",
+        differs=(AT_ITS_END, "leases", "clients", ADDRESSES, ROUTES),
+    ),
+    Row(
+        "{nic} {guest} udhcpc {reserved}",
+        on="dhcp",
+        mac="{reserved}",
+        better=f"{FILES}; {LEASE}; {DEBRIS}",
+        differs=("exit", AT_ITS_END, NAMESPACES, *WRITTEN),
+    ),
+    Row(
+        "{nic} {guest} udhcpc:-Vlunch",
+        on="dhcp",
+        better=f"{FILES}; {LEASE}; {DEBRIS}",
+        differs=("exit", AT_ITS_END, NAMESPACES, *WRITTEN),
+    ),
+    Row(
+        "{nic} {guest} udhcpc-f {reserved}",
+        on="dhcp",
+        mac="{reserved}",
+        better=f"{FILES}; the client stays and renews",
+        differs=("clients", *WRITTEN),
+    ),
+    Row("{nic} {guest} dhclient", on="dhcp", better=f"{FILES}; {NAME}", differs=("leases", *WRITTEN)),
+    Row(
+        "{nic} {cid} dhclient-f U:fixedMac",
+        on="dhcp",
+        mac="02:21:9f:a9:40:ff",
+        better=f"{FILES}; {NAME}",
+        differs=("leases", *WRITTEN),
+    ),
+    Row("{nic} {guest} dhcpcd {reserved}", on="dhcp", mac="{reserved}", better=FILES, differs=WRITTEN),
+    Row(
+        "{nic} {guest} udhcpc",
+        on="no dhcp",
+        better="ends where nobody gives a lease, all undone",
+        differs=("exit", INSIDE, QUEUES, NAMESPACES),
+    ),
+]
+
+ROWS = [*BRIDGES, *NICS, *SWITCHES, *VLANS, *OTHERS, *LEASES, *VERBS, *REFUSALS]

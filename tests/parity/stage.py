@@ -1,60 +1,137 @@
-"""Runs one row through one program, on a fresh host with fresh guests, and tells all that came of it."""
+"""A host with its guests, on which one row runs through one program."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import NamedTuple, Union
 
-from tests.lab.command import ENTRY
-from tests.lab.engine import Container, started_container
-from tests.lab.guest import SLOW, fresh_name
-from tests.lab.host import Host, nic_of, throwaway_host
-from tests.parity import state
-from tests.parity.rows import Row
+import psutil
+
+from tests.lab.engine import Container, docker
+from tests.lab.guest import SLOW, Guest, eventually
+from tests.lab.host import Host
+from tests.lab.netns import DhcpServer, Nic
+from tests.lab.switch_host import SwitchHost
+from tests.parity.guests import AnyGuest
 
 NIC, NIC_MAC = "nic0", "02:00:5e:10:00:aa"
 NAMED = Path("/run/netns")
 RESOLVER = Path("/etc/resolv.conf")
-TEXTS = (
-    "exists and is up",
-    "no host interface matched",
-    "not a valid ifname",
-    "RTNETLINK answers: File exists",
-    "netmask",
-)  # fmt: skip
-USAGE = ("Syntax:", "Usage:")
-VERBS = ("route", "rule", "tc")
+DHCP_CLIENTS = frozenset(("udhcpc", "dhclient", "dhcpcd"))
+OURS = "/run/pipework/"
 
-State = dict[str, Any]
+# What a DHCP client and its scripts write; of /run only what a row needs is still there.
+PRIVATE = """
+mount -t tmpfs private /mnt
+mkdir -p /mnt/run/netns /mnt/run/lock
+cp -a /etc /mnt/etc
+mount --rbind /run/netns /mnt/run/netns
+touch /mnt/run/docker.sock
+mount --bind /run/docker.sock /mnt/run/docker.sock
+for folder in /var/lib/dhcp /var/lib/dhcpcd; do
+    mkdir -p "$folder"
+    mount -t tmpfs private "$folder"
+done
+mount --rbind /mnt/run /run
+mount --bind /mnt/etc /etc
+touch /mnt/begun
+echo ready
+read -r end
+"""
+
+
+class Files:
+    """A mount and a UTS namespace in which whatever is written to /etc, /run and among leases harms nobody."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._resolver, self._name = self._run("cat", str(RESOLVER)), self._run("hostname")
+
+    def enter(self, *argv: str) -> list[str]:
+        """Return the command line that runs argv in there."""
+        return ["nsenter", f"--mount=/proc/{self._pid}/ns/mnt", f"--uts=/proc/{self._pid}/ns/uts", "--", *argv]
+
+    def _run(self, *argv: str) -> str:
+        return subprocess.run(self.enter(*argv), capture_output=True, text=True, check=True).stdout
+
+    def overwritten(self) -> bool:
+        """Tell whether the resolver's configuration is another."""
+        return self._run("cat", str(RESOLVER)) != self._resolver
+
+    def renamed(self) -> bool:
+        """Tell whether the machine has another name."""
+        return self._run("hostname") != self._name
+
+    def written(self) -> list[str]:
+        """Return the files that have been written, but for pipework's own."""
+        written = "-type", "f", "-newer", "/mnt/begun"
+        places = "/etc", "/run", "/var/lib/dhcp", "/var/lib/dhcpcd"
+        found = self._run("find", *places, "-path", "/run/netns", "-prune", "-o", *written, "-print")
+        return [path for path in found.split() if not path.startswith(OURS)]
+
+
+@contextmanager
+def private_files() -> Iterator[Files]:
+    """Such files, as long as the block lasts; what is unmounted outside meanwhile is unmounted in there, too."""
+    argv = ["unshare", "--mount", "--uts", "--propagation=slave", "sh", "-ec", PRIVATE]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError("no private files for DHCP clients")
+        yield Files(process.pid)
+
+
+class Machine(Guest):
+    """The machine itself as the host, for what cannot be seen on any other; in the virtual machine only."""
+
+    def __init__(self) -> None:
+        super().__init__("machine", None)
+
+    def argv(self, *words: str) -> list[str]:
+        """Return the command line that runs a program on this host."""
+        return list(words)
 
 
 class Stage(NamedTuple):
-    """A host with its guests, two where the row names another."""
+    """A host with its guests, two where the row names another, and what else the row's stage has.
 
-    host: Host
-    guest: Container
-    other: Container
+    patience: how many seconds ours may wait for a lease; limit: how many any command may take.
+    """
+
+    host: Union[Host, Machine]
+    guest: AnyGuest
+    other: AnyGuest
+    nic: Union[Nic, None] = None
+    switch: Union[SwitchHost, None] = None
+    server: Union[DhcpServer, None] = None
+    files: Union[Files, None] = None
+    patience: str = ""
+    limit: float = 120 * SLOW
 
     @property
     def names(self) -> dict[str, str]:
         """What the placeholders of a row stand for."""
+        cid = self.guest.id if isinstance(self.guest, Container) else ""
         return {
             "guest": self.guest.name,
             "other": self.other.name,
-            "cid": self.guest.id,
+            "cid": cid,
+            "shortid": cid[:12],
             "pid": str(self.guest.pid),
             "nic": NIC,
             "nicmac": NIC_MAC,
+            "reserved": self.server.reserved_mac if self.server else "",
         }
 
     def plain(self, text: str) -> str:
         """The text with what differs from stage to stage replaced."""
         for guest, number in ((self.guest, ""), (self.other, "2")):
+            if isinstance(guest, Container):
+                text = text.replace(guest.id, f"ID{number}")
             text = text.replace(guest.name, f"GUEST{number}").replace(str(guest.pid), f"PID{number}")
         return text
 
@@ -62,127 +139,54 @@ class Stage(NamedTuple):
         """What is in /run/netns for the guests."""
         return [name for name in {str(self.guest.pid), str(self.other.pid)} if os.path.lexists(NAMED / name)]
 
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run a program as a user of this host does; exit status 124: it had not ended within the limit."""
+        words = self.host.argv("timeout", str(self.limit), *argv)
+        return subprocess.run(
+            self.files.enter(*words) if self.files else words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=2 * self.limit,
+            env={**os.environ, **(self.switch.env if self.switch else {}), "PIPEWORK_DHCP_TIMEOUT": self.patience},
+            check=False,
+        )
 
-class Told(NamedTuple):
-    """What came of a row: its state for comparison, and a few words for people."""
+    def switch_rows(self) -> list[str]:
+        """What the switch's database has; it puts quotation marks around ids that do not begin with a letter."""
+        assert self.switch
+        return sorted(self.plain(row.replace('"', "")) for row in self.switch.rows().splitlines())
 
-    state: State
-    summary: str
+    def leases(self) -> list[str]:
+        """What the DHCP server has given out, and what it was told."""
+        assert self.server
+        told = [line.rpartition(" vendor class: ")[2] for line in self.server.log.read_text().splitlines()
+                if " vendor class: " in line]  # fmt: skip
+        leases = [f"{lease.address} {self.plain(lease.hostname)}" for lease in self.server.leases()]
+        return [*leases, *sorted(set(told))]
 
+    def clients(self) -> list[psutil.Process]:
+        """The DHCP clients that work for the guest, with their helpers."""
+        inside = os.stat(f"/proc/{self.guest.pid}/ns/net").st_ino
+        found = []
+        for process in psutil.process_iter(["name"]):
+            try:
+                there = os.stat(f"/proc/{process.pid}/ns/net").st_ino == inside
+            except OSError:
+                continue
+            if there and process.info["name"] in DHCP_CLIENTS:
+                found.append(process)
+        return found
 
-@contextmanager
-def plain_host(row: Row) -> Iterator[Stage]:
-    """A host with nothing but its firewall."""
-    with ExitStack() as made:
-        host, guest = made.enter_context(throwaway_host()), made.enter_context(_guest())
-        named = any("{other}" in line for line in (row.line, *row.first))
-        stage = Stage(host, guest, made.enter_context(_guest()) if named else guest)
-        yield stage
-        for name in stage.left():
-            (NAMED / name).unlink()
-
-
-@contextmanager
-def host_with_nic(row: Row) -> Iterator[Stage]:
-    """A host with a NIC, whose cable ends in a LAN."""
-    with plain_host(row) as stage, nic_of(stage.host, NIC):
-        stage.host.run("ip", "link", "set", NIC, "address", NIC_MAC)
-        yield stage
-
-
-def _guest() -> AbstractContextManager[Container]:
-    return started_container(fresh_name("pwpar"), "--net=none", command=("sleep", "100000"))
-
-
-# Row.on -> what makes it
-STAGES: dict[str, Callable[[Row], AbstractContextManager[Stage]]] = {"host": plain_host, "nic": host_with_nic}
-
-
-def original() -> list[str]:
-    """The command line of the original; empty if PIPEWORK_ORIGINAL does not name it."""
-    path = os.environ.get("PIPEWORK_ORIGINAL", "")
-    if path and not os.path.isfile(path):
-        raise RuntimeError(f"PIPEWORK_ORIGINAL={path} is no file")
-    return ["sh", path] if path else []
-
-
-def ours() -> list[str]:
-    """The command line of this checkout."""
-    return [sys.executable, str(ENTRY)]
-
-
-def tell(row: Row, program: list[str]) -> Told:
-    """Run a row through a program on a fresh stage."""
-    resolver = RESOLVER.read_bytes()
-    try:
-        with STAGES[row.on](row) as stage:
-            for line in row.first:
-                _prepare(stage, program, line.format(**stage.names))
-            done = _run(stage, program, row.line.format(**stage.names))
-            told = _state(stage, row, done)
-            told["namespaces"] = sorted(stage.plain(name) for name in stage.left())
-            told["resolver"] = "as before" if RESOLVER.read_bytes() == resolver else "overwritten"
-            return Told(told, _summary(told, done))
-    finally:
-        if RESOLVER.read_bytes() != resolver:
-            RESOLVER.write_bytes(resolver)
-
-
-def _run(stage: Stage, program: list[str], line: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        stage.host.argv(*program, *line.split()),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120 * SLOW,
-        check=False,
-    )
-
-
-def _prepare(stage: Stage, program: list[str], line: str) -> None:
-    if line.startswith("$ "):
-        stage.host.run(*line[2:].split())
-        return
-    done = _run(stage, program, line)
-    if done.returncode:
-        raise RuntimeError(f"{line}: exit {done.returncode}: {done.stdout}{done.stderr}")
-
-
-def _state(stage: Stage, row: Row, done: subprocess.CompletedProcess[str]) -> State:
-    macs = frozenset({NIC_MAC, row.mac})
-    out, err = stage.plain(done.stdout), stage.plain(done.stderr)
-    told: State = {
-        "exit": done.returncode,
-        "stdout": "usage" if out.startswith(USAGE) else out,
-        "texts": [text for text in TEXTS if text in err],
-        "host links": _plain(stage, state.links(stage.host, macs)),
-        "host addresses": state.addresses(stage.host),
-        "host routes": state.routes(stage.host, "-4"),
-        "guest links": _plain(stage, state.links(stage.guest, macs)),
-        "guest addresses": state.addresses(stage.guest),
-        "guest routes": state.routes(stage.guest, "-4"),
-        "guest routes6": state.routes(stage.guest, "-6"),
-        "guest rules": state.rules(stage.guest),
-        "guest queues": state.queues(stage.guest),
-    }
-    if row.line.split(" ")[0] in VERBS:
-        told["stderr"] = err
-    if row.ping:
-        told["ping"] = "answered" if stage.guest.ping(row.ping) else "lost"
-    return told
-
-
-def _plain(stage: Stage, links: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    plain = [{**link, "name": stage.plain(link["name"])} for link in links]
-    return sorted(plain, key=lambda link: str(link["name"]))
-
-
-def _summary(told: State, done: subprocess.CompletedProcess[str]) -> str:
-    said = (done.stderr or done.stdout).strip().splitlines()
-    if done.returncode:
-        # The original's own words come last, after those of the programs that it runs.
-        return f"exit {done.returncode}: {said[0 if said[0].startswith('pipework') else -1] if said else ''}"
-    parts = [f"{name} {local}/{length}" for name, _, local, length, *_ in told["guest addresses"] if name != "lo"]
-    parts += [f"via {route[2]}" for route in told["guest routes"] + told["guest routes6"] if route[1] == "default"]
-    parts += [f"ping {told['ping']}"] if "ping" in told else []
-    return "; ".join(parts or [link["name"] for link in told["guest links"] if link["name"] != "lo"] or ["exit 0"])
+    def end_clients(self) -> None:
+        """End them, and remove the containers in which they run."""
+        for ident in docker("ps", "-aq", "--filter=ancestor=busybox:latest").split():
+            mode = docker("inspect", "--format={{.HostConfig.NetworkMode}}", ident, check=False).strip()
+            if mode == f"container:{self.names['cid']}":
+                docker("rm", "-f", ident)
+        for process in self.clients():
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        assert eventually(lambda: not self.clients()), self.clients()

@@ -41,8 +41,14 @@ def addresses(guest: Guest) -> list[Any]:
 
 
 def routes(guest: Guest, family: str) -> list[Any]:
-    """The routes of the main table, but for those to IPv6's link-local network."""
+    """The routes of the main table, but for those to IPv6's link-local network.
+
+    Metrics that a DHCP client chooses are left out: it makes them of the link's number.
+    """
     told = guest.ip("-j", "-d", family, "route", "show", "table", "main")
+    for route in told:
+        if route.get("protocol") == "dhcp":
+            route.pop("metric", None)
     return sorted(
         [str(route.get(key)) for key in _ROUTE] for route in told if not str(route["dst"]).startswith("fe80:")
     )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.parity.conftest import Compared
 from tests.parity.rows import ROWS, Row
-from tests.parity.stage import original, ours, tell
+from tests.parity.telling import original, ours, tell
 
 pytestmark = [pytest.mark.docker, pytest.mark.parity]
 
@@ -21,7 +21,7 @@ def param(number: int, row: Row) -> object:
 
 
 @pytest.mark.parametrize("row", [param(number, row) for number, row in enumerate(ROWS, 1)])
-def test_line(engine: None, table: list[Compared], row: Row) -> None:
+def test_line(rows_guests: None, table: list[Compared], row: Row) -> None:
     """Host and guest are in the same state after both, but for what is said to be better."""
     theirs, mine = tell(row, original()), tell(row, ours())
     differing = {part for part in theirs.state if theirs.state[part] != mine.state[part]}

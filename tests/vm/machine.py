@@ -7,6 +7,7 @@ network cards, eth0 and eth1, that are the two ends of one cable.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.vm.kernel import HERE, Kernel, prepare
 BROKEN = 125  # the exit status for a machine that never told how the command ended
 TIMED_OUT = 124
 SLOWNESS = 10  # emulation, compared with the host
+PASSED_ON = ("PIPEWORK_ORIGINAL",)  # what of the environment the command may need
 CARDS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 
 
@@ -45,7 +47,10 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float) -> int | None:
     with tempfile.TemporaryDirectory(prefix="machine-", dir=kernel.initramfs.parent) as name:
         folder = Path(name)
         job = folder / "job"
-        job.write_text(f"export PIPEWORK_MACHINE=1 PIPEWORK_LAB_SLOW={SLOWNESS}\nexec {shlex.join(command)}\n")
+        given = {"PIPEWORK_MACHINE": "1", "PIPEWORK_LAB_SLOW": str(SLOWNESS)}
+        given.update({name: os.environ[name] for name in PASSED_ON if name in os.environ})
+        words = shlex.join(f"{name}={value}" for name, value in given.items())
+        job.write_text(f"export {words}\nexec {shlex.join(command)}\n")
         line = (
             f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no_timer_check "
             f"second_init={HERE}/second-init job={job} modules={kernel.modules} checkout={CHECKOUT}"
