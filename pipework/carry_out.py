@@ -60,7 +60,8 @@ class UndoLog:
                 action.undo()
             except Exception as error:
                 first_line = str(error).split("\n")[0]
-                print(f"pipework: could not undo '{one_line(action.say())}': {one_line(first_line)}", file=sys.stderr)
+                said = one_line(action.say().replace("\n", "; "))
+                print(f"pipework: could not undo '{said}': {one_line(first_line)}", file=sys.stderr)
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def undoing() -> Iterator[UndoLog]:
 
 
 class Rehearsal:
-    """Says what would be done, one shell line for each action that has one, and does nothing."""
+    """Says what would be done, in the shell lines of each action, and does nothing."""
 
     def alone(self) -> AbstractContextManager[None]:
         """Who only looks, needs no lock."""

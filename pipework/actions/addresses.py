@@ -6,6 +6,7 @@ from contextlib import suppress
 from errno import EADDRNOTAVAIL, ENODEV, ESRCH
 from typing import Optional
 
+from pipework.actions.lines import link_names, route_line
 from pipework.actions.links import suppress_errno
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import signals
@@ -105,9 +106,7 @@ class DeleteRoute(Value):
         self.namespace.netlink.put_back_route(self.route)
 
     def say(self) -> str:
-        via = f" via {self.route.gateway}" if self.route.gateway else ""
-        metric = f" metric {self.route.metric}" if self.route.metric else ""
-        return self.namespace.say(f"ip -{self.route.family} route delete default{via}{metric}")
+        return route_line(self.namespace, "delete", self.route, link_names(self.namespace))
 
 
 class PutBackRoute(Value):
@@ -125,9 +124,9 @@ class PutBackRoute(Value):
             self.namespace.netlink.delete_route(self.route)
 
     def say(self) -> str:
-        via = f" via {self.route.gateway}" if self.route.gateway else ""
-        metric = f" metric {self.route.metric}" if self.route.metric else ""
-        return self.namespace.say(f"ip -{self.route.family} route add default{via}{metric}")
+        names = link_names(self.namespace)
+        there = self.route.links <= {0, *names}
+        return route_line(self.namespace, "add", self.route, names) if there else ""
 
 
 class SettleAddress(Value):

@@ -46,5 +46,6 @@ class Announce(Value):
 
     def say(self) -> str:
         if isinstance(self.address, IPv4Address):
-            return self.namespace.say(f"arping -c 1 -A -I {self.link} {self.address}")
+            # there are two programs of that name, and without carrier both fail
+            return self.namespace.say(f"arping -q -U -c 1 -I {self.link} {self.address} || true")
         return ""

@@ -41,7 +41,7 @@ class PutAside(Value):
 
     def say(self) -> str:
         down = self.namespace.say(f"ip link set dev {self.name} down")
-        return f"{down} && {RenameLink(self.namespace, self.name, self.spare).say()}"
+        return f"{down}\n{RenameLink(self.namespace, self.name, self.spare).say()}"
 
 
 def put_back(namespace: Namespace, index: int, addresses: tuple[LinkAddress, ...], routes: tuple[Route, ...]) -> None:

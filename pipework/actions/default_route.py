@@ -30,7 +30,7 @@ class PostponeDefault(Value):
         _exchange(self.namespace, _postponed(self.routes), self.routes)
 
     def say(self) -> str:
-        return "; ".join(DeleteRoute(self.namespace, route).say() for route in self.routes)
+        return "\n".join(DeleteRoute(self.namespace, route).say() for route in self.routes)
 
 
 class YieldDefault(Value):

@@ -188,7 +188,7 @@ class SetAccessVlan(Value):
 
     def say(self) -> str:
         add = f"bridge vlan add dev {self.port} vid {self.vlan} pvid untagged"
-        remove = f" && bridge vlan del dev {self.port} vid {self.default_vlan}"
+        remove = f"\nbridge vlan del dev {self.port} vid {self.default_vlan}"
         return add + (remove if self.default_vlan not in (0, self.vlan) else "")
 
 

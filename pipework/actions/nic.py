@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import Any, Optional
 
 from pipework.actions.aside import put_back
+from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
+from pipework.actions.links import quote
 from pipework.errors import KernelRefused, PipeworkError, Refused
 from pipework.kernel import ledger
 from pipework.kernel.ledger import Page
@@ -68,7 +70,10 @@ class MoveLink(Value):
         BringHome(self.host, self.guest, self.new_name, self.home).do()
 
     def say(self) -> str:
-        return _say(self.home.link.name, self.new_name, self.home.phy, self.guest, self.guest.path)
+        name, phy, place = self.home.link.name, self.home.phy, self.guest.path
+        if phy:
+            return f"iw {phy} set netns name {place}\n" + self.guest.say(f"ip link set dev {name} name {self.new_name}")
+        return f"ip link set dev {name} netns {place} name {self.new_name}"
 
 
 class BringHome(Value):
@@ -105,10 +110,34 @@ class BringHome(Value):
             _move(self.host, self.guest, self.home.link.name, self.name, self.home.phy)
 
     def say(self) -> str:
-        name = self.home.link.name
+        home = self.home
+        lines = [
+            *self._way_home(),
+            f"ip link set dev {home.link.name} mtu {home.link.mtu} alias {quote(home.link.alias)}",
+        ]
+        lines += [f"ip link set dev {home.link.name} address {home.link.mac}"] if self._has_other_mac() else []
+        lines += [f"ip link set dev {home.link.name} master {home.master}"] if home.master else []
+        lines += [f"ip link set dev {home.link.name} up"] if home.link.up else []
+        lines += [address_line(self.host, home.link.name, address) for address in home.addresses]
+        names = {**link_names(self.host), home.link.number: home.link.name}
+        own = [route for route in home.routes if not is_the_kernels(route)]
+        return "\n".join([*lines, *(route_line(self.host, "add", route, names) for route in own)])
+
+    def _way_home(self) -> list[str]:
+        """The lines after which it is on the host, under its own name; the shell's own namespace is the host's."""
+        name, phy = self.home.link.name, self.home.phy
         if self.guest is None:
-            return f"ip link set dev {self.name} name {name}" if self.name != name else ""
-        return self.guest.say(_say(self.name, name, self.home.phy, self.host, "/proc/1/ns/net"))
+            down = f"ip link set dev {self.name} down"
+            return [down, f"ip link set dev {self.name} name {name}"] if self.name != name else []
+        down = self.guest.say(f"ip link set dev {self.name} down")
+        if phy:
+            renamed = self.guest.say(f"ip link set dev {self.name} name {name}")
+            return [down, renamed, self.guest.say(f"iw {phy} set netns $$")]
+        return [down, self.guest.say(f"ip link set dev {self.name} netns $$ name {name}")]
+
+    def _has_other_mac(self) -> bool:
+        there = (self.guest or self.host).netlink.link(self.name)
+        return there is not None and there.mac != self.home.link.mac
 
 
 class NoteHome(Value):
@@ -131,12 +160,6 @@ class NoteHome(Value):
 
     def say(self) -> str:
         return ""
-
-
-def _say(name: str, new_name: str, phy: Optional[str], target: Namespace, place: str) -> str:
-    if phy:
-        return f"iw {phy} set netns name {place} && " + target.say(f"ip link set dev {name} name {new_name}")
-    return f"ip link set dev {name} netns {place} name {new_name}"
 
 
 def _move(source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str], number: int = 0) -> None:
