@@ -17,7 +17,8 @@ Namespaces = Callable[[], NamedNamespace]
 
 
 def settling(host: Host, guest: NamedNamespace) -> subprocess.Popen[str]:
-    """Start a run that makes br0 and then waits for the kernel to check its IPv6 address."""
+    """Start a run that makes br0 and then waits for the kernel to check its IPv6 address, which here takes long."""
+    guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=60")
     argv = host.argv(sys.executable, str(ENTRY), "br0", guest.spec, "fd00:1::8/64")
     running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert eventually(lambda: guest.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.command import ENTRY, run_pipework
-from tests.lab.guest import HOST, eventually
+from tests.lab.guest import HOST, SLOW, eventually
 from tests.lab.netns import Nic
 from tests.vm.wiring import NO_ROUTER, Namespaces, delete, fail, kind, succeed, untouched, vlan_on
 
@@ -124,13 +124,14 @@ def test_failure_takes_the_link_back(tagged: Nic, guest_ns: Namespaces) -> None:
 def test_failure_leaves_a_link_that_another_run_uses(tagged: Nic, guest_ns: Namespaces) -> None:
     """A run that made the VLAN link and fails leaves it, up, to another run that has come to use it meanwhile."""
     slow, quick = guest_ns(), guest_ns()
-    # the address is taken on the LAN, which takes the kernel a while to find out
-    tagged.lan.run("ip", "addr", "add", "fd00:100::8/64", "dev", "eth1.100", "nodad")
+    # the kernel checks the address for long, so that the run waits
+    slow.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=60")
     argv = [sys.executable, str(ENTRY), "eth0", slow.spec, "fd00:100::8/64", "@100"]
     running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert eventually(lambda: slow.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False))
     done = run_pipework("eth0", quick.spec, "192.168.100.9/24", "@100")
-    _, said = running.communicate(timeout=60)
+    running.terminate()
+    _, said = running.communicate(timeout=60 * SLOW)
     assert done == (0, "", "")
     assert running.returncode != 0, said
     assert slow.link("eth1") is None
