@@ -100,9 +100,7 @@ def _look_up(text: str) -> Guest:
     guest = _await_start(prefix, name)
     if guest is None:
         listing = RUNTIMES[prefix].listing
-        raise GuestNotFound(
-            f"no guest {text}: {prefix} knows no {name}", f"See what there is: {listing}"
-        )
+        raise GuestNotFound(f"no guest {text}: {prefix} knows no {name}", f"See what there is: {listing}")
     return guest
 
 

@@ -10,6 +10,7 @@ from pipework.guests import Guest
 from pipework.kernel.namespaces import Namespace, is_network_namespace
 
 NAMED = "/var/run/netns"
+PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
 def find(name: str) -> Optional[Guest]:
@@ -35,5 +36,5 @@ def find(name: str) -> Optional[Guest]:
     namespace = Namespace(fd, path)
     label = name.rpartition("/")[2]
     # a number would read as a process's; a path may end like another
-    plain = not name.startswith("/") and label.isascii() and label.isidentifier()
+    plain = not name.startswith("/") and not label.isdecimal() and set(label) <= PLAIN
     return Guest(name, "netns", namespace, label if plain else "-".join(map(str, namespace.identity)))
