@@ -30,6 +30,11 @@ class Row(NamedTuple):
     heard: bool = False
     vm: bool = False
 
+    @property
+    def title(self) -> str:
+        """The line, and where it runs unless that is a plain host."""
+        return f"{self.line or '(no words)'}{f' [{self.on}]' if self.on != 'host' else ''}"
+
 
 LAN = "$ ip link add lan mtu 1400 type bridge", "$ ip link set lan up"
 DEBRIS = "what had been made before it failed is gone again"
@@ -47,7 +52,7 @@ NAME = "the server is told the guest's name"
 # Parts of the state.
 ADDRESSES, ROUTES, ROUTES6, QUEUES = "guest addresses", "guest routes", "guest routes6", "guest queues"
 INSIDE, OUTSIDE, NAMESPACES = "guest links", "host links", "namespaces"
-AT_ITS_END = "at its end"
+EXIT_TELLS = "exit tells"
 WRITTEN = "resolver", "files"
 WIRING = OUTSIDE, INSIDE, ADDRESSES, ROUTES, QUEUES
 
@@ -282,26 +287,26 @@ OTHERS = [
 
 UPLINK = "$ ip link add lxcbr0 up type bridge", "$ ip link set {nic} master lxcbr0"
 LEASES = [
-    Row("{nic} {guest} dhcp {reserved}", on="dhcp", mac="{reserved}", better=LEASE, differs=(AT_ITS_END,)),
+    Row("{nic} {guest} dhcp {reserved}", on="dhcp", mac="{reserved}"),
     Row(
         "lxcbr0 -i eth0 {guest} dhcp",
         on="dhcp",
         first=UPLINK,
         better=f"{NEIGHBOURS}; {LEASE}",
-        differs=(AT_ITS_END, "leases", "clients", ADDRESSES, ROUTES),
+        differs=(EXIT_TELLS, "leases", "clients", ADDRESSES, ROUTES),
     ),
     Row(
         "{nic} {guest} udhcpc {reserved}",
         on="dhcp",
         mac="{reserved}",
         better=f"{FILES}; {LEASE}; {DEBRIS}",
-        differs=("exit", AT_ITS_END, NAMESPACES, *WRITTEN),
+        differs=("exit", EXIT_TELLS, NAMESPACES, *WRITTEN),
     ),
     Row(
         "{nic} {guest} udhcpc:-Vlunch",
         on="dhcp",
         better=f"{FILES}; {LEASE}; {DEBRIS}",
-        differs=("exit", AT_ITS_END, NAMESPACES, *WRITTEN),
+        differs=("exit", EXIT_TELLS, NAMESPACES, *WRITTEN),
     ),
     Row(
         "{nic} {guest} udhcpc-f {reserved}",

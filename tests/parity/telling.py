@@ -27,7 +27,7 @@ USAGE = ("Syntax:", "Usage:")
 VERBS = ("route", "rule", "tc")
 # Sender, receiver and address: there is an arping that sends gratuitous replies, and one that sends requests.
 ANNOUNCED = re.compile(r"(\S+) > (\S+), .*(?:Reply|who-has) ([^ ,]+)")
-LEASE_LIMIT = 6 * SLOW  # seconds that a client may still take once the command is over
+LEASE_LIMIT = 12 * SLOW  # seconds that a client may still take once the command is over
 
 State = dict[str, Any]
 
@@ -97,8 +97,7 @@ def _state(stage: Stage, row: Row, done: subprocess.CompletedProcess[str]) -> St
         "texts": [text for text in TEXTS if text in err],
     }
     if stage.server:
-        told["at its end"] = "a lease" if done.returncode == 0 and _leased(stage) else "no lease"
-        eventually(lambda: _leased(stage), LEASE_LIMIT)
+        told["exit tells"] = (done.returncode == 0) == eventually(lambda: _leased(stage), LEASE_LIMIT)
         told["leases"] = stage.leases()
     if stage.files:
         told["clients"] = sorted({process.name() for process in stage.clients()})

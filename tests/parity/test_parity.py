@@ -17,7 +17,7 @@ if not original():
 def param(number: int, row: Row) -> object:
     """A row as a parameter with a name of its own."""
     marks = [pytest.mark.vm] if row.vm else []
-    return pytest.param(row, id=f"{number}: {row.line or 'no words'}", marks=marks)
+    return pytest.param(row, id=f"{number}: {row.title}", marks=marks)
 
 
 @pytest.mark.parametrize("row", [param(number, row) for number, row in enumerate(ROWS, 1)])
@@ -31,4 +31,4 @@ def test_line(rows_guests: None, table: list[Compared], row: Row) -> None:
     assert not differing - set(row.differs), f"the original, then ours\n{told}"
     assert not set(row.differs) - differing, "the same as the original's; ours is said to differ in that"
     assert bool(row.differs) == bool(row.better)
-    table.append(Compared(row.line, theirs.summary, mine.summary, f"better: {row.better}" if row.better else "same"))
+    table.append(Compared(row.title, theirs.summary, mine.summary, f"better: {row.better}" if row.better else "same"))
