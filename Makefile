@@ -9,6 +9,7 @@ READY   := $(VENV)/.ready
 INSTALL := sh tests/lab/install-packages
 LIB     := $(PREFIX)/lib/pipework
 COMMAND := $(PREFIX)/bin/pipework
+SHARE   := $(PREFIX)/share
 PIP     := -m pip --quiet --disable-pip-version-check
 # Says where the Python that runs it keeps its packages.
 SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
@@ -79,11 +80,15 @@ install: python
 	@"$(LIB).new/bin/python" $(PIP) install .
 	@rm -rf "$(LIB)" && mv "$(LIB).new" "$(LIB)"
 	@sh contrib/write-launcher "$(COMMAND)" "$(LIB)/bin/python" "$$("$(LIB)/bin/python" $(SITE))"
+	@install -D -m 644 contrib/pipework.8 "$(SHARE)/man/man8/pipework.8"
+	@install -D -m 644 contrib/completion/pipework.bash "$(SHARE)/bash-completion/completions/pipework"
+	@install -D -m 644 contrib/completion/_pipework "$(SHARE)/zsh/site-functions/_pipework"
 	@echo "Installed $(COMMAND)"
 
 uninstall:
 	rm -rf "$(LIB)" "$(LIB).new"
-	rm -f "$(COMMAND)"
+	rm -f "$(COMMAND)" "$(SHARE)/man/man8/pipework.8" "$(SHARE)/bash-completion/completions/pipework" \
+	    "$(SHARE)/zsh/site-functions/_pipework"
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
