@@ -1,0 +1,77 @@
+"""Many pipework commands at once, and what none of them may leave behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tests.lab.command import ENTRY, Result
+from tests.lab.guest import SLOW, Guest, eventually
+from tests.lab.host import Host
+
+LOCK = Path("/run/pipework/lock")
+NAMED = Path("/run/netns")
+# What names and marks say of links that a run is working on, has put aside, or has made under another name.
+PASSING = ("vpo", "pwborn")
+
+
+def start(host: Host, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start one command and do not wait for it."""
+    return subprocess.Popen(
+        host.argv(sys.executable, str(ENTRY), *words),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, **(env or {})},
+    )
+
+
+def end(running: subprocess.Popen[str]) -> Result:
+    """Wait for a command that was started."""
+    out, err = running.communicate(timeout=120 * SLOW)
+    return Result(running.returncode, out, err)
+
+
+def at_once(host: Host, lines: Iterable[Sequence[str]], env: Mapping[str, str] | None = None) -> list[Result]:
+    """Start all lines before any of them can have ended, and wait for all."""
+    return [end(running) for running in [start(host, *words, env=env) for words in lines]]
+
+
+def ports(host: Host, bridge: str) -> list[str]:
+    """Return the names of a bridge's ports."""
+    return sorted(entry["ifname"] for entry in host.ip("-j", "link", "show", "master", bridge))
+
+
+def unfinished(*guests: Guest) -> list[str]:
+    """Return the links that bear the mark, or the name, of work in progress."""
+    return [
+        f"{guest.name}: {entry['ifname']} {entry.get('ifalias', '')}"
+        for guest in guests
+        for entry in guest.ip("-j", "link", "show")
+        if entry.get("ifalias", "").startswith("pipework unfinished") or entry["ifname"].startswith(PASSING)
+    ]
+
+
+def links_among_names() -> set[str]:
+    """Return the symbolic links in the directory of named namespaces."""
+    return {path.name for path in NAMED.iterdir() if path.is_symlink()}
+
+
+def lock_is_free() -> bool:
+    """Tell whether the lock can be had; commands of others may hold it for a moment."""
+
+    def had() -> bool:
+        with LOCK.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    return eventually(had, 30 * SLOW)
