@@ -15,7 +15,7 @@ import pytest
 from tests.integration.conftest import tagged_rules
 from tests.lab.command import ENTRY, run_pipework
 from tests.lab.engine import Container
-from tests.lab.guest import HOST, eventually, fresh_name
+from tests.lab.guest import HOST, SLOW, eventually, fresh_name
 from tests.lab.host import Host
 from tests.lab.netns import NamedNamespace
 from tests.lab.snapshot import Unchanged
@@ -306,7 +306,7 @@ def test_link_goes_with_its_guest(container: Containers, bridge: Bridges) -> Non
     guest, name = container(), bridge()
     succeed(name, guest.name, "192.168.1.1/24")
     HOST.run("docker", "rm", "-f", guest.name)
-    assert eventually(lambda: not os.listdir(f"/sys/class/net/{name}/brif"))
+    assert eventually(lambda: not os.listdir(f"/sys/class/net/{name}/brif"), timeout=30 * SLOW)
 
 
 def test_ports_say_whose_they_are(container: Containers, bridge: Bridges) -> None:
