@@ -87,7 +87,7 @@ def _tail(folder: Path) -> str:
 def main() -> int:
     """Run the command; a machine that breaks down gets a second try."""
     parser = argparse.ArgumentParser(prog="python -m tests.vm.machine", description=__doc__)
-    parser.add_argument("--timeout", type=float, default=1800, help="seconds for boot and command together")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds for boot and command together")
     parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     wanted = parser.parse_args()
     if len(str(CHECKOUT).split()) != 1:
