@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,9 +44,11 @@ def printed(section: Section, enter: Sequence[str], env: Mapping[str, str]) -> l
 
 def check(section: Section, enter: Sequence[str], env: Mapping[str, str]) -> None:
     """Run a section and hold that every command prints what the README says."""
-    outputs = printed(section, enter, env)
-    told = [(step.command, plain(output)) for step, output in zip(section.steps, outputs)]
-    assert told == [(step.command, plain(step.output)) for step in section.steps]
+    told, seen = [], []
+    for step, output in zip(section.steps, printed(section, enter, env)):
+        told += [f"# {step.command}", *plain(step.output)]
+        seen += [f"# {step.command}", *plain(output)]
+    assert seen == told, "\n".join(difflib.unified_diff(told, seen, "README", "printed", lineterm=""))
 
 
 @contextmanager
