@@ -14,9 +14,9 @@ from pipework.actions.names import RemoveName
 from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemovePort
 from pipework.carry_out import Action, rehearsing, undoing
-from pipework.inventory import Host
+from pipework.inventory import STACKED, Host
 from pipework.kernel import ledger
-from pipework.kernel.census import NAMED, residences
+from pipework.kernel.census import NAMED, Residence, residences
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
@@ -64,15 +64,22 @@ def _half_made_links(host: Host) -> Iterator[Remnant]:
     for link in host.links.values():
         if is_left_over(link):
             yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
+    for residence, guest in _guests():
+        links = [link for link in guest.netlink.links() if is_left_over(link) and link.kind in STACKED]
+        back = guest.netlink.known_namespace_id(host.namespace.fd) if links else None
+        for link in links:
+            if link.peer_namespace in (None, back):  # what stands on another host's link is that one's to remove
+                where = residence.name or f"process {residence.pid}"
+                yield Remnant(f"link {link.name} in {where}, half made", (DeleteLink(guest, link.name),))
+
+
+def _guests() -> Iterator[tuple[Residence, Namespace]]:
+    """Every namespace but our own, open until the next is asked for."""
     for residence in residences():
         guest = residence.open()
-        if guest is None:
-            continue
-        with guest:
-            for link in guest.netlink.links():
-                if is_left_over(link):
-                    where = residence.name or f"process {residence.pid}"
-                    yield Remnant(f"link {link.name} in {where}, half made", (DeleteLink(guest, link.name),))
+        if guest is not None:
+            with guest:
+                yield residence, guest
 
 
 def _homeless_children(host: Host) -> Iterator[Remnant]:
@@ -99,25 +106,41 @@ def _idle_rules(host: Host) -> Iterator[Remnant]:
 
 
 def _orphaned_notes(host: Host) -> Iterator[Remnant]:
-    alive = {residence.inode for residence in residences()}
-    for page in ledger.pages():
-        note = ledger.read(page)
-        if page.inode in alive or note is None:
+    pages = ledger.pages()
+    notes = {page: note for page in pages for note in [ledger.read(page)] if note is not None}
+    own = host.namespace.cookie
+    alive = {own}
+    for _residence, guest in _guests() if notes else ():
+        alive.add(guest.cookie)
+        for page, note in notes.items():
+            if (page.kind, page.cookie, note.get("host")) == ("nic", guest.cookie, own):
+                yield from _half_lent_nic(host, guest, page, note)
+    for page, note in notes.items():
+        if page.cookie in alive:
             continue
-        if page.kind == "nic":
-            yield _lent_nic(host, page, note)
-        else:
-            yield Remnant(f"note of the routes of a guest that is gone ({page.ifname})", (Forget(page, note),))
+        if page.kind == "nic" and note.get("host") == own:
+            yield from _lent_nic(host, page, note)
+        elif page.kind == "routes" or note.get("host") not in alive:
+            yield Remnant(f"note of {page.ifname} of a guest that is gone", (Forget(page, note),))
 
 
-def _lent_nic(host: Host, page: Page, note: dict[str, Any]) -> Remnant:
+def _half_lent_nic(host: Host, guest: Namespace, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:
+    """A NIC in a guest that bears no mark: the run that moved it there was killed."""
+    home, link = Home.from_note(note), guest.netlink.link(page.ifname)
+    if link and not read_mark(link) and _is(link, home) and not host.number(home.link.name):
+        bring = BringHome(host.namespace, guest, page.ifname, home)
+        yield Remnant(f"the loan of {home.link.name}, half made", (bring, Forget(page, note)))
+
+
+def _lent_nic(host: Host, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:
     """The kernel gives a NIC back when its namespace ends, down and under the name that it had there."""
     home = Home.from_note(note)
     back = next((link for link in host.links.values() if link.kind == home.link.kind and _is(link, home)), None)
-    if back is None:
-        return Remnant(f"note of {home.link.name}, which has not come back", (Forget(page, note),))
-    bring = BringHome(host.namespace, None, back.name, home)
-    return Remnant(f"the loan of {home.link.name}, which is home again", (bring, Forget(page, note)))
+    if back:
+        bring = BringHome(host.namespace, None, back.name, home)
+        yield Remnant(f"the loan of {home.link.name}, which is home again", (bring, Forget(page, note)))
+    elif home.link.kind:  # one that is no hardware is destroyed with the namespace
+        yield Remnant(f"note of {home.link.name}, which went with its guest", (Forget(page, note),))
 
 
 def _is(link: Link, home: Home) -> bool:

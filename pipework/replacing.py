@@ -7,7 +7,9 @@ from errno import ENODEV
 from typing import Optional, Union
 
 from pipework import firewall, guests, links
+from pipework.actions.addresses import PutBackRoute
 from pipework.actions.aside import PutAside
+from pipework.actions.ledger import Forget
 from pipework.actions.links import DeleteLink
 from pipework.actions.openvswitch import RemovePort
 from pipework.attach import decide
@@ -15,9 +17,11 @@ from pipework.carry_out import Action, rehearsing, undoing
 from pipework.errors import KernelRefused, Refused
 from pipework.guests import Guest
 from pipework.inventory import Host, Wired, find_in
-from pipework.kernel import ovsdb, sysfs
+from pipework.kernel import ledger, ovsdb, sysfs
 from pipework.kernel.census import Residence
+from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Route
 from pipework.links import Wire
 from pipework.links.naming import spare_name
 from pipework.request import Attach
@@ -37,7 +41,7 @@ def replace(request: Attach) -> None:
             if old.as_asked:
                 return
             log.carry_out(old.first)
-            plan = decide(kind, wire.replace(vacated=bool(old.first)))
+            plan = decide(kind, wire.replace(vacated=bool(old.first), returned=old.returned))
             log.carry_out(plan.at_once)
         log.carry_out([*plan.afterwards, *old.last])
     if plan.hold and not request.dry_run:
@@ -45,11 +49,15 @@ def replace(request: Attach) -> None:
 
 
 class Old(Value):
-    """The wire that is there: whether it is as asked, what puts it aside at first, and what removes it in the end."""
+    """The wire that is there: whether it is as asked, what puts it aside at first, and what removes it in the end.
+
+    returned: the default routes that it had replaced, which come back at first.
+    """
 
     as_asked: bool
     first: Sequence[Action] = ()
     last: Sequence[Action] = ()
+    returned: tuple[Route, ...] = ()
 
 
 def _is_lent_as_asked(request: Attach, host: Namespace, guest: Guest) -> bool:
@@ -88,7 +96,14 @@ def _look(wire: Wire) -> Old:
     last: list[Action] = [DeleteLink(aside[0].namespace, aside[0].spare)]
     if there.kind == "bridge" and there.hostif != wire.hostif and host.guests_of(there.hostif) <= {there.link}:
         last += firewall.withdrawal(there.hostif)
-    return Old(False, [*first, *aside], last)
+    page = Page("routes", guest.cookie, wire.ifname)
+    note = ledger.read(page)
+    first += aside
+    if note is None:
+        return Old(False, first, last)
+    routes = [Route.from_note(route) for route in note["routes"]] if note["mac"] == there.mac else []
+    back = [PutBackRoute(guest, route) for route in routes]
+    return Old(False, [*first, *back, Forget(page, note)], last, tuple(routes))
 
 
 def _find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:

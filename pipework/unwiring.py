@@ -65,7 +65,7 @@ def _latest_first(guest: Namespace, wires: Sequence[Wired]) -> list[Wired]:
 
 
 def _page(guest: Namespace, wire: Wired) -> Page:
-    return Page("routes", guest.identity[1], wire.ifname)
+    return Page("routes", guest.cookie, wire.ifname)
 
 
 def _who_replaced(guest: Namespace, wire: Wired) -> list[tuple[Page, dict[str, Any]]]:
@@ -75,7 +75,7 @@ def _who_replaced(guest: Namespace, wire: Wired) -> list[tuple[Page, dict[str, A
     return [
         (page, note)
         for page, note in notes
-        if (page.kind, page.inode) == ("routes", guest.identity[1])
+        if (page.kind, page.cookie) == ("routes", guest.cookie)
         and page.ifname != wire.ifname
         and note
         and any(route["link"] == number for route in note["routes"])
@@ -90,7 +90,7 @@ def _inherited(guest: Namespace, wire: Wired, heir: dict[str, Any], note: dict[s
 
 
 def _removal(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
-    lent = Page("nic", guest.identity[1], wire.ifname)
+    lent = Page("nic", guest.cookie, wire.ifname)
     note = ledger.read(lent)
     home = Home.from_note(note) if note else None
     if note and home and _is_from(home, wire):

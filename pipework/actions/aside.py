@@ -47,7 +47,10 @@ class PutAside(Value):
 def put_back(namespace: Namespace, index: int, addresses: tuple[LinkAddress, ...], routes: tuple[Route, ...]) -> None:
     """Give a link the addresses and routes that it had before it went down."""
     netlink = namespace.netlink
+    labels = {there.interface: there.label for there in netlink.addresses(index)}
     for address in addresses:
+        if labels.get(address.interface, address.label) != address.label:
+            netlink.delete_address(index, address.interface)  # a link that is renamed loses its addresses' labels
         with suppress_errno(EEXIST):  # the kernel gives a link-local address by itself
             netlink.put_back_address(index, address)
     for route in routes:

@@ -21,7 +21,7 @@ class NoteRoutes(Value):
     @property
     def page(self) -> Page:
         """Where they stand."""
-        return Page("routes", self.namespace.identity[1], self.link)
+        return Page("routes", self.namespace.cookie, self.link)
 
     def do(self) -> None:
         link = self.namespace.netlink.link(self.link)

@@ -87,6 +87,11 @@ class BringHome(Value):
 
     def do(self) -> None:
         host, link = self.host.netlink, self.home.link
+        if (self.guest or self.name != link.name) and host.link(link.name):
+            raise Refused(
+                f"{self.name} cannot come home as {link.name}: this host has another link of that name",
+                f"Rename that one first: ip link set {link.name} name OTHER",
+            )
         if self.guest is not None:
             guest = self.guest.netlink
             guest.set_link(guest.index(self.name), up=False)
@@ -99,8 +104,9 @@ class BringHome(Value):
         index = host.index(link.name)
         host.set_link(index, IFLA_MTU=link.mtu, IFLA_IFALIAS=link.alias)
         _restore_mac(self.host, link)
-        if self.home.master:
-            host.set_link(index, IFLA_MASTER=host.index(self.home.master))
+        master = host.link(self.home.master) if self.home.master else None
+        if master:  # a bridge that has gone meanwhile is not missed
+            host.set_link(index, IFLA_MASTER=master.number)
         if link.up:
             host.set_link(index, up=True)
         put_back(self.host, index, self.home.addresses, self.home.routes)
@@ -116,7 +122,8 @@ class BringHome(Value):
             f"ip link set dev {home.link.name} mtu {home.link.mtu} alias {quote(home.link.alias)}",
         ]
         lines += [f"ip link set dev {home.link.name} address {home.link.mac}"] if self._has_other_mac() else []
-        lines += [f"ip link set dev {home.link.name} master {home.master}"] if home.master else []
+        master = self.host.netlink.link(home.master) if home.master else None
+        lines += [f"ip link set dev {home.link.name} master {home.master}"] if master else []
         lines += [f"ip link set dev {home.link.name} up"] if home.link.up else []
         lines += [address_line(self.host, home.link.name, address) for address in home.addresses]
         names = {**link_names(self.host), home.link.number: home.link.name}
@@ -141,8 +148,9 @@ class BringHome(Value):
 
 
 class NoteHome(Value):
-    """Keep what a NIC is at home until it comes back."""
+    """Keep what a NIC is at home, and where that is, until it comes back."""
 
+    host: Namespace
     guest: Namespace
     ifname: str
     home: Home
@@ -150,10 +158,10 @@ class NoteHome(Value):
     @property
     def page(self) -> Page:
         """Where it stands."""
-        return Page("nic", self.guest.identity[1], self.ifname)
+        return Page("nic", self.guest.cookie, self.ifname)
 
     def do(self) -> None:
-        ledger.write(self.page, self.home.note)
+        ledger.write(self.page, {"host": self.host.cookie, **self.home.note})
 
     def undo(self) -> None:
         ledger.erase(self.page)

@@ -60,11 +60,6 @@ def residences() -> list[Residence]:
     ]
 
 
-def is_alive(path: str, inode: int) -> bool:
-    """Whether the namespace that was found under a path, or any other that is known, has that inode."""
-    return _inode(path) == inode or any(residence.inode == inode for residence in residences())
-
-
 def _pids() -> Iterator[int]:
     return iter(sorted(int(entry) for entry in os.listdir("/proc") if entry.isdecimal()))
 

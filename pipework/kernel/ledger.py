@@ -16,16 +16,16 @@ from pipework.value import Value
 
 
 class Page(Value):
-    """Where a note stands.  kind: "routes" or "nic"; inode: of the guest's namespace; ifname: its link."""
+    """Where a note stands.  kind: "routes" or "nic"; cookie: of the guest's namespace; ifname: its link."""
 
     kind: str
-    inode: int
+    cookie: int
     ifname: str
 
     @property
     def path(self) -> str:
         """The file."""
-        return f"{RUN}/{self.kind}.{self.inode}.{self.ifname}.json"
+        return f"{RUN}/{self.kind}.{self.cookie}.{self.ifname}.json"
 
 
 def write(page: Page, note: dict[str, Any]) -> None:
@@ -44,7 +44,8 @@ def write(page: Page, note: dict[str, Any]) -> None:
 def read(page: Page) -> Optional[dict[str, Any]]:
     """The note on a page, or None."""
     try:
-        with open(page.path, encoding="utf-8") as file:
+        fd = os.open(page.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(fd, encoding="utf-8") as file:
             note: dict[str, Any] = json.load(file)
             return note
     except (OSError, ValueError):
@@ -65,7 +66,7 @@ def pages() -> list[Page]:
         return []
     parts = [name.split(".", 2) for name in names if name.endswith(".json")]
     return [
-        Page(kind, int(inode), rest[: -len(".json")])
-        for kind, inode, rest in (part for part in parts if len(part) == 3)
-        if inode.isdecimal()
+        Page(kind, int(cookie), rest[: -len(".json")])
+        for kind, cookie, rest in (part for part in parts if len(part) == 3)
+        if cookie.isdecimal()
     ]

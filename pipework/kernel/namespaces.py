@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 OWN = "/proc/self/ns/net"
 CLONE_NEWNET = 0x40000000
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+NETNS_COOKIE = 71  # SO_NETNS_COOKIE, asm-generic/socket.h
 
 
 class Namespace:
@@ -66,6 +69,17 @@ class Namespace:
         """Device and inode of the namespace: equal for equal namespaces."""
         status = os.fstat(self.fd)
         return status.st_dev, status.st_ino
+
+    @property
+    def cookie(self) -> int:
+        """A number that no other namespace has or will have until the next boot.
+
+        Before Linux 5.14 it is the inode, which the kernel gives out again.
+        """
+        try:
+            return int.from_bytes(self.netlink.socket.getsockopt(socket.SOL_SOCKET, NETNS_COOKIE, 8), sys.byteorder)
+        except OSError:
+            return self.identity[1]
 
     def say(self, command: str) -> str:
         """The shell line that runs a command in this namespace."""

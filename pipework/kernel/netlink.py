@@ -189,9 +189,7 @@ class Netlink:
 
     def put_back_address(self, index: int, address: LinkAddress) -> None:
         """Give a link an address as it was when it was read."""
-        attributes = {
-            key: value for key, value in address.message["attrs"] if key not in ("IFA_CACHEINFO", "IFA_LABEL")
-        }
+        attributes = {key: value for key, value in address.message["attrs"] if key != "IFA_CACHEINFO"}
         message = _address_message(index, address.interface, attributes)
         message["scope"] = address.scope
         self.request(NEWADDR, message, CREATE | REPLACE)

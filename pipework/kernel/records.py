@@ -85,6 +85,11 @@ class LinkAddress(Record):
     message: dict[str, Any]
 
     @property
+    def label(self) -> Optional[str]:
+        """The label of an IPv4 address: the name of its link, or that and a suffix."""
+        return next((value for key, value in self.message["attrs"] if key == "IFA_LABEL"), None)
+
+    @property
     def note(self) -> dict[str, Any]:
         """All of it, in terms that JSON has."""
         return {**super().note, "interface": str(self.interface)}

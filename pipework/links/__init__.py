@@ -14,6 +14,7 @@ from pipework.errors import NotInstalled, Refused
 from pipework.guests import Guest
 from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Route
 from pipework.request import Attach
 from pipework.value import Value
 
@@ -34,7 +35,8 @@ class Wire(Value):
     """What is to be wired: the request with every name resolved.
 
     kind: the name of the module that serves it; hostif: the host's link behind HOSTIF; ifname: the guest's end;
-    vacated: what held the names of its ends has been, or in a rehearsal would be, put aside.
+    vacated: what held the names of its ends has been, or in a rehearsal would be, put aside; returned: the default
+    routes that the guest has again, or would have, since then.
     """
 
     request: Attach
@@ -44,6 +46,7 @@ class Wire(Value):
     hostif: str
     ifname: str
     vacated: bool = False
+    returned: tuple[Route, ...] = ()
 
 
 class LinkPlan(Value):

@@ -124,7 +124,7 @@ def test_openvswitch_guest_is_gone() -> None:
         with named_namespace() as guest:
             assert taken.pipework(bridge, guest.spec, "192.168.77.5/24", "@100").code == 0
             link = only(taken, guest)["link"]
-        assert eventually(lambda: taken.host.link(link) is None)
+        assert eventually(lambda: taken.host.link(link) is None, 30 * SLOW)
         [wire] = [wire for wire in listed(taken) if wire["link"] == link]
         assert (wire["state"], wire["kind"], wire["hostif"], wire["vlan"]) == ("guest gone", "openvswitch", bridge, 100)
 

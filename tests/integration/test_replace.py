@@ -1,0 +1,224 @@
+"""--replace: a wire that is as asked is left alone, one that is not becomes so, or stays what it was."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from resource import RUSAGE_CHILDREN, getrusage
+from typing import Callable
+
+import pytest
+
+from tests.integration.test_del import assert_as_before, bring_online, on_bridge, rules
+from tests.lab.faults import breaking
+from tests.lab.guest import SLOW, Guest
+from tests.lab.host import Host, settle
+from tests.lab.netns import NamedNamespace, Nic, named_namespace
+from tests.lab.snapshot import snapshot
+from tests.lab.switch_host import switch_host
+
+Namespaces = Callable[[], NamedNamespace]
+Nics = Callable[..., Nic]
+MAC, OTHER_MAC = "02:00:00:00:09:09", "02:00:00:00:09:0a"
+
+
+def number(guest: Guest) -> int:
+    """Return the number of the guest's eth1: another link has another."""
+    link = guest.link("eth1")
+    assert link is not None
+    return int(link["ifindex"])
+
+
+@pytest.mark.parametrize(
+    "address", ["192.168.77.9/24", "192.168.77.9/24@192.168.77.1", "192.168.77.9/32@10.1.1.1", "fd00:7::9/64", "0/0"]
+)
+@pytest.mark.parametrize("kind", ["bridge", "macvlan", "direct"])
+def test_same_line_again(kind: str, address: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """The same line again is a success, says nothing and changes nothing."""
+    guest, nic = guest_ns(), host_nic()
+    bring_online(guest)
+    on_bridge(host)
+    words = {"bridge": ["br0"], "macvlan": [nic.name], "direct": ["--direct-phys", nic.name]}[kind]
+    line = ["--replace", *words, guest.spec, address, MAC]
+    assert host.pipework(*line) == (0, "", "")
+    settle(host, guest)
+    before, inside, link = snapshot(host), snapshot(guest), number(guest)
+    assert host.pipework(*line) == (0, "", "")
+    assert number(guest) == link
+    assert_as_before(host, before)
+    assert_as_before(guest, inside)
+    assert host.pipework("--dry-run", *line) == (0, "", "")
+
+
+def test_same_line_on_openvswitch(guest_ns: Namespaces) -> None:
+    """The same for a port of Open vSwitch; another VLAN is another wire."""
+    guest = guest_ns()
+    with switch_host() as taken:
+        bridge = taken.add_bridge()
+        line = ["--replace", bridge, guest.spec, "192.168.77.9/24"]
+        assert taken.pipework(*line, f"{MAC}@100") == (0, "", "")
+        settle(guest)
+        rows, inside, link = taken.rows(), snapshot(guest), number(guest)
+        assert taken.pipework(*line, f"{MAC}@100") == (0, "", "")
+        assert (taken.rows(), number(guest)) == (rows, link)
+        assert_as_before(guest, inside)
+        assert taken.pipework(*line, f"{MAC}@200") == (0, "", "")
+        [port] = taken.vsctl("list-ports", bridge).split()
+        assert taken.vsctl("get", "Port", port, "tag").strip() == "200"
+        assert guest.addresses("eth1") == ["192.168.77.9/24"]
+
+
+def test_looking_costs_little(host: Host) -> None:
+    """The same line again costs no more of the processor's time than listing that one guest's wires."""
+    with ExitStack() as stack:
+        guests = [stack.enter_context(named_namespace()) for _ in range(12)]
+        for place, guest in enumerate(guests):
+            assert host.pipework("br0", guest.spec, f"10.1.0.{place + 5}/24").code == 0
+
+        def cost(*words: str) -> float:
+            before = getrusage(RUSAGE_CHILDREN)
+            assert host.pipework(*words).code == 0
+            after = getrusage(RUSAGE_CHILDREN)
+            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+        again = ["--replace", "br0", guests[-1].spec, "10.1.0.16/24"]
+        looking = min(cost(*again) for _ in range(5))
+        listing = min(cost("ls", guests[-1].spec) for _ in range(5))
+        assert looking < listing + 0.05 * SLOW, (looking, listing)
+
+
+CHANGES = {
+    "address": ["192.168.77.10/24@192.168.77.1", MAC],
+    "prefix": ["192.168.77.9/16@192.168.77.1", MAC],
+    "gateway": ["192.168.77.9/24@192.168.77.254", MAC],
+    "no gateway": ["192.168.77.9/24", MAC],
+    "MAC": ["192.168.77.9/24@192.168.77.1", OTHER_MAC],
+    "family": ["fd00:7::9/64@fd00:7::1", MAC],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", ["bridge", "macvlan"])
+def test_change(kind: str, change: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """What is asked differently is so afterwards, as if it had been asked at first."""
+    guest, other, nic = guest_ns(), guest_ns(), host_nic()
+    on_bridge(host)
+    hostif = "br0" if kind == "bridge" else nic.name
+    for one in (guest, other):
+        bring_online(one)
+    assert host.pipework(hostif, guest.spec, "192.168.77.9/24@192.168.77.1", MAC) == (0, "", "")
+    assert host.pipework("--replace", hostif, guest.spec, *CHANGES[change]) == (0, "", "")
+    routes = [(route["gateway"], route["dev"]) for route in guest.ip("-j", "route", "show", "default")]
+    addresses, link = guest.addresses("eth1"), guest.link("eth1")
+    assert link is not None
+    assert link["address"] == CHANGES[change][1]
+    assert [entry["ifname"] for entry in guest.ip("-j", "link", "show") if entry["ifname"].startswith("vpo")] == []
+    assert host.pipework("del", guest.spec) == (0, "", "")
+    assert host.pipework(hostif, other.spec, *CHANGES[change]) == (0, "", "")
+    assert addresses == other.addresses("eth1")
+    if "@" in CHANGES[change][0] and change != "family":
+        assert routes == [(route["gateway"], route["dev"]) for route in other.ip("-j", "route", "show", "default")]
+
+
+def test_default_route_comes_back_after_all(host: Host, guest_ns: Namespaces) -> None:
+    """What the first attach had replaced comes back with del, however often the wire was replaced in between."""
+    guest = guest_ns()
+    bring_online(guest)
+    on_bridge(host)
+    settle(host, guest)
+    before, inside = snapshot(host), snapshot(guest)
+    for words in (["10.1.0.9/24@10.1.0.1"], ["10.1.0.9/24@10.1.0.2"], ["10.2.0.9/24@10.2.0.1"], ["10.2.0.9/24"]):
+        assert host.pipework("--replace", "br0", guest.spec, *words) == (0, "", "")
+    assert host.pipework("del", guest.spec) == (0, "", "")
+    assert_as_before(guest, inside)
+    assert_as_before(host, before)
+
+
+def test_other_bridge(host: Host, guest_ns: Namespaces) -> None:
+    """The guest moves to another bridge; the firewall rule of the first goes with its last guest."""
+    guest = guest_ns()
+    assert host.pipework("br0", guest.spec, "192.168.77.9/24").code == 0
+    assert host.pipework("--replace", "br1", guest.spec, "192.168.77.9/24") == (0, "", "")
+    assert host.ip("-j", "link", "show", "master", "br0") == []
+    assert len(host.ip("-j", "link", "show", "master", "br1")) == 1
+    assert len(rules(host)) == 1
+    assert '"pipework: br1"' in rules(host)[0]
+
+
+def test_other_kind(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """A port of a bridge becomes a macvlan and a port again; nothing is left of what was before."""
+    guest, nic = guest_ns(), host_nic()
+    on_bridge(host)
+    settle(host, guest)
+    before = snapshot(host)
+    assert host.pipework("br0", guest.spec, "192.168.77.9/24").code == 0
+    assert host.pipework("--replace", nic.name, guest.spec, "192.168.77.9/24") == (0, "", "")
+    assert guest.ping(nic.address)
+    assert host.ip("-j", "link", "show", "type", "veth", "master", "br0")[0]["ifname"] == "br0p"
+    assert host.pipework("--replace", "br0", guest.spec, "192.168.77.9/24") == (0, "", "")
+    assert host.pipework("del", guest.spec) == (0, "", "")
+    assert_as_before(host, before)
+
+
+def test_nic_on_loan_for_another_wire(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """A NIC on loan is not put aside: refused with the command that takes it back, nothing changed."""
+    guest, nic = guest_ns(), host_nic()
+    on_bridge(host)
+    assert host.pipework("--direct-phys", nic.name, guest.spec, "192.168.77.9/24").code == 0
+    settle(host, guest)
+    before, inside = snapshot(host), snapshot(guest)
+    done = host.pipework("--replace", "br0", guest.spec, "192.168.77.9/24")
+    assert (done.code, done.out) == (1, "")
+    assert f"pipework del {guest.spec}" in done.err
+    assert_as_before(host, before)
+    assert_as_before(guest, inside)
+
+
+@pytest.mark.parametrize("hostif", ["br0", "nic"])
+def test_old_wire_comes_back(hostif: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """Wherever the new wire fails, the old one has its name, its addresses and its routes again."""
+    guest, nic = guest_ns(), host_nic()
+    on_bridge(host)
+    bring_online(guest)
+    guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=0")
+    name = "br0" if hostif == "br0" else nic.name
+    assert host.pipework(name, guest.spec, "192.168.77.9/24@192.168.77.1", MAC).code == 0
+    guest.run("ip", "addr", "add", "10.5.0.1/24", "dev", "eth1")
+    guest.run("ip", "route", "add", "10.6.0.0/16", "via", "10.5.0.2")
+    settle(host, guest)
+    before, inside, link = snapshot(host), snapshot(guest), number(guest)
+    words = ["--replace", name, guest.spec, "10.7.0.9/24@10.7.0.1", OTHER_MAC]
+    with breaking(host.argv()) as run:
+        for step in range(1, 60):
+            broken = run("refuse", step, words)
+            if not broken.step:
+                break
+            assert broken.code == 2, broken
+            assert "could not undo" not in broken.err
+            assert number(guest) == link
+            settle(host, guest)
+            assert_as_before(host, before)
+            assert_as_before(guest, inside)
+    assert step > 8
+    assert guest.addresses("eth1") == ["10.7.0.9/24"]
+
+
+def test_without_it(host: Host, guest_ns: Namespaces) -> None:
+    """Without --replace the same line says what the original says, exit 1."""
+    guest = guest_ns()
+    assert host.pipework("br0", "-l", "local", guest.spec, "192.168.77.9/24").code == 0
+    done = host.pipework("br0", "-l", "local", guest.spec, "192.168.77.9/24")
+    assert done == (1, "Link local exists and is up\n", "")
+
+
+def test_users_own_link(host: Host, guest_ns: Namespaces) -> None:
+    """A link of that name that pipework did not make is not replaced."""
+    guest = guest_ns()
+    on_bridge(host)
+    guest.run("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "mine")
+    settle(host, guest)
+    before, inside = snapshot(host), snapshot(guest)
+    done = host.pipework("--replace", "br0", guest.spec, "192.168.77.9/24")
+    assert done.code == 2
+    assert "RTNETLINK answers: File exists" in done.err
+    assert_as_before(host, before)
+    assert_as_before(guest, inside)
