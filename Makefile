@@ -52,7 +52,7 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck $$(git grep -lIE '^#!/bin/(ba)?sh')
+	shellcheck $$(git grep -lIE '^#!/bin/(ba)?sh') contrib/completion/pipework.bash
 
 test: packages venv
 	$(BIN)/python -m pytest tests/unit tests/integration tests/parity

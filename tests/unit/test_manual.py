@@ -1,0 +1,37 @@
+"""The manual page, the completions and the README keep up with the command."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipework.request import OPTIONS, PREFIXES, VERBS
+from pipework.words import DHCP_CLIENTS
+from tests.lab.command import CHECKOUT
+
+WORDS = {*OPTIONS, *PREFIXES, *VERBS, *DHCP_CLIENTS}
+WORDS |= {"ls", "--json", "del", "--all", "--if-exists", "gc", "--wait", "--help", "--version"}
+VARIABLES = {
+    name
+    for path in CHECKOUT.glob("pipework/**/*.py")
+    for name in re.findall(r"\b(?:PIPEWORK_[A-Z_]+|DOCKER_HOST)\b", path.read_text())
+}
+
+
+def told(name: str) -> set[str]:
+    """Return the words of a file, as they are typed."""
+    text = (CHECKOUT / name).read_text().replace("\\-", "-")
+    return set(re.findall(r"(?<![\w-])-{0,2}[A-Za-z](?:[\w-]*\w)?", re.sub(r"\\f[A-Z]|\[ila\]", " -i -l -a ", text)))
+
+
+@pytest.mark.parametrize("name", ["contrib/pipework.8", "README.md"])
+def test_tells_all_words_and_variables(name: str) -> None:
+    """Every word of the grammar and every variable of the environment is told."""
+    assert (WORDS | VARIABLES) - told(name) == set()
+
+
+@pytest.mark.parametrize("name", ["contrib/completion/pipework.bash", "contrib/completion/_pipework"])
+def test_completes_all_words(name: str) -> None:
+    """Every word of the grammar is completed."""
+    assert WORDS - told(name) == set()
