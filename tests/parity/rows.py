@@ -164,7 +164,6 @@ REFUSALS = [
     Row("br0 {guest} 10.1.0.2"),
     Row("br0 {guest} nonsense"),
     Row("br0 {guest} 10.1.0.2/24 @00:11:22:33:44:50"),
-    Row("tokenring0 {guest} 10.1.0.2/24"),
     Row("br0 no-such-container 10.1.0.2/24"),
     Row("nonsense0 {guest} 10.1.0.2/24"),
     Row("eth0:3 {guest} 10.1.0.2/24"),
