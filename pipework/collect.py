@@ -120,7 +120,7 @@ def _orphaned_notes(host: Host) -> Iterator[Remnant]:
             continue
         if page.kind == "nic" and note.get("host") == own:
             yield from _lent_nic(host, page, note)
-        elif page.kind == "routes" or note.get("host") not in alive:
+        elif page.kind != "nic" or note.get("host") not in alive:
             yield Remnant(f"note of {page.ifname} of a guest that is gone", (Forget(page, note),))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipework import firewall
 from pipework.actions.addresses import PutBackRoute
+from pipework.actions.dhcp import EndClient
 from pipework.actions.ledger import Forget, Rewrite
 from pipework.actions.links import DeleteLink
 from pipework.actions.nic import BringHome, Home
@@ -36,7 +37,7 @@ def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> list[Action]:
 
 
 def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[Action]:
-    steps: list[Action] = []
+    steps = _farewell(guest, wire)
     if wire.kind == "openvswitch":
         port = ovsdb.port(wire.link)
         steps += [RemovePort(port)] if port else []
@@ -52,6 +53,19 @@ def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[A
     if heirs:
         return [*steps, *(Rewrite(heir, told, _inherited(guest, wire, told, note)) for heir, told in heirs)]
     return [*steps, *(PutBackRoute(guest, Route.from_note(route)) for route in note["routes"])]
+
+
+def _farewell(guest: Namespace, wire: Wired) -> list[Action]:
+    """The end of the DHCP client, while it still has the link to give its lease back."""
+    page = Page("dhcp", guest.cookie, wire.ifname)
+    note = ledger.read(page)
+    if note is None:
+        return []
+    if "container" in note:
+        from pipework.actions.dhcp_container import EndClientInContainer  # docker takes its time to import
+
+        return [EndClientInContainer(page, note)]
+    return [EndClient(page, note)]
 
 
 def _latest_first(guest: Namespace, wires: Sequence[Wired]) -> list[Wired]:

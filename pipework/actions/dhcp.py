@@ -6,18 +6,23 @@ it, routes and all, shows in its going to the background, or in its end.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from typing import Callable, Optional
+from contextlib import suppress
+from typing import Any, Callable, Optional
 
 from pipework.actions.announce import Announce
 from pipework.actions.links import quote
 from pipework.errors import Refused
-from pipework.kernel import signals
+from pipework.kernel import ledger, processes, signals
+from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
 from pipework.value import Value
 from pipework.words import Address
 
+ENDING_LIMIT = 10.0  # seconds that a client may take to give its lease back
 PAUSE = 0.02  # seconds between two looks
 # of the shell line: the host name is set, and what the client writes is kept from the host, as far as a line can
 APART = (
@@ -48,6 +53,20 @@ class ObtainLease(Value):
             raise
         if not self.stays:
             self.client.stop()
+            return
+        self._note()
+
+    def _note(self) -> None:
+        """Keep who looks after the client, for whoever will end it."""
+        try:
+            ledger.write(self._page, {"supervisor": self.client.supervisor()})
+        except BaseException:
+            self.client.stop()
+            raise
+
+    @property
+    def _page(self) -> Page:
+        return Page("dhcp", self.client.guest.cookie, self.client.link)
 
     def _has_lease(self) -> bool:
         client = self.client
@@ -61,10 +80,37 @@ class ObtainLease(Value):
 
     def undo(self) -> None:
         self.client.stop()
+        ledger.erase(self._page)
 
     def say(self) -> str:
         words = " ".join(quote(word) for word in (APART, self.client.host_name, *self.client.command))
         return self.client.guest.say(f"unshare --mount --uts sh -c {words}")
+
+
+class EndClient(Value):
+    """End a client of the host that stays: it gives its lease back.  Nobody can undo that, so it comes first."""
+
+    page: Page
+    note: dict[str, Any]
+
+    def do(self) -> None:
+        supervisor, deadline = self.note["supervisor"], time.monotonic() + ENDING_LIMIT
+        pid = int(supervisor.partition(".")[0])
+        if processes.is_alive(supervisor):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        while processes.is_alive(supervisor):
+            if time.monotonic() > deadline:
+                raise Refused(f"the DHCP client of {self.page.ifname} does not end", f"Look at it: pstree -p {pid}")
+            signals.sleep(PAUSE)
+        ledger.erase(self.page)
+
+    def undo(self) -> None:
+        """Nothing: its lease is another's by now."""
+
+    def say(self) -> str:
+        pid = self.note["supervisor"].partition(".")[0]
+        return f"kill {pid}\ntail --pid={pid} -f /dev/null" if processes.is_alive(self.note["supervisor"]) else ""
 
 
 class AnnounceLease(Value):

@@ -13,10 +13,13 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from pipework.actions.dhcp import ended, leased, wait_for_lease
 from pipework.actions.links import quote
 from pipework.errors import Refused
+from pipework.kernel import ledger
+from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.value import Value
 
 IMAGE = "busybox"
+ENDING_LIMIT = 3  # seconds that a client may take to give its lease back
 ENGINE_LIMIT = 10  # seconds that the engine may take to answer
 LABELS = ("pipework.guest", "pipework.link")
 
@@ -45,6 +48,12 @@ class ObtainLeaseInContainer(Value):
                 raise
             if not self.stays:
                 self._remove_all(engine)
+                return
+        ledger.write(self._page, {"container": self.container})
+
+    @property
+    def _page(self) -> Page:
+        return Page("dhcp", self.namespace.cookie, self.link)
 
     def _start(self, engine: Any) -> Any:
         return engine.containers.run(
@@ -77,11 +86,11 @@ class ObtainLeaseInContainer(Value):
     def undo(self) -> None:
         with _engine() as engine:
             self._remove_all(engine)
+        ledger.erase(self._page)
 
     def _remove_all(self, engine: Any) -> None:
         """Remove this link's client, or what an earlier link of that name has left."""
-        labels = [f"{label}={value}" for label, value in zip(LABELS, (self.container, self.link))]
-        for client in engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True):
+        for client in _clients(engine, self.container, self.link):
             with suppress(NotFound), _being_removed():
                 client.remove(force=True)
 
@@ -90,6 +99,36 @@ class ObtainLeaseInContainer(Value):
         words = ["--rm", f"--net={place}", *([f"--pid={place}", "-d"] if self.stays else []), "--cap-add=NET_ADMIN"]
         words += ["-v", "/dev/null:/etc/resolv.conf", IMAGE, "udhcpc", *self.arguments]
         return "docker run " + " ".join(quote(word) for word in words)
+
+
+class EndClientInContainer(Value):
+    """End a client that stays in a container of its own: it gives its lease back.  Nobody can undo that."""
+
+    page: Page
+    note: dict[str, Any]
+
+    def do(self) -> None:
+        with _engine() as engine:
+            for client in _clients(engine, self.note["container"], self.page.ifname):
+                with suppress(NotFound), _being_removed():
+                    client.stop(timeout=ENDING_LIMIT)
+        ledger.erase(self.page)
+
+    def undo(self) -> None:
+        """Nothing: its lease is another's by now."""
+
+    def say(self) -> str:
+        filters = [f"--filter label={label}" for label in _labels(self.note["container"], self.page.ifname)]
+        return f"docker stop -t {ENDING_LIMIT} $(docker ps -q {' '.join(filters)})"
+
+
+def _labels(container: str, link: str) -> list[str]:
+    return [f"{label}={value}" for label, value in zip(LABELS, (container, link))]
+
+
+def _clients(engine: Any, container: str, link: str) -> Any:
+    """The containers in which clients of a guest's link run, or have run."""
+    return engine.containers.list(all=True, filters={"label": _labels(container, link)}, ignore_removed=True)
 
 
 def check_engine(container: str, stays: bool) -> None:

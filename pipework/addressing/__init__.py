@@ -41,4 +41,7 @@ def replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
     """The default routes that ours takes the place of; those of a link put aside go with it."""
     netlink = wire.guest.namespace.netlink
     aside = netlink.link(wire.ifname) if wire.vacated else None
-    return tuple(route for route in netlink.default_routes(family) if not aside or route.link != aside.number)
+    there = [route for route in netlink.default_routes(family) if not aside or route.link != aside.number]
+    known = {(route.link, route.gateway, route.metric) for route in there}
+    returned = [route for route in wire.returned if route.family == family]
+    return (*there, *(route for route in returned if (route.link, route.gateway, route.metric) not in known))

@@ -35,22 +35,27 @@ class Client(Value):
     """A client of the host: where Debian has it, its flag for the foreground, its arguments.
 
     arguments takes the link, the guest's host name and whether the client stays; configuration, if there is one,
-    is a file that says the host name where no argument can.
+    is a file that says the host name where no argument can, farewell what gives its lease back before it is told to
+    end, if it does not do so by itself.
     """
 
     package: str
     foreground: str
     arguments: Callable[[str, str, bool], list[str]]
     configuration: str = ""
+    farewell: tuple[str, ...] = ()
 
 
 def _udhcpc(link: str, name: str, stays: bool) -> list[str]:
-    return ["-i", link, "-x", f"hostname:{name}", "-p", "/run/udhcpc.pid", *([] if stays else ["-q"])]
+    return ["-i", link, "-x", f"hostname:{name}", "-p", "/run/udhcpc.pid", "-R" if stays else "-q"]
+
+
+# the usual places, which AppArmor insists on, and nobody else sees
+DHCLIENT_FILES = ("-pf", "/run/dhclient.pid", "-lf", "/var/lib/dhcp/dhclient.leases")
 
 
 def _dhclient(link: str, name: str, stays: bool) -> list[str]:
-    # the usual places, which AppArmor insists on, and nobody else sees
-    return ["-pf", "/run/dhclient.pid", "-lf", "/var/lib/dhcp/dhclient.leases", link]
+    return [*DHCLIENT_FILES, link]
 
 
 def _dhcpcd(link: str, name: str, stays: bool) -> list[str]:
@@ -60,8 +65,10 @@ def _dhcpcd(link: str, name: str, stays: bool) -> list[str]:
 
 CLIENTS = {
     "udhcpc": Client("udhcpc", "-f", _udhcpc),
-    "dhclient": Client("isc-dhcp-client", "-d", _dhclient, "/etc/dhcp/dhclient.conf"),
-    "dhcpcd": Client("dhcpcd-base", "-B", _dhcpcd),
+    "dhclient": Client(
+        "isc-dhcp-client", "-d", _dhclient, "/etc/dhcp/dhclient.conf", ("dhclient", "-r", *DHCLIENT_FILES)
+    ),
+    "dhcpcd": Client("dhcpcd-base", "-B", _dhcpcd, farewell=("dhcpcd", "-k")),
 }
 
 
@@ -89,7 +96,8 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> ObtainLease:
     name = _host_name(wire.guest.name)
     command = [dhcp.client, *kind.arguments(wire.ifname, name, stays), *options]
     additions = {kind.configuration: f'\nsend host-name "{name}";\n'} if kind.configuration else {}
-    supervised = Supervised(command, wire.guest.namespace, wire.ifname, name, additions)
+    farewell = [*kind.farewell, wire.ifname] if kind.farewell else []
+    supervised = Supervised(command, wire.guest.namespace, wire.ifname, name, additions, farewell)
     return ObtainLease(supervised, family, _patience(), stays)
 
 
@@ -106,7 +114,7 @@ def _in_container(wire: Wire, dhcp: Dhcp) -> Action:
     patience = _patience()
     check_engine(wire.guest.id, stays)
     arguments = ("-i", wire.ifname, "-x", f"hostname:{_host_name(wire.guest.name)}", *dhcp.options)
-    arguments += () if stays else ("-q",)
+    arguments += ("-R",) if stays else ("-q",)
     return ObtainLeaseInContainer(wire.guest.namespace, wire.ifname, wire.guest.id, arguments, patience, stays)
 
 

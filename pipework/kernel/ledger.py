@@ -1,4 +1,4 @@
-"""What the kernel does not remember for us: which routes an attach replaced, and how a NIC on loan was at home.
+"""What the kernel does not remember for us: routes that an attach replaced, a NIC's home, who keeps a lease.
 
 One small file under /run/pipework for each, named after the guest's namespace and link.  It lives as long as
 the namespaces themselves, until the next boot.
@@ -16,7 +16,7 @@ from pipework.value import Value
 
 
 class Page(Value):
-    """Where a note stands.  kind: "routes" or "nic"; cookie: of the guest's namespace; ifname: its link."""
+    """Where a note stands.  kind: "routes", "nic" or "dhcp"; cookie: of the guest's namespace; ifname: its link."""
 
     kind: str
     cookie: int

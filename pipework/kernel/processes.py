@@ -9,10 +9,14 @@ START_TIME = 19  # of the fields behind the name in /proc/PID/stat, proc(5) fiel
 
 
 def identity(pid: int) -> Optional[str]:
-    """``PID.START``, with the start in clock ticks since boot: unique until the next boot.  None: no such process."""
+    """``PID.START``, with the start in clock ticks since boot: unique until the next boot.
+
+    None: no such process, or one that has ended and is not yet reaped.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return f"{pid}.{file.read().rpartition(')')[2].split()[START_TIME]}"
+            fields = file.read().rpartition(")")[2].split()
+            return f"{pid}.{fields[START_TIME]}" if fields[0] not in "ZX" else None
     except OSError:
         return None
 

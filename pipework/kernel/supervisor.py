@@ -19,27 +19,40 @@ from pipework.errors import Interrupted, Refused
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace, enter
 from pipework.kernel.private_files import CLONE_NEWPID, make_private, unshare
+from pipework.kernel.processes import identity
 from pipework.kernel.programs import search_path
 
 STARTING, KEEPING = 0.02, 0.5  # seconds between two looks, until the program is ready and afterwards
+PARTING_LIMIT = 3.0  # seconds that a program may take to end by itself once it is told to
 STOPPING_LIMIT = 5.0  # seconds that killed processes may take to be gone
-ENDED, FAILED = "ended", "failed"  # what the supervisor says, followed by a status or a reason
+# what a program has of our environment, which may hold secrets
+PASSED_ON = ("HOME", "LANG", "LC_ALL", "TERM", "TZ")
+# what the supervisor says, followed by its own number, a status or a reason
+STARTED, ENDED, FAILED = "started", "ended", "failed"
 
 
 class Supervised:
     """A program to run for a guest until the guest, or its link, is gone.
 
-    host_name is the machine's name as the program sees it, additions what it finds added to files of /etc and /var.
+    host_name is the machine's name as the program sees it, additions what it finds added to files of /etc and /var,
+    farewell a command to be run before the program is told to end, () for none.
     """
 
     def __init__(
-        self, command: Sequence[str], guest: Namespace, link: str, host_name: str, additions: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        guest: Namespace,
+        link: str,
+        host_name: str,
+        additions: Mapping[str, str],
+        farewell: Sequence[str] = (),
     ) -> None:
         self.command = tuple(command)
         self.guest = guest
         self.link = link
         self.host_name = host_name
         self.additions = additions
+        self.farewell = tuple(farewell)
         self._control: Optional[socket.socket] = None
         self._output = -1
         self._heard = b""
@@ -68,6 +81,13 @@ class Supervised:
             if word == ENDED:
                 return int(rest)
         return None
+
+    def supervisor(self) -> str:
+        """The identity of the supervisor, to which SIGTERM means to let the program end by itself; "": it has ended."""
+        self._listen()
+        lines = [line.split() for line in self._heard.decode("utf-8", "replace").splitlines()]
+        number = next((int(words[1]) for words in lines if words[0] == STARTED), 0)
+        return (identity(number) if number else None) or ""
 
     def is_over(self) -> bool:
         """Whether nothing of it runs any more."""
@@ -116,8 +136,10 @@ def _start_supervisor(program: Supervised, control: socket.socket, output: int) 
         enter(program.guest.fd)
         make_private(program.host_name, program.additions)
         unshare(CLONE_NEWPID)
-        if os.fork() == 0:
+        supervisor = os.fork()
+        if supervisor == 0:
             _supervise(program, control, output, place, name)
+        _tell(control, f"{STARTED} {supervisor}")
     except OSError as error:
         _tell(control, f"{FAILED} {error.filename or ''} {error.strerror}")
     finally:
@@ -137,9 +159,10 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
     for standard in range(3):
         os.dup2(null, standard)
     _close_all_but({0, 1, 2, control.fileno(), place})
+    null = 0
     control.setblocking(False)
     ready = kept = False
-    with suppress(Interrupted):
+    try:
         while _identity(place, name) == guest and _link_number(program.link) == number:
             ended, more = _ended_children()
             if first in ended:
@@ -153,10 +176,30 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
                 if said is not None and not kept:
                     break
             signals.sleep(KEEPING if kept else STARTING)
+    except Interrupted:
+        _part(program, null, control)
     while _ended_children()[1]:
         with suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)  # all of this process namespace but its first
         time.sleep(0.001)
+
+
+def _part(program: Supervised, null: int, control: socket.socket) -> None:
+    """Let the program end by itself, so that it gives back what it has."""
+    deadline, last = time.monotonic() + PARTING_LIMIT, 0
+    if program.farewell:
+        last = os.fork()
+        if last == 0:
+            _become(program.farewell, null, null, control)
+    more = True
+    while more and last and time.monotonic() < deadline:
+        ended, more = _ended_children()
+        last = 0 if last in ended else last
+        time.sleep(0.005)
+    with suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGTERM)  # all of this process namespace but its first
+    while _ended_children()[1] and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def _become(command: tuple[str, ...], null: int, output: int, control: socket.socket) -> NoReturn:
@@ -166,7 +209,8 @@ def _become(command: tuple[str, ...], null: int, output: int, control: socket.so
             os.dup2(fd, standard)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and that is inherited
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.execvpe(command[0], command, {**os.environ, "PATH": search_path()})
+        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        os.execvpe(command[0], command, {**passed_on, "PATH": search_path()})
     except OSError as error:
         _tell(control, f"{FAILED} {error.strerror}")
     finally:

@@ -178,7 +178,6 @@ def test_old_wire_comes_back(hostif: str, host: Host, host_nic: Nics, guest_ns: 
     """Wherever the new wire fails, the old one has its name, its addresses and its routes again."""
     guest, nic = guest_ns(), host_nic()
     on_bridge(host)
-    bring_online(guest)
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=0")
     name = "br0" if hostif == "br0" else nic.name
     assert host.pipework(name, guest.spec, "192.168.77.9/24@192.168.77.1", MAC).code == 0
