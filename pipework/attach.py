@@ -27,6 +27,10 @@ def attach(request: Attach) -> None:
     guest = guests.find(request.guest)
     with Namespace.own() as host, guest.namespace, rehearsing() if request.dry_run else undoing() as log:
         with log.alone():
+            if request.direct_phys and not request.dry_run:
+                from pipework.links.loan import take_back  # no other kind needs it
+
+                log.carry_out(take_back(request, host, guest))
             kind, wire = links.resolve(request, host, guest)
             plan = decide(kind, wire)
             log.carry_out(plan.at_once)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from errno import ENODEV
 from typing import Any, Optional
@@ -12,6 +11,10 @@ from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.value import Value
+
+# The name under which a link is born where its own is taken on the host.  Runs hold the host's lock meanwhile, so
+# that for any other run it is what a killed one has left.
+BORN = "pwborn"
 
 
 class CreateBridge(Value):
@@ -100,12 +103,12 @@ class CreateStacked(Value):
             netlink.new_link(self.name, self.kind, self.data, **attributes)
             return
         # Linux before 6.15 registers the link on the host, then moves it: the name must be free on both
-        born = f"pwborn{os.getpid()}"
-        netlink.new_link(born, self.kind, self.data, **attributes)
+        delete(self.guest, BORN)
+        netlink.new_link(BORN, self.kind, self.data, **attributes)
         try:
-            RenameLink(self.guest, born, self.name).do()
+            RenameLink(self.guest, BORN, self.name).do()
         except KernelRefused:
-            delete(self.guest, born)
+            delete(self.guest, BORN)
             raise
 
     def undo(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from errno import EEXIST
 from typing import Optional
 
-from pipework.actions.links import DeleteLink, RenameLink, SetAlias, SetDown
+from pipework.actions.links import BORN, DeleteLink, RenameLink, SetAlias, SetDown
 from pipework.carry_out import Action
 from pipework.errors import AlreadyWired, KernelRefused
 from pipework.kernel import processes, sysfs
@@ -134,7 +134,7 @@ def _taken(wire: Wire) -> KernelRefused:
 
 def is_left_over(link: Link) -> bool:
     """Whether a run that was killed has left this link half made."""
-    return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
+    return link.name == BORN or (is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :]))
 
 
 def _debris(wire: Wire, local: str) -> list[Link]:
