@@ -88,8 +88,10 @@ def _need_capabilities(argv: list[str]) -> None:
     with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
         effective = next((line.split()[1] for line in file if line.startswith("CapEff:")), "0")
     if int(effective, 16) & CAPABILITIES != CAPABILITIES:
-        words = " ".join(argv)
-        raise Refused(f"needs root, or CAP_NET_ADMIN and CAP_SYS_ADMIN; type: sudo pipework {words}")
+        from shlex import join  # for this line only
+
+        line = one_line(join(["sudo", "pipework", *argv]))
+        raise Refused(f"needs root, or CAP_NET_ADMIN and CAP_SYS_ADMIN; type: {line}")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> NoReturn:

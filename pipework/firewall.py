@@ -7,7 +7,7 @@ import re
 from typing import Optional, Union
 
 from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged, comment
-from pipework.errors import NotInstalled
+from pipework.errors import NotInstalled, Refused
 from pipework.kernel import sysfs
 from pipework.kernel.programs import Running, run
 from pipework.words import Dhcp, Static
@@ -31,13 +31,18 @@ class Inquiry:
         """One tagged rule for the bridge and each family that needs it, unless it stands already.
 
         Needed where bridged frames meet the firewall, Docker keeps a DOCKER-USER chain and FORWARD drops
-        what nobody accepts.  PIPEWORK_FIREWALL=off opts out.
+        what nobody accepts.  PIPEWORK_FIREWALL=off opts out.  Raises Refused for a bridge that no rule can name.
         """
-        return [
-            AllowBridged(iptables, self._bridge, self._ports())
-            for iptables, listing in self._asked.items()
-            if listing and self._lacks_rule(iptables, listing)
+        lacking = [
+            iptables for iptables, listing in self._asked.items() if listing and self._lacks_rule(iptables, listing)
         ]
+        if lacking and (self._bridge.endswith("+") or set("\"'\\").intersection(self._bridge)):
+            raise Refused(
+                f"bridge {self._bridge} cannot be named in a firewall rule: a + at the end would stand for any name, "
+                "quotes and backslashes are changed",
+                "Choose another name, or see to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
+            )
+        return [AllowBridged(iptables, self._bridge, self._ports()) for iptables in lacking]
 
     def _ports(self) -> tuple[str, ...]:
         return tuple(sysfs.ports(self._bridge)) if sysfs.exists(self._bridge) else ()

@@ -14,6 +14,7 @@ from pipework.value import Value
 LIMIT = 10.0  # seconds that an engine may take to answer
 FIRST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 CHARACTERS = FIRST_CHARACTERS | frozenset("_.-")
+HEXADECIMAL = frozenset("0123456789abcdef")
 AMBIGUOUS = (b"multiple ids", b"more than one result")  # Docker's and podman's 404 for a prefix of two ids
 
 
@@ -57,6 +58,8 @@ def guest_of(engine: Engine, container: Any) -> Guest:
     try:
         pid, status = int(container["State"]["Pid"]), str(container["State"]["Status"])
         name, identifier = str(container["Name"]).lstrip("/"), str(container["Id"])
+        if len(identifier) != 64 or not HEXADECIMAL.issuperset(identifier) or not is_name(name):
+            raise ValueError(identifier, name)
     except (KeyError, TypeError, ValueError):
         raise Refused(
             f"what answers as {engine.label} is something else", f"Look at it: {engine.program} info"

@@ -6,7 +6,7 @@ import re
 
 from pipework.errors import PipeworkError
 from pipework.guests import docker
-from pipework.guests.engine_api import inspect
+from pipework.guests.engine_api import inspect, is_name
 
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 LXC_NAME = re.compile(r"/lxc(?:\.payload)?[./]([^/\n]+)")
@@ -27,7 +27,8 @@ def guest_of_process(pid: int) -> tuple[str, str]:
 def _docker_name(identifier: str) -> str:
     try:
         container = inspect(docker.engine(), identifier)
-        return str(container["Name"]).lstrip("/") if container else identifier[:12]
+        name = str(container["Name"]).lstrip("/") if container else ""
+        return name if is_name(name) else identifier[:12]
     except PipeworkError:
         return identifier[:12]
 

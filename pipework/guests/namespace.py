@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import ELOOP
 from typing import Optional
 
 from pipework.errors import BadArgument, GuestUnusable
@@ -24,11 +25,18 @@ def find(name: str) -> Optional[Guest]:
         raise BadArgument(f"netns:{name} is not the name of a namespace", "See the names: ip netns list")
     else:
         path = f"{NAMED}/{name}"
+    # a link there, such as the original makes, may lead to another guest by now
+    named = os.path.realpath(os.path.dirname(path)) == os.path.realpath(NAMED)
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if named else 0))
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == ELOOP and os.path.islink(path):
+            raise GuestUnusable(
+                f"{path} is a symbolic link, which may lead elsewhere than it did",
+                f"Name what it leads to: {os.readlink(path)}",
+            ) from None
         raise GuestUnusable(f"cannot open {path}: {error.strerror}") from None
     if not is_network_namespace(fd):
         os.close(fd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,10 @@ def run_directory() -> str:
         os.mkdir(RUN, 0o700)
     except FileExistsError:
         status = os.lstat(RUN)
-        if not os.path.isdir(RUN) or os.path.islink(RUN) or status.st_uid != os.geteuid():
-            raise Refused(f"{RUN} is not a directory of ours", f"Look at it, then remove it: ls -ld {RUN}") from None
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise Refused(
+                f"{RUN} is not a directory of ours alone", f"Look at it, then remove it: ls -ld {RUN}"
+            ) from None
     except OSError as error:
         raise Refused(f"cannot make {RUN}: {error.strerror}", "pipework needs a writable /run.") from None
     return RUN
@@ -33,10 +36,15 @@ def run_directory() -> str:
 def host_lock(patient: bool = False) -> Iterator[None]:
     """Hold the lock of this host.  The kernel frees it when we die, however we die.
 
-    Raises Refused after PATIENCE seconds, and Interrupted on a signal unless patient (as an undo step is).
+    Raises Refused if its file is a link, or after PATIENCE seconds, and Interrupted on a signal unless patient (as
+    an undo step is).
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(f"{run_directory()}/lock", flags, 0o600)
+    path = f"{run_directory()}/lock"
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise Refused(f"cannot open {path}: {error.strerror}", f"Look at it, then remove it: ls -l {path}") from None
     try:
         pause, waited = 0.001, 0.0
         while not _try(fd):
