@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import UnixStreamServer
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
-from tests.lab.command import Result
 from tests.lab.crowd import at_once, end, links_among_names, lock_is_free, ports, start, unfinished
 from tests.lab.engine import Container, docker
-from tests.lab.guest import HOST, SLOW, Guest, eventually
+from tests.lab.guest import HOST, SLOW, eventually
 from tests.lab.host import Host
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
-from tests.lab.snapshot import Unchanged
+from tests.lab.one_engine import engine_telling
+from tests.lab.refusal import clear_refusal, refused_untouched
 from tests.lab.switch_host import switch_host
 
 Namespaces = Callable[[], NamedNamespace]
@@ -47,12 +44,6 @@ def namespaces(count: int) -> Iterator[list[NamedNamespace]]:
     """That many guests."""
     with ExitStack() as made:
         yield [made.enter_context(named_namespace()) for _ in range(count)]
-
-
-def clear_refusal(done: Result) -> bool:
-    """Tell whether a command has said no in words, on one of both streams."""
-    said = done.out + done.err
-    return done.code in (1, 2) and "Traceback" not in said and "fault of pipework" not in said and bool(said)
 
 
 def test_new_bridge(host: Host) -> None:
@@ -170,54 +161,6 @@ def test_coming_and_going(host: Host) -> None:
         assert coming[0].ping("10.9.0.6")
         assert at_once(host, [["del", guest.spec] for guest in coming]) == [(0, "", "")] * len(coming)
         assert host.run("iptables", "-S").count("pipework: br0") == 0
-
-
-class Engine(UnixStreamServer):
-    """An engine that tells of one container only, and tells it whatever is asked."""
-
-    def __init__(self, path: str, told: Any) -> None:
-        self.told = told
-        super().__init__(path, _Answer)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """A handler wants an address, which a unix socket's client has not."""
-        return super().get_request()[0], ("local", 0)
-
-
-class _Answer(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        body = json.dumps(self.server.told).encode()  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def engine_telling(folder: Path, told: Any) -> Iterator[dict[str, str]]:
-    """Serve that engine; what comes back is the environment that leads to it."""
-    with Engine(f"{folder}/engine", told) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield {"DOCKER_HOST": f"unix://{folder}/engine"}
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def refused_untouched(host: Host, guest: Guest, words: Sequence[str], env: dict[str, str]) -> str:
-    """Run a command that must be refused and leave host and guest alone; return what it says."""
-    watched = Unchanged(host), Unchanged(guest)
-    done = host.pipework(*words, env=env)
-    assert (done.code, done.out) == (1, "")
-    assert clear_refusal(done), done
-    for one in watched:
-        one.check()
-    return done.err
 
 
 @pytest.mark.docker

@@ -3,88 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
 
 import pytest
 
 from tests.lab.faults import breaking
 from tests.lab.guest import Guest
-from tests.lab.host import Host, nic_of, settle, throwaway_host
-from tests.lab.netns import NamedNamespace, named_namespace
+from tests.lab.host import settle
+from tests.lab.scenes import ADDRESSES, links, scene, shape
 from tests.lab.snapshot import diff, snapshot
 
-ADDRESSES = {
-    "v4": "192.168.77.9/24",
-    "v4-gateway": "192.168.77.9/24@192.168.77.1",
-    "v4-off-link": "192.168.77.9/32@192.168.88.1",
-    "v6-gateway": "fd00:77::9/64@fd00:77::1",
-    "v6-off-link": "fd00:77::9/128@fd00:88::1",
-    "none": "0/0",
-}
 KINDS = ("new-bridge", "bridge", "replaced-port", "macvlan", "direct")
 ENDS = {"refuse": 2, "break": 1, "INT": 130, "TERM": 143, "KILL": -9}
-
-
-class Scene(NamedTuple):
-    """A host, a guest that is online already, and the command that shall be broken."""
-
-    host: Host
-    guest: NamedNamespace
-    words: list[str]
-
-
-@contextmanager
-def scene(kind: str, address: str) -> Iterator[Scene]:
-    """Build host and guest afresh."""
-    with ExitStack() as stack:
-        host = stack.enter_context(throwaway_host())
-        guest = stack.enter_context(named_namespace())
-        _bring_online(guest)
-        words = {"macvlan": ["nic0"], "direct": ["--direct-phys", "nic0"]}.get(kind, ["br0"])
-        if kind in ("bridge", "replaced-port"):
-            host.run("ip", "link", "add", "br0", "address", "02:00:00:00:0b:00", "type", "bridge")
-            host.run("ip", "link", "set", "br0", "up")
-            host.run("ip", "link", "add", "other", "master", "br0", "type", "veth", "peer", "name", "far")
-            host.run("ip", "link", "set", "other", "up")
-            host.run("ip", "link", "set", "far", "up")
-        if kind == "replaced-port":
-            assert host.pipework("br0", guest.spec, "10.9.9.9/24").code == 0
-            (port,) = [name for name in links(host) if name.startswith(("veth1pl", "vpl"))]
-            host.run("ip", "link", "set", port, "down")
-        if kind in ("macvlan", "direct"):
-            nic = stack.enter_context(nic_of(host, "nic0"))
-            host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
-            host.run("ip", "addr", "add", "fd00:77::2/64", "dev", nic.name, "nodad")
-            host.run("ip", "route", "add", "10.20.0.0/16", "via", "192.168.77.1", "dev", nic.name)
-        if kind == "macvlan":
-            host.run("ip", "link", "set", "nic0", "down")
-        settle(host, guest)
-        yield Scene(host, guest, [*words, guest.spec, ADDRESSES[address], "02:00:00:00:09:09"])
-
-
-def links(guest: Guest) -> list[str]:
-    """Return the names of a namespace's links."""
-    return sorted(entry["ifname"] for entry in guest.ip("-j", "link", "show") if entry["ifname"] != "lo")
-
-
-def _bring_online(guest: Guest) -> None:
-    """Give the guest a network of its own with default routes, and new links without IPv6, as Docker has them."""
-    for line in (
-        "link add eth0 type veth peer name far0",
-        "link set far0 up",
-        "link set eth0 up",
-        "addr add 172.30.0.2/24 dev eth0",
-        "addr add fd00:30::2/64 dev eth0 nodad",
-        "route add default via 172.30.0.1 dev eth0 src 172.30.0.2 metric 20",
-        "route add default via 172.30.0.254 dev eth0",
-        "-6 route add default via fd00:30::1 dev eth0 metric 99",
-    ):
-        guest.run("ip", *line.split())
-    # what duplicates are found is another test's matter
-    guest.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv6.conf.default.dad_transmits=0")
 
 
 def difference(guest: Guest, before: dict[str, list[str]]) -> str:
@@ -143,19 +72,6 @@ def test_broken_at_any_step(kind: str, address: str, fault: str) -> None:
     assert undone_at_every_step(kind, address, fault) > 5
 
 
-def shape(taken: Scene) -> str:
-    """Return what counts of the state after a success, without what depends on the guest's name."""
-    routes = taken.guest.run("ip", "route") + taken.guest.run("ip", "-6", "route", "show", "default")
-    told = {
-        "host": links(taken.host),
-        "guest": links(taken.guest),
-        "addresses": taken.guest.addresses("eth1"),
-        "routes": routes,
-        "rules": taken.host.run("iptables", "-S").count("pipework"),
-    }
-    return re.sub("vpl[0-9a-f]+", "vpl", str(told))
-
-
 @pytest.mark.parametrize(
     ("kind", "address"),
     [
@@ -163,6 +79,8 @@ def shape(taken: Scene) -> str:
         ("replaced-port", "v4-gateway"),
         ("macvlan", "v4-gateway"),
         ("bridge", "v6-gateway"),
+        ("namesake", "none"),
+        ("direct", "v4-off-link"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:
