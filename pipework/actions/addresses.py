@@ -153,7 +153,10 @@ class SettleAddress(Value):
                 return  # without carrier there is nobody to ask; the kernel asks once there is
             signals.sleep(0.02)
             waited += 0.02
-        raise Refused(f"address {self.interface.ip} was still being checked for duplicates after {DAD_LIMIT:.0f} s")
+        raise Refused(
+            f"address {self.interface.ip} was still being checked for duplicates after {DAD_LIMIT:.0f} s",
+            "Is the network slow, or looped?  Look: ip -6 neighbour show",
+        )
 
     def undo(self) -> None:
         """Nothing: waiting changes nothing."""

@@ -130,11 +130,17 @@ def assert_same(kind: str, address: str, verb: str) -> None:
     """Fail unless the pasted lines and the run leave the same; verb: of what is rehearsed."""
 
     def words(taken: Scene) -> list[str]:
-        return taken.words if verb == "attach" else ["del", taken.guest.spec]
+        return {
+            "attach": taken.words,
+            "replace": ["--replace", *taken.words],
+            "del": ["del", taken.guest.spec],
+        }[verb]
 
     def prepare(taken: Scene) -> None:
         if verb == "del":
             assert taken.taken.pipework(*taken.words).code == 0
+        if verb == "replace":
+            assert taken.taken.pipework(*taken.before, taken.guest.spec, "10.7.0.9/24@10.7.0.1").code == 0
 
     with scene(kind, address) as done:
         prepare(done)
@@ -174,6 +180,13 @@ def test_each_address(address: str) -> None:
 def test_del(kind: str, address: str) -> None:
     """Of del as well, with the default routes that come back and the NIC that comes home."""
     assert_same(kind, address, "del")
+
+
+@pytest.mark.parametrize("address", ["v4-gateway", "v6-off-link"])
+@pytest.mark.parametrize("kind", ["bridge", "openvswitch", "macvlan"])
+def test_replace(kind: str, address: str) -> None:
+    """Of --replace, where another wire of that name is there, and the default routes that it had replaced."""
+    assert_same(kind, address, "replace")
 
 
 def test_lines_of_a_refusal() -> None:
