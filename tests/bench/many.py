@@ -43,23 +43,24 @@ def kernel_all(bridge: str, names: Sequence[str]) -> Callable[[], None]:
     """The requests that an attach cannot do without, encoded beforehand: only sending and answers are left to do."""
     master = int(_read(f"/sys/class/net/{bridge}/ifindex"))
     plans = [(Namespace(os.open(f"/run/netns/{name}", os.O_RDONLY), name), number) for number, name in enumerate(names)]
-    encoded = [_messages(master, namespace.fd, number) for namespace, number in plans]
+    encoded = [requests(master, namespace.fd, number) for namespace, number in plans]
 
     def carry_out() -> None:
         host = Netlink()
         for (namespace, _), (on_host, in_guest) in zip(plans, encoded):
             for data in on_host:
-                _send(host, data)
+                send(host, data)
             for data in in_guest:
-                _send(namespace.netlink, data)
+                send(namespace.netlink, data)
             namespace.close()
 
     return carry_out
 
 
-def _messages(master: int, fd: int, number: int) -> tuple[list[bytes], list[bytes]]:
+def requests(master: int, fd: int, number: int, ifname: str = "eth1") -> tuple[list[bytes], list[bytes]]:
+    """The requests of one attach, to the host and to the guest, whose namespace is open as fd."""
     port, inside = FIRST_INDEX + 2 * number, FIRST_INDEX + 2 * number + 1
-    peer = {"index": inside, "attrs": [("IFLA_IFNAME", "eth1"), ("IFLA_MTU", 1500), ("IFLA_NET_NS_FD", fd)]}
+    peer = {"index": inside, "attrs": [("IFLA_IFNAME", ifname), ("IFLA_MTU", 1500), ("IFLA_NET_NS_FD", fd)]}
     info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
     name = f"vpwb{number}"
     links = [("IFLA_IFNAME", name), ("IFLA_MTU", 1500), ("IFLA_MASTER", master), ("IFLA_LINKINFO", info)]
@@ -89,7 +90,8 @@ def _encoded(kind: Any, number: int, how: int, attributes: list[Any], **fields: 
     return bytes(message.data)
 
 
-def _send(netlink: Netlink, data: bytes) -> None:
+def send(netlink: Netlink, data: bytes) -> None:
+    """Send a request that is encoded already.  Raises OSError if the kernel refuses."""
     netlink.socket.send(data)
     error = int.from_bytes(netlink.socket.recv(1 << 16)[16:20], sys.byteorder, signed=True)
     if error:

@@ -15,7 +15,7 @@ from tests.lab.crowd import LOCK, end, lock_is_free, start, unfinished
 from tests.lab.scenes import Scene, scene, shape
 from tests.lab.snapshot import diff, snapshot
 
-KILLS = int(os.environ.get("PIPEWORK_KILLS", "20"))
+KILLS = int(os.environ.get("PIPEWORK_LAB_KILLS", "20"))
 SCENES = (
     ("new-bridge", "v4-off-link"),
     ("macvlan", "v4-gateway"),

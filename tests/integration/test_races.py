@@ -27,7 +27,7 @@ from tests.lab.switch_host import switch_host
 Namespaces = Callable[[], NamedNamespace]
 Nics = Callable[..., Nic]
 
-CROWD = 30  # commands at once; the soak test has more
+CROWD = int(os.environ.get("PIPEWORK_LAB_CROWD", "30"))  # commands at once
 
 
 @pytest.fixture(autouse=True)

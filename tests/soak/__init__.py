@@ -1,0 +1,1 @@
+"""What takes minutes: many kills, many at once, a thousand attaches.  Run by `make soak`."""
