@@ -18,7 +18,7 @@ MARK = "\x01"  # between the outputs of two commands
 # What is another in every run: ids, MAC addresses and those made of them, process and link numbers, times.
 VOLATILE = re.compile(
     r"\b[0-9a-f]{64}\b|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|fe80::[0-9a-f:]+|(?<=172\.17\.0\.)\d+"
-    r"|(?<=pl)\d+|(?<=@if)\d+|(?<=/proc/)\d+|^\d+(?=: | \w+ -)|(?<=\"pid\": )\d+|(?<=nspid=)\d+"
+    r"|(?<=pl)\d+|(?<=@if)\d+|(?<=/proc/)\d+|^\d+(?=: | \w+$)|(?<=\"pid\": )\d+|(?<=nspid=)\d+"
     r"|(?<== )[\d./]+(?= ms)|(?<=time )\d+(?=ms)|\d+(?=sec\b)|(?<=tbf )[0-9a-f]+(?=:)"
 )
 
