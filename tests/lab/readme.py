@@ -44,8 +44,10 @@ def printed(section: Section, enter: Sequence[str], env: Mapping[str, str]) -> l
 
 def check(section: Section, enter: Sequence[str], env: Mapping[str, str]) -> None:
     """Run a section and hold that every command prints what the README says."""
+    outputs = printed(section, enter, env)
+    assert len(outputs) == len(section.steps), f"the shell ended after {outputs}"
     told, seen = [], []
-    for step, output in zip(section.steps, printed(section, enter, env)):
+    for step, output in zip(section.steps, outputs):
         told += [f"# {step.command}", *plain(step.output)]
         seen += [f"# {step.command}", *plain(output)]
     assert seen == told, "\n".join(difflib.unified_diff(told, seen, "README", "printed", lineterm=""))
