@@ -33,6 +33,7 @@ def undone_at_every_step(kind: str, address: str, fault: str) -> int:
             broken = run(fault, number, words)
             if not broken.step:
                 assert (broken.code, broken.out, broken.err) == (0, "", "")
+                print(f"\n{kind} {address}: {fault} at each of {number - 1} steps, all undone")
                 return number - 1
             where = f"step {number}: {broken.step}: {broken.err}"
             if kind == "replaced-port" and fault in ("INT", "TERM") and broken.code == 0:
@@ -94,6 +95,7 @@ def test_killed_at_any_step(kind: str, address: str) -> None:
                 broken = run("KILL", number, taken.words)
             if not broken.step:
                 assert number > 5
+                print(f"\n{kind} {address}: KILL at each of {number - 1} steps, all healed")
                 return
             assert broken.code == ENDS["KILL"]
             again = taken.host.pipework(*taken.words)
