@@ -7,7 +7,7 @@ from typing import Callable
 import pytest
 
 from tests.lab.engine import Container
-from tests.lab.guest import HOST, Guest, eventually, fresh_name
+from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
 from tests.lab.snapshot import Snapshot, Unchanged, diff, snapshot
@@ -46,7 +46,7 @@ def bring_online(guest: Guest) -> None:
 
 def assert_as_before(guest: Guest, before: Snapshot) -> None:
     """Fail unless a namespace comes to be as it was, as soon as what takes a moment has settled."""
-    if not eventually(lambda: not diff(before, snapshot(guest)), 3):
+    if not eventually(lambda: not diff(before, snapshot(guest)), 10 * SLOW):
         raise AssertionError(f"{guest.name} is not as before:\n{diff(before, snapshot(guest))}")
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.integration.test_del import bring_online, on_bridge
-from tests.lab.guest import Guest, eventually, run
+from tests.lab.guest import SLOW, Guest, eventually, run
 from tests.lab.host import Host, nic_of, settle
 from tests.lab.netns import NamedNamespace, named_namespace
 from tests.lab.snapshot import diff, snapshot
@@ -156,7 +156,7 @@ def assert_same(kind: str, address: str, verb: str) -> None:
             assert not diff(was, snapshot(guest)), rehearsed.out
         assert pasted.taken.rows() == before[2]
         pasted.paste(rehearsed.out)
-        eventually(lambda: state(pasted) == expected, 3)
+        eventually(lambda: state(pasted) == expected, 10 * SLOW)
         changed = diff(expected, state(pasted))
         assert not changed, f"{rehearsed.out}\nby the run (-), by the lines (+):\n{changed}"
         assert mac_of(pasted) == mac
