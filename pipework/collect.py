@@ -15,7 +15,7 @@ from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemovePort
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.inventory import STACKED, Host
-from pipework.kernel import ledger
+from pipework.kernel import ledger, processes
 from pipework.kernel.census import NAMED, Residence, residences
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
@@ -127,6 +127,8 @@ def _orphaned_notes(host: Host) -> Iterator[Remnant]:
 def _half_lent_nic(host: Host, guest: Namespace, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:
     """A NIC in a guest that bears no mark: the run that moved it there was killed."""
     home, link = Home.from_note(note), guest.netlink.link(page.ifname)
+    if processes.is_alive(note.get("run", "")):
+        return
     if link and not read_mark(link) and _is(link, home) and not host.number(home.link.name):
         bring = BringHome(host.namespace, guest, page.ifname, home)
         yield Remnant(f"the loan of {home.link.name}, half made", (bring, Forget(page, note)))

@@ -10,7 +10,7 @@ from pipework.actions.aside import put_back
 from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
 from pipework.actions.links import quote
 from pipework.errors import KernelRefused, PipeworkError, Refused
-from pipework.kernel import ledger
+from pipework.kernel import ledger, processes
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import run
@@ -161,7 +161,8 @@ class NoteHome(Value):
         return Page("nic", self.guest.cookie, self.ifname)
 
     def do(self) -> None:
-        ledger.write(self.page, {"host": self.host.cookie, **self.home.note})
+        run = processes.own_identity()  # while it lives, nobody may take the NIC for one that a killed run has left
+        ledger.write(self.page, {"host": self.host.cookie, "run": run, **self.home.note})
 
     def undo(self) -> None:
         ledger.erase(self.page)

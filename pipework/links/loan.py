@@ -7,7 +7,7 @@ from pipework.actions.nic import BringHome, Home
 from pipework.carry_out import Action
 from pipework.errors import AlreadyWired
 from pipework.guests import Guest
-from pipework.kernel import ledger
+from pipework.kernel import ledger, processes
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.links.naming import read_mark
@@ -31,4 +31,6 @@ def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
         return []
     if read_mark(there):
         raise AlreadyWired(f"Link {ifname} exists and is up")
+    if processes.is_alive(note.get("run", "")):
+        return []
     return [BringHome(host, guest.namespace, ifname, home), Forget(page, note)]

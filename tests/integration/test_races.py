@@ -22,6 +22,7 @@ from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.one_engine import engine_telling
 from tests.lab.refusal import clear_refusal, refused_untouched
+from tests.lab.snapshot import Unchanged
 from tests.lab.switch_host import switch_host
 
 Namespaces = Callable[[], NamedNamespace]
@@ -91,12 +92,34 @@ def test_one_name(host: Host, host_nic: Nics, guest_ns: Namespaces, kind: str) -
     won = [address for address, result in zip(addresses, done) if result == (0, "", "")]
     lost = [result for result in done if result.code]
     assert (len(won), len(lost)) == (1, CROWD - 1)
-    why = {"bridge": "exists and is up", "macvlan": "RTNETLINK answers: File exists", "direct": nic.name}[kind]
-    assert [result for result in lost if not clear_refusal(result) or why not in result.out + result.err] == []
+    why = {
+        "bridge": ["exists and is up"],
+        "macvlan": ["RTNETLINK answers: File exists"],
+        "direct": [nic.name, "exists and is up"],
+    }[kind]
+    assert [result for result in lost if not clear_refusal(result)] == []
+    assert [said for said in (result.out + result.err for result in lost) if not any(w in said for w in why)] == []
     assert guest.addresses("eth1") == won
     assert unfinished(host, guest) == []
     if kind == "bridge":
         assert len(ports(host, "br0")) == 1
+
+
+def test_nic_on_its_way(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """A NIC that one command has handed over but not finished with is left alone by the same command and by gc."""
+    guest, nic = guest_ns(), host_nic()
+    before = Unchanged(host)
+    guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=60")
+    running = start(host, "--direct-phys", nic.name, guest.spec, "fd00:1::8/64")
+    assert eventually(lambda: guest.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False), 20 * SLOW)
+    again = host.pipework("--direct-phys", nic.name, guest.spec, "fd00:1::8/64")
+    assert clear_refusal(again)
+    assert nic.name in again.err
+    assert host.pipework("gc").code == 0
+    assert guest.link("eth1") is not None
+    running.terminate()
+    assert end(running).code == 143
+    before.check()
 
 
 def test_guests_die_meanwhile(host: Host) -> None:
