@@ -118,7 +118,7 @@ def test_nic_on_its_way(host: Host, host_nic: Nics, guest_ns: Namespaces) -> Non
     assert host.pipework("gc").code == 0
     assert guest.link("eth1") is not None
     running.terminate()
-    assert end(running).code == 143
+    assert end(running).code in (143, 1)  # its patience with the network may have ended before
     before.check()
 
 
