@@ -10,7 +10,7 @@ from typing import NoReturn, Optional
 
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
 from pipework.kernel import sysfs
-from pipework.request import USAGE, Attach, Collect, Delete, List, Passthrough, Wait, parse
+from pipework.request import USAGE, Collect, Delete, List, Passthrough, Tell, Wait, parse
 
 CAPABILITIES = 1 << 12 | 1 << 21  # CAP_NET_ADMIN, CAP_SYS_ADMIN: linux/capability.h
 
@@ -46,42 +46,39 @@ def run(argv: Sequence[str]) -> int:
 def _dispatch(argv: list[str]) -> None:
     # each story is imported only when it is told: --wait must run where only Python is
     request = parse(argv, sysfs.exists)
-    if isinstance(request, Attach):
-        _need_capabilities(argv)
-        if request.replace_wire:
-            from pipework.replacing import replace
-
-            replace(request)
-        else:
-            from pipework.attach import attach
-
-            attach(request)
-    elif isinstance(request, Passthrough):
-        _need_capabilities(argv)
-        from pipework.passthrough import pass_through
-
-        pass_through(request)
-    elif isinstance(request, Wait):
+    if isinstance(request, Tell):
+        print(request.text, end="")
+        return
+    if isinstance(request, Wait):
         from pipework.wait import wait
 
         wait(request)
+        return
+    _need_capabilities(argv)
+    if isinstance(request, Passthrough):
+        from pipework.passthrough import pass_through
+
+        pass_through(request)
     elif isinstance(request, List):
-        _need_capabilities(argv)
         from pipework.listing import list_wires
 
         list_wires(request)
     elif isinstance(request, Delete):
-        _need_capabilities(argv)
         from pipework.detach import detach
 
         detach(request)
     elif isinstance(request, Collect):
-        _need_capabilities(argv)
         from pipework.collect import collect
 
         collect(request)
+    elif request.replace_wire:
+        from pipework.replacing import replace
+
+        replace(request)
     else:
-        print(request.text, end="")
+        from pipework.attach import attach
+
+        attach(request)
 
 
 def _need_capabilities(argv: list[str]) -> None:

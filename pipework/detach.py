@@ -5,8 +5,7 @@ from __future__ import annotations
 from pipework import guests, unwiring
 from pipework.carry_out import rehearsing, undoing
 from pipework.errors import GuestNotFound, GuestStopped, Refused
-from pipework.inventory import Host, find_in
-from pipework.kernel.census import Residence
+from pipework.inventory import Host, find_of
 from pipework.kernel.namespaces import Namespace
 from pipework.request import Delete
 
@@ -28,8 +27,7 @@ def detach(request: Delete) -> None:
     log_kind = rehearsing if request.dry_run else undoing
     with Namespace.own() as own, guest.namespace as namespace, log_kind() as log, log.alone():
         host = Host.read(own)
-        residence = Residence(namespace.path, namespace.identity[1], "", guest.pid or 0)
-        wires = [wire for wire in find_in(host, residence) if request.ifname in (None, wire.ifname)]
+        wires = [wire for wire in find_of(host, guest) if request.ifname in (None, wire.ifname)]
         if not wires and not request.if_exists:
             raise _nothing(request)
         log.carry_out(unwiring.plan(host, namespace, wires))

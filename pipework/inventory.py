@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Optional
 
+from pipework.guests import Guest
 from pipework.guests.membership import guest_of_process, is_the_runtimes_own
 from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.census import Residence, residences
@@ -92,8 +93,13 @@ def find_all(host: Host) -> list[Wired]:
     return sorted(wires, key=lambda wire: (wire.guest, wire.ifname))
 
 
+def find_of(host: Host, guest: Guest) -> list[Wired]:
+    """The wires of a guest that is held open."""
+    return find_in(host, Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0))
+
+
 def find_in(host: Host, residence: Residence) -> list[Wired]:
-    """The wires of one guest."""
+    """The wires of one namespace."""
     guest = residence.open()
     if guest is None:
         return []

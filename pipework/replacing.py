@@ -16,9 +16,8 @@ from pipework.attach import decide
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.errors import KernelRefused, Refused
 from pipework.guests import Guest
-from pipework.inventory import Host, Wired, find_in
+from pipework.inventory import Host, Wired, find_of
 from pipework.kernel import ledger, ovsdb, sysfs
-from pipework.kernel.census import Residence
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
@@ -107,8 +106,7 @@ def _look(wire: Wire) -> Old:
 
 
 def _find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
-    residence = Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0)
-    return next((wired for wired in find_in(host, residence) if wired.ifname == ifname), None)
+    return next((wired for wired in find_of(host, guest) if wired.ifname == ifname), None)
 
 
 def _is_as_asked(wire: Wire, there: Wired) -> bool:

@@ -16,6 +16,7 @@ from tests.lab.engine import Container
 from tests.lab.guest import Guest, eventually
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
+from tests.lab.scenes import online
 from tests.lab.snapshot import Unchanged
 
 Namespaces = Callable[[], NamedNamespace]
@@ -33,19 +34,6 @@ def can_bind(guest: Guest, address: str) -> bool:
     return (
         subprocess.run(guest.enter(sys.executable, "-c", serve), stderr=subprocess.DEVNULL, check=False).returncode == 0
     )
-
-
-def online(guest: Guest, *routes: str) -> None:
-    """Give the guest a network of its own, with routes."""
-    for line in (
-        "link add eth0 type veth peer name far0",
-        "link set far0 up",
-        "link set eth0 up",
-        "addr add 172.30.0.2/24 dev eth0",
-        "addr add fd00:30::2/64 dev eth0 nodad",
-        *routes,
-    ):
-        guest.run("ip", *line.split())
 
 
 def test_gateway_on_link(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:

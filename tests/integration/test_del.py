@@ -10,6 +10,7 @@ from tests.lab.engine import Container
 from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
+from tests.lab.scenes import bring_online
 from tests.lab.snapshot import Snapshot, Unchanged, diff, snapshot
 from tests.lab.switch_host import switch_host
 
@@ -27,21 +28,6 @@ def on_bridge(host: Host, name: str = "br0") -> str:
     for link in (f"{name}p", f"{name}far"):
         host.run("ip", "link", "set", link, "up")
     return name
-
-
-def bring_online(guest: Guest) -> None:
-    """Give a guest two default routes, and one of IPv6, of its own."""
-    for line in (
-        "link add eth0 type veth peer name far0",
-        "link set far0 up",
-        "link set eth0 up",
-        "addr add 172.30.0.2/24 dev eth0",
-        "addr add fd00:30::2/64 dev eth0 nodad",
-        "route add default via 172.30.0.1 dev eth0 src 172.30.0.2 metric 20",
-        "route add default via 172.30.0.254 dev eth0",
-        "-6 route add default via fd00:30::1 dev eth0 metric 99",
-    ):
-        guest.run("ip", *line.split())
 
 
 def assert_as_before(guest: Guest, before: Snapshot) -> None:

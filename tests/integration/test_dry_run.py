@@ -9,22 +9,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.integration.test_del import bring_online, on_bridge
+from tests.integration.test_del import on_bridge
 from tests.lab.guest import SLOW, Guest, eventually, run
 from tests.lab.host import Host, nic_of, settle
 from tests.lab.netns import NamedNamespace, named_namespace
+from tests.lab.scenes import ADDRESSES, bring_online
 from tests.lab.snapshot import diff, snapshot
 from tests.lab.switch_host import SwitchHost, switch_host
 
 MAC = "02:00:00:00:09:09"
-ADDRESSES = {
-    "v4": "192.168.77.9/24",
-    "v4-gateway": "192.168.77.9/24@192.168.77.1",
-    "v4-off-link": "192.168.77.9/32@192.168.88.1",
-    "v6-gateway": "fd00:77::9/64@fd00:77::1",
-    "v6-off-link": "fd00:77::9/128@fd00:88::1",
-    "none": "0/0",
-}
 KINDS = ("bridge-new", "bridge", "left-over", "openvswitch", "macvlan", "direct", "direct-port")
 # What no two links made after each other have in common, and what changes by itself.
 OWN = re.compile(r"^(ifindex|link_index|link_netnsid|address|link_netns|.*_timer|bridge_id|root_id|designated_.*)$")

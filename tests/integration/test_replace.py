@@ -8,11 +8,12 @@ from typing import Callable
 
 import pytest
 
-from tests.integration.test_del import assert_as_before, bring_online, on_bridge, rules
+from tests.integration.test_del import assert_as_before, on_bridge, rules
 from tests.lab.faults import breaking
 from tests.lab.guest import SLOW, Guest
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
+from tests.lab.scenes import bring_online
 from tests.lab.snapshot import snapshot
 from tests.lab.switch_host import switch_host
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -28,10 +28,15 @@ class Result(NamedTuple):
     err: str
 
 
-def run_pipework(*args: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW) -> Result:
-    """Run pipework from this checkout with `env` on top of the environment and no standard input."""
+def run_pipework(
+    *args: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW, on: Sequence[str] = ()
+) -> Result:
+    """Run pipework from this checkout with `env` on top of the environment and no standard input.
+
+    `on` is what stands before a command that shall run on another host.
+    """
     done = subprocess.run(
-        [sys.executable, str(ENTRY), *args],
+        [*on, sys.executable, str(ENTRY), *args],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

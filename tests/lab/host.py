@@ -5,16 +5,13 @@ Containers are found all the same, since the engine's socket is a file; what a t
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Callable
 
 import pytest
 
-from tests.lab.command import ENTRY, Result
+from tests.lab.command import Result, run_pipework
 from tests.lab.guest import SLOW, Guest, eventually, fresh_name
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 
@@ -28,17 +25,7 @@ class Host(NamedNamespace):
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW) -> Result:
         """Run pipework on this host as a user does."""
-        done = subprocess.run(
-            self.argv(sys.executable, str(ENTRY), *words),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            env={**os.environ, **(env or {})},
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return run_pipework(*words, env=env, timeout=timeout, on=self.argv())
 
 
 def settle(*guests: Guest) -> None:

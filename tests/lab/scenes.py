@@ -35,7 +35,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
     with ExitStack() as stack:
         host = stack.enter_context(throwaway_host())
         guest = stack.enter_context(named_namespace())
-        _bring_online(guest)
+        _bring_online_as_docker(guest)
         words = {
             "macvlan": ["nic0"],
             "namesake": ["nic0", "-i", "nic0"],
@@ -67,19 +67,32 @@ def links(guest: Guest) -> list[str]:
     return sorted(entry["ifname"] for entry in guest.ip("-j", "link", "show") if entry["ifname"] != "lo")
 
 
-def _bring_online(guest: Guest) -> None:
-    """Give the guest a network of its own with default routes, and new links without IPv6, as Docker has them."""
+def online(guest: Guest, *routes: str) -> None:
+    """Give a guest a network of its own, with routes."""
     for line in (
         "link add eth0 type veth peer name far0",
         "link set far0 up",
         "link set eth0 up",
         "addr add 172.30.0.2/24 dev eth0",
         "addr add fd00:30::2/64 dev eth0 nodad",
+        *routes,
+    ):
+        guest.run("ip", *line.split())
+
+
+def bring_online(guest: Guest) -> None:
+    """Give a guest a network of its own with two default routes, and one of IPv6."""
+    online(
+        guest,
         "route add default via 172.30.0.1 dev eth0 src 172.30.0.2 metric 20",
         "route add default via 172.30.0.254 dev eth0",
         "-6 route add default via fd00:30::1 dev eth0 metric 99",
-    ):
-        guest.run("ip", *line.split())
+    )
+
+
+def _bring_online_as_docker(guest: Guest) -> None:
+    """The same, and new links without IPv6, as Docker has them."""
+    bring_online(guest)
     # what duplicates are found is another test's matter
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv6.conf.default.dad_transmits=0")
 
