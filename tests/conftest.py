@@ -1,5 +1,7 @@
 """The lab's parts as fixtures, for every test."""
 
+import signal
+
 from tests.lab.engine import container, engine
 from tests.lab.lxc import lxc
 from tests.lab.netns import dhcp_server, guest_ns, nic
@@ -19,3 +21,8 @@ __all__ = [
     "podman",
     "switch",
 ]
+
+# A shell starts a job in its background with SIGINT ignored, and every program that the tests start would inherit
+# that. Set before pipework is imported, which leaves ignored signals ignored.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
