@@ -85,10 +85,13 @@ def find(text: str) -> Guest:
     with Namespace.own() as own:
         if guest.namespace.identity == own.identity:
             guest.namespace.close()
-            raise GuestUnusable(
-                f"{text} shares this host's network, so there is nothing to wire", RUNTIMES[guest.runtime].isolated
-            )
+            raise on_hosts_network(text, guest.runtime)
     return guest
+
+
+def on_hosts_network(label: str, runtime: str) -> GuestUnusable:
+    """The refusal of a guest that has no network of its own."""
+    return GuestUnusable(f"{label} shares this host's network, so there is nothing to wire", RUNTIMES[runtime].isolated)
 
 
 def _look_up(text: str) -> Guest:

@@ -7,7 +7,7 @@ import socket
 from typing import Any, Optional
 
 from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
-from pipework.guests import Guest, open_process_namespace
+from pipework.guests import Guest, on_hosts_network, open_process_namespace
 from pipework.kernel.processes import in_cgroup_of
 from pipework.value import Value
 
@@ -58,6 +58,7 @@ def guest_of(engine: Engine, container: Any) -> Guest:
     try:
         pid, status = int(container["State"]["Pid"]), str(container["State"]["Status"])
         name, identifier = str(container["Name"]).lstrip("/"), str(container["Id"])
+        network = str(container["HostConfig"]["NetworkMode"])
         if len(identifier) != 64 or not HEXADECIMAL.issuperset(identifier) or not is_name(name):
             raise ValueError(identifier, name)
     except (KeyError, TypeError, ValueError):
@@ -67,6 +68,8 @@ def guest_of(engine: Engine, container: Any) -> Guest:
     start = f"Start it: {engine.program} start {name}"
     if not pid:
         raise GuestStopped(f"container {name} is not running ({status})", start)
+    if network == "host":  # told even where pipework itself runs in another namespace than the host's
+        raise on_hosts_network(name, engine.program)
     namespace = open_process_namespace(pid, f"container {name}")
     # asked only once the namespace is held: a number that another process has got meanwhile shows here
     if not in_cgroup_of(pid, identifier):

@@ -174,6 +174,14 @@ def test_guest_on_the_hosts_network(container: Containers) -> None:
     assert not os.path.exists("/sys/class/net/brpwnothere")
 
 
+@pytest.mark.docker
+def test_guest_on_the_network_of_another_host(container: Containers, host: Host) -> None:
+    """The same from inside another network namespace than the engine's, where the host's looks like a guest's."""
+    guest, watched = container(net="host"), Unchanged(host)
+    assert_refused(host.pipework("br0", guest.name, "192.168.1.2/24@192.168.1.1"), guest.name, "--net=none")
+    watched.check()
+
+
 @pytest.mark.parametrize("path", ["/etc/hostname", "/proc/self/ns/mnt", "/dev/null", "/", "/proc/self/ns/uts"])
 def test_path_that_is_no_namespace(host: Host, path: str) -> None:
     """A path that is no network namespace is refused."""
