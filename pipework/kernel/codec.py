@@ -4,10 +4,11 @@
 time of the message classes alone, at every start of the command.  So the classes load under a bare
 module that has the package's path but has not run its ``__init__``.
 
-Half of what is left goes into four modules of the standard library that the classes import and that a
-short-lived command does not use: their log messages, and names that pyroute2.config only passes on.
-Stand-ins take their place while the classes load.  Should a release of pyroute2 need any of it after
-all, the ordinary import takes over.
+Half of what is left goes into what the classes import and a short-lived command does not use: modules of
+the standard library for their log messages and locks, or of which pyroute2.config only passes names on, and
+the kinds of links that pipework neither makes nor reads.  Stand-ins take their place while the classes load,
+and the classes so made stay ours alone.  Should a release of pyroute2 need any of it after all, the ordinary
+import takes over.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
+_KINDS = "bond can geneve gtp ipvlan team tun tuntap vrf vti vti6 vxlan xfrm"
 _MODULES = ("", ".rtnl.ifinfmsg", ".rtnl.ifaddrmsg", ".rtnl.rtmsg", ".rtnl.nsidmsg")
 _Uname = namedtuple("_Uname", "system node release version machine processor")
 
@@ -43,8 +45,11 @@ def _stand_ins() -> dict[str, ModuleType]:
     platform.uname = lambda: uname  # type: ignore[attr-defined]
     platform.machine = lambda: uname.machine  # type: ignore[attr-defined]
     platform.architecture = lambda **_: ("64bit" if sys.maxsize > 1 << 32 else "32bit", "ELF")  # type: ignore[attr-defined]
-    hollow = [_Hollow(name) for name in ("logging", "traceback", "multiprocessing")]
-    return {module.__name__: module for module in [*hollow, platform] if module.__name__ not in sys.modules}
+    hollow = [_Hollow(name) for name in ("logging", "traceback", "multiprocessing", "threading", "pkgutil")]
+    kinds = [ModuleType(f"pyroute2.netlink.rtnl.ifinfmsg.plugins.{kind}") for kind in _KINDS.split()]
+    for module in kinds:
+        setattr(module, module.__name__.rpartition(".")[2], None)
+    return {module.__name__: module for module in [*hollow, *kinds, platform] if module.__name__ not in sys.modules}
 
 
 def _import_all() -> tuple[ModuleType, ...]:
@@ -57,16 +62,19 @@ def _import_under_bare_package() -> tuple[ModuleType, ...]:
         return _import_all()
     bare = ModuleType("pyroute2")
     bare.__path__ = list(spec.submodule_search_locations)
-    instead = {"pyroute2": bare, **_stand_ins()}
-    sys.modules.update(instead)
+    stand_ins = _stand_ins()
+    sys.modules.update({"pyroute2": bare, **stand_ins})
     try:
-        return _import_all()
+        modules = _import_all()
+        data = modules[1].ifinfmsg.ifinfo.data_map
+        for kind in [kind for kind, layout in data.items() if layout is None]:
+            del data[kind]  # its data is bytes, as that of every kind which pyroute2 does not know
+        return modules
     except Exception:
-        for name in [name for name in sys.modules if name.split(".")[0] == "pyroute2"]:
+        pass
+    finally:  # who wants the whole modules can still import them
+        for name in [name for name in sys.modules if name in stand_ins or name.split(".")[0] == "pyroute2"]:
             del sys.modules[name]
-    finally:
-        for name in instead:  # who wants the whole modules can still import them
-            sys.modules.pop(name, None)
     return _import_all()
 
 

@@ -27,10 +27,11 @@ before = sys.argv[3]
 argv = sys.argv[4:]
 if before:
     __import__(before)
-real_exit = os._exit
+real_exit, loaded = os._exit, set(sys.modules)
+sys.addaudithook(lambda event, told: event == "import" and loaded.add(told[0]))
 def told_exit(code):
-    print("LOADED", *sorted(name for name in sys.modules if name.startswith(("pyroute2", "asyncio"))), file=sys.stderr)
-    print("FROM", sys.modules["pyroute2.netlink"].__file__, file=sys.stderr, flush=True)
+    print("LOADED", *sorted(name for name in loaded if name.startswith(("pyroute2", "asyncio"))), file=sys.stderr)
+    print("FROM", sys.modules["pipework.kernel.codec"]._base.__file__, file=sys.stderr, flush=True)
     real_exit(code)
 os._exit = told_exit
 from pipework.cli import main
@@ -163,7 +164,7 @@ def test_works_without_the_package(
     """With the oldest and the newest release every message goes, and what the package brings along is not loaded."""
     told = every_message(host, guest_ns(), host_nic(), release)
     assert told.source.startswith(str(release.folder))
-    assert "pyroute2.netlink.rtnl.ifinfmsg" in told.loaded
+    assert "pyroute2.netlink.rtnl.ifinfmsg.plugins.vlan" in told.loaded
     assert not told.loaded & {"asyncio", "pyroute2.iproute", "pyroute2.ndb", "pyroute2.netlink.nlsocket"}
 
 

@@ -373,7 +373,10 @@ def test_number_of_another_process(
     host_unchanged()
     with subprocess.Popen(bystander.enter("sleep", "100")) as process:
         try:
-            told = {"Id": "f" * 64, "Name": "/web", "State": {"Pid": process.pid, "Status": "running"}}
+            told = {
+                **{"Id": "f" * 64, "Name": "/web", "HostConfig": {"NetworkMode": "none"}},
+                "State": {"Pid": process.pid, "Status": "running"},
+            }
             answer = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(told).encode()
             with answering(tmp_path, answer) as environment:
                 done = run_pipework(bridge(), "web", ADDRESS, env=environment)
