@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Callable, Optional
 
 from pipework import addressing, guests, links
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.kernel.namespaces import Namespace
 from pipework.links import LinkKind, Wire
 from pipework.request import Attach
+from pipework.typed import Callable, Optional
 from pipework.value import Value
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
 
 from pipework.errors import one_line
 from pipework.kernel import signals
 from pipework.kernel.locks import host_lock
+from pipework.typed import Protocol
 
 
 class Action(Protocol):

@@ -6,11 +6,11 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, Optional
 
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
 from pipework.kernel import sysfs
 from pipework.request import USAGE, Collect, Delete, List, Passthrough, Tell, Wait, parse
+from pipework.typed import NoReturn, Optional
 
 CAPABILITIES = 1 << 12 | 1 << 21  # CAP_NET_ADMIN, CAP_SYS_ADMIN: linux/capability.h
 

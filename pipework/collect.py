@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from pipework import firewall
 from pipework.actions.ledger import Forget
@@ -22,6 +21,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.naming import is_left_over, read_mark
 from pipework.request import Collect
+from pipework.typed import Any
 from pipework.value import Value
 
 PROCESS = re.compile(r"/proc/(\d+)/ns/net")

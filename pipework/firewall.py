@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Optional, Union
 
 from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged, comment
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel import sysfs
 from pipework.kernel.programs import Running, run
+from pipework.typed import Optional, Union
 from pipework.words import Dhcp, Static
 
 TAG = re.compile(f'"{re.escape(comment(""))}([^"]+)"')

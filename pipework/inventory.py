@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Optional
 
 from pipework.guests import Guest
 from pipework.guests.membership import guest_of_process, is_the_runtimes_own
@@ -18,6 +17,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.ovsdb import Port
 from pipework.kernel.records import Link
 from pipework.links.naming import Mark, is_unfinished, read_mark
+from pipework.typed import Optional
 from pipework.value import Value
 
 ORIGINAL = re.compile(r"v(.+)pl(\d+)")

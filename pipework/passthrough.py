@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import NoReturn
 
 from pipework import guests
 from pipework.errors import Refused
 from pipework.kernel.namespaces import enter
 from pipework.request import Passthrough
+from pipework.typed import NoReturn
 
 TOOLS = {"route": ("ip", "route"), "rule": ("ip", "rule"), "tc": ("tc",)}
 

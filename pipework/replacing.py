@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from errno import ENODEV
-from typing import Optional, Union
 
 from pipework import firewall, guests, links
 from pipework.actions.addresses import PutBackRoute
@@ -24,6 +23,7 @@ from pipework.kernel.records import Route
 from pipework.links import Wire
 from pipework.links.naming import spare_name
 from pipework.request import Attach
+from pipework.typed import Optional, Union
 from pipework.value import Value
 from pipework.words import Dhcp, Static
 

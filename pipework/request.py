@@ -11,10 +11,9 @@ and, where no link of the host has their name, the words ls, del and gc.
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Union
-
 from pipework import __version__
 from pipework.errors import BadArgument, UsageError
+from pipework.typed import Callable, Optional, Union
 from pipework.value import Value
 from pipework.words import (
     Dhcp,

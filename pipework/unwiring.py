@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pipework import firewall
 from pipework.actions.addresses import PutBackRoute
@@ -19,6 +18,7 @@ from pipework.kernel import ledger, ovsdb
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
+from pipework.typed import Any
 
 
 def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> list[Action]:

@@ -5,17 +5,10 @@ There are some forty of them and NamedTuple compiles code for each: 10 ms in all
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from pipework.typed import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
-
     Self = TypeVar("Self", bound="Value")
-else:
-
-    def dataclass_transform(**_: Any) -> Any:
-        """Tells type checkers that the fields are the constructor's parameters; nothing at run time."""
-        return lambda cls: cls
 
 
 @dataclass_transform(frozen_default=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
-from typing import NoReturn, Optional, Union
 
 from pipework.errors import BadArgument
+from pipework.typed import NoReturn, Optional, Union
 from pipework.value import Value
 
 Address = Union[IPv4Address, IPv6Address]

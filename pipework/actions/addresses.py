@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from errno import EADDRNOTAVAIL, ENODEV, ESRCH
-from typing import Optional
 
 from pipework.actions.lines import link_names, route_line
 from pipework.actions.links import suppress_errno
@@ -12,6 +11,7 @@ from pipework.errors import KernelRefused, Refused
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
+from pipework.typed import Optional
 from pipework.value import Value
 from pipework.words import Address, Interface
 

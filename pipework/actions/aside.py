@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from errno import EEXIST
-from typing import Any
 
 from pipework.actions.links import RenameLink, SetUp, gone_is_fine, suppress_errno
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
+from pipework.typed import Any
 from pipework.value import Value
 
 

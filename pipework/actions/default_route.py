@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from errno import EEXIST
-from typing import Any, Optional
 
 from pipework.actions.addresses import DeleteRoute
 from pipework.actions.ledger import NoteRoutes
@@ -12,6 +11,7 @@ from pipework.actions.links import suppress_errno
 from pipework.errors import KernelRefused
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
+from pipework.typed import Any, Optional
 from pipework.value import Value
 
 LAST = 0xFFFF0000  # metrics from here on: behind every route that somebody has set

@@ -10,7 +10,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from typing import Any, Callable, Optional
 
 from pipework.actions.announce import Announce
 from pipework.actions.links import quote
@@ -19,6 +18,7 @@ from pipework.kernel import ledger, processes, signals
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
+from pipework.typed import Any, Callable, Optional
 from pipework.value import Value
 from pipework.words import Address
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import docker
 import psutil
@@ -16,6 +15,7 @@ from pipework.errors import Refused
 from pipework.kernel import ledger
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
+from pipework.typed import Any
 from pipework.value import Value
 
 IMAGE = "busybox"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipework.kernel import ledger
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
+from pipework.typed import Any
 from pipework.value import Value
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
+from pipework.typed import Any
 
 # linux/rtnetlink.h, linux/if_addr.h
 KERNEL, BOOT = 2, 3  # who made a route

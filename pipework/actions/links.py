@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from errno import ENODEV
-from typing import Any, Optional
 
 from pipework.errors import KernelRefused, PipeworkError
 from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
+from pipework.typed import Any, Optional
 from pipework.value import Value
 
 # The name under which a link is born where its own is taken on the host.  Runs hold the host's lock meanwhile, so

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any, Optional
 
 from pipework.actions.aside import put_back
 from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
@@ -15,6 +14,7 @@ from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import run
 from pipework.kernel.records import Link, LinkAddress, Route
+from pipework.typed import Any, Optional
 from pipework.value import Value
 
 IW_LIMIT = 10.0  # seconds

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Callable, Optional, Protocol, cast
 
 from pipework.carry_out import Action
 from pipework.kernel.records import Route
 from pipework.links import Wire
+from pipework.typed import Callable, Optional, Protocol, cast
 from pipework.value import Value
 from pipework.words import Static
 

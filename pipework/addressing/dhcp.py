@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from typing import Callable, Optional
 
 from pipework.actions.addresses import EnableIPv6
 from pipework.actions.default_route import PostponeDefault, YieldDefault
@@ -23,6 +22,7 @@ from pipework.errors import BadArgument, NotInstalled, Refused
 from pipework.kernel.programs import search_path
 from pipework.kernel.supervisor import Supervised
 from pipework.links import Wire
+from pipework.typed import Callable, Optional
 from pipework.value import Value
 from pipework.words import Dhcp
 

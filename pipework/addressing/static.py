@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Interface
-from typing import Optional
 
 from pipework.actions.addresses import AddAddress, AddRoute, DeleteRoute, EnableIPv6, SettleAddress
 from pipework.actions.announce import Announce
-from pipework.actions.ledger import NoteRoutes
 from pipework.actions.links import SetUp
 from pipework.addressing import AddressPlan, replaced_routes
 from pipework.carry_out import Action
 from pipework.kernel.records import Route
 from pipework.links import Wire
+from pipework.typed import Optional
 from pipework.words import Address, Interface, Static
 
 LONGEST_WITH_BROADCAST = 30  # /31 and /32 have no broadcast address (RFC 3021)
@@ -32,7 +31,11 @@ def plan(wire: Wire) -> AddressPlan:
     replaced = replaced_routes(wire, static.family) if gateway else ()
     if gateway:
         assign += _default_route(wire, static, gateway, replaced)
-    settle: list[Action] = [NoteRoutes(guest, link, replaced)] if replaced else []
+    settle: list[Action] = []
+    if replaced:
+        from pipework.actions.ledger import NoteRoutes  # few guests have a default route before
+
+        settle.append(NoteRoutes(guest, link, replaced))
     if interface and interface.version == 6:
         settle.append(SettleAddress(guest, link, interface))
     if interface:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import time
 from importlib import import_module
-from typing import Optional, Protocol, cast
 
 from pipework.errors import GuestNotFound, GuestStopped, GuestUnusable, NotInstalled, Refused
 from pipework.kernel.namespaces import Namespace
+from pipework.typed import Optional, Protocol, cast
 from pipework.value import Value
 
 STARTING = 3.0  # seconds that a container may take to start, as in the original

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
 
 from pipework.errors import Refused
 from pipework.guests import Guest
 from pipework.guests.engine_api import Engine, guest_of, inspect, is_name
+from pipework.typed import Optional
 
 SOCKET = "/var/run/docker.sock"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any, Optional
 
 from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
 from pipework.guests import Guest, on_hosts_network, open_process_namespace
 from pipework.kernel.processes import in_cgroup_of
+from pipework.typed import Any, Optional
 from pipework.value import Value
 
 LIMIT = 10.0  # seconds that an engine may take to answer

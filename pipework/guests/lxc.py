@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from typing import Optional
 
 from pipework.errors import GuestStopped, GuestUnusable, Refused
 from pipework.guests import Guest, open_process_namespace
 from pipework.kernel.programs import run
+from pipework.typed import Optional
 
 LIMIT = 10.0  # seconds that lxc-info may take to answer
 ON_THE_WAY = frozenset(("STOPPED", "STARTING", "STOPPING", "ABORTING"))  # lxc/state.h; a frozen one can be wired

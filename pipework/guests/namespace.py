@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from errno import ELOOP
-from typing import Optional
 
 from pipework.errors import BadArgument, GuestUnusable
 from pipework.guests import Guest
 from pipework.kernel.namespaces import Namespace, is_network_namespace
+from pipework.typed import Optional
 
 NAMED = "/var/run/netns"
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from pipework.errors import BadArgument
 from pipework.guests import Guest, open_process_namespace
 from pipework.kernel.processes import identity
+from pipework.typed import Optional
 
 
 def find(name: str) -> Optional[Guest]:

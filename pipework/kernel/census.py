@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Optional
 
 from pipework.kernel.namespaces import Namespace
+from pipework.typed import Optional
 from pipework.value import Value
 
 NAMED = "/var/run/netns"

@@ -19,7 +19,8 @@ from collections import namedtuple
 from importlib import import_module
 from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import Any
+
+from pipework.typed import Any
 
 _KINDS = "bond can geneve gtp ipvlan team tun tuntap vrf vti vti6 vxlan xfrm"
 _MODULES = ("", ".rtnl.ifinfmsg", ".rtnl.ifaddrmsg", ".rtnl.rtmsg", ".rtnl.nsidmsg")
@@ -37,6 +38,9 @@ class _Hollow(ModuleType):
     def __call__(self, *_: Any, **__: Any) -> Any:
         return self
 
+    def __getitem__(self, _: Any) -> Any:
+        return self
+
 
 def _stand_ins() -> dict[str, ModuleType]:
     """For what nobody has imported yet."""
@@ -45,7 +49,7 @@ def _stand_ins() -> dict[str, ModuleType]:
     platform.uname = lambda: uname  # type: ignore[attr-defined]
     platform.machine = lambda: uname.machine  # type: ignore[attr-defined]
     platform.architecture = lambda **_: ("64bit" if sys.maxsize > 1 << 32 else "32bit", "ELF")  # type: ignore[attr-defined]
-    hollow = [_Hollow(name) for name in ("logging", "traceback", "multiprocessing", "threading", "pkgutil")]
+    hollow = [_Hollow(name) for name in ("logging", "traceback", "multiprocessing", "threading", "pkgutil", "typing")]
     kinds = [ModuleType(f"pyroute2.netlink.rtnl.ifinfmsg.plugins.{kind}") for kind in _KINDS.split()]
     for module in kinds:
         setattr(module, module.__name__.rpartition(".")[2], None)

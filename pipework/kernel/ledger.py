@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import Any, Optional
 
 from pipework.kernel.locks import RUN, run_directory
+from pipework.typed import Any, Optional
 from pipework.value import Value
 
 

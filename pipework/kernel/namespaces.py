@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional
+
+from pipework.typed import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
     from pipework.kernel.netlink import Netlink

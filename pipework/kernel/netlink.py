@@ -12,11 +12,11 @@ import struct
 import sys
 from collections.abc import Iterator, Sequence
 from errno import ENODEV
-from typing import Any, Optional
 
 from pipework.errors import KernelRefused
 from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
 from pipework.kernel.records import IFF_UP, Link, LinkAddress, Route, read_address, read_link, read_route
+from pipework.typed import Any, Optional
 from pipework.words import Address, Interface
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h

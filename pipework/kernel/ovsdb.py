@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Optional
 
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel.programs import run
+from pipework.typed import Any, Optional
 from pipework.value import Value
 
 PATIENCE = 5  # seconds that ovs-vsctl waits for the database and the switch

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
+
+from pipework.typed import Optional
 
 START_TIME = 19  # of the fields behind the name in /proc/PID/stat, proc(5) field 22
 

@@ -7,9 +7,9 @@ import select
 import signal
 import time
 from collections.abc import Sequence
-from typing import Optional
 
 from pipework.errors import NotInstalled, Refused
+from pipework.typed import Optional
 from pipework.value import Value
 
 PAUSE = 0.001  # seconds between two looks whether a program that has closed its output has ended

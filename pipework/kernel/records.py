@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 from ipaddress import ip_interface
-from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
+from pipework.typed import TYPE_CHECKING, Any, Optional, TypeVar
 from pipework.value import Value
 from pipework.words import Interface
 

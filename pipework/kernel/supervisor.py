@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NoReturn, Optional
 
 from pipework.errors import Interrupted, Refused
 from pipework.kernel import signals
@@ -21,6 +20,7 @@ from pipework.kernel.namespaces import Namespace, enter
 from pipework.kernel.private_files import CLONE_NEWPID, make_private, unshare
 from pipework.kernel.processes import identity
 from pipework.kernel.programs import search_path
+from pipework.typed import NoReturn, Optional
 
 STARTING, KEEPING = 0.02, 0.5  # seconds between two looks, until the program is ready and afterwards
 PARTING_LIMIT = 3.0  # seconds that a program may take to end by itself once it is told to

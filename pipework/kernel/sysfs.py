@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
+
+from pipework.typed import Optional
 
 NET = "/sys/class/net"
 INFINIBAND = 32  # ARPHRD_INFINIBAND, linux/if_arp.h

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Optional, Protocol, cast
 
 from pipework.carry_out import Action
 from pipework.errors import NotInstalled, Refused
 from pipework.guests import Guest
-from pipework.kernel import ovsdb, sysfs
+from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
 from pipework.request import Attach
+from pipework.typed import Optional, Protocol, cast
 from pipework.value import Value
 
 # what HOSTIF is -> the module that serves it
@@ -104,6 +104,8 @@ def _is_openvswitch(name: str, host: Namespace) -> bool:
     link = host.netlink.link(name)
     if link is None or link.kind not in ("openvswitch", "tun"):
         return False
+    from pipework.kernel import ovsdb  # no other kind needs it
+
     try:
         return ovsdb.is_bridge(name)
     except NotInstalled:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from errno import EEXIST
-from typing import Optional
 
 from pipework.actions.links import BORN, DeleteLink, RenameLink, SetAlias, SetDown
 from pipework.carry_out import Action
@@ -13,6 +12,7 @@ from pipework.kernel import processes, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links import Wire
+from pipework.typed import Optional
 from pipework.value import Value
 
 LONGEST = 15  # IFNAMSIZ - 1, linux/if.h

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
 
 from pipework.actions.links import CreateVlan, SetAlias, SetUp
 from pipework.carry_out import Action
@@ -11,6 +10,7 @@ from pipework.errors import Refused
 from pipework.kernel.records import Link
 from pipework.links import Wire
 from pipework.links.naming import LONGEST, digest_name, is_unfinished, unfinished_mark
+from pipework.typed import Optional
 from pipework.value import Value
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from pipework.actions.links import CreateVeth, SetUp
 from pipework.actions.openvswitch import AddBridge, AddPort, RemovePort
 from pipework.carry_out import Action
@@ -11,6 +9,7 @@ from pipework.errors import Refused
 from pipework.kernel import ovsdb
 from pipework.links import LinkPlan, Wire
 from pipework.links.naming import local_name, make_way, mark_finished, mark_unfinished
+from pipework.typed import Optional
 
 DEFAULT_MTU = 1500  # of a new bridge, in bytes
 

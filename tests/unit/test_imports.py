@@ -19,6 +19,8 @@ HEAVY = {
     "dataclasses",
     "logging",
     "argparse",
+    "subprocess",
+    "typing",
     "typing_extensions",
 }
 

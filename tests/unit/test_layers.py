@@ -25,6 +25,7 @@ FLOORS = (
     ("pipework.request", 0),
     ("pipework.errors", 0),
     ("pipework.digest", 0),
+    ("pipework.typed", 0),
     ("pipework.value", 0),
     ("pipework.words", 0),
     ("pipework.", 3),
