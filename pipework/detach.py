@@ -27,7 +27,12 @@ def detach(request: Delete) -> None:
     log_kind = rehearsing if request.dry_run else undoing
     with Namespace.own() as own, guest.namespace as namespace, log_kind() as log, log.alone():
         host = Host.read(own)
-        wires = [wire for wire in find_of(host, guest) if request.ifname in (None, wire.ifname)]
+        # --all is for what pipework has surely made; the rest must be named
+        wires = [
+            wire
+            for wire in find_of(host, guest)
+            if wire.ifname == request.ifname or (request.ifname is None and not wire.guessed)
+        ]
         if not wires and not request.if_exists:
             raise _nothing(request)
         log.carry_out(unwiring.plan(host, namespace, wires))

@@ -30,7 +30,8 @@ class Wired(Value):
 
     guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: its end;
     kind: bridge, openvswitch, macvlan, ipoib, dummy, vlan or nic; link: the host's end, or ""; hostif: the bridge or
-    NIC; mtu in bytes; state: up, down, no carrier, unfinished or guest gone.
+    NIC; mtu in bytes; state: up, down, no carrier, unfinished or guest gone; guessed: it bears no mark of ours and no
+    name of the original's, and is taken for the original's because nobody else is known to have made it.
     """
 
     guest: str
@@ -46,6 +47,7 @@ class Wired(Value):
     mac: str
     mtu: int
     state: str
+    guessed: bool = False
 
 
 class Host(Value):
@@ -123,10 +125,10 @@ def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link], bac
     mark = read_mark(marked)
     if mark and not end and mark.ifname != link.name:
         return None  # another host's end of a pair, for that host is a guest of ours
-    named = ORIGINAL.fullmatch(end.name) if end else None
+    known = is_unfinished(marked) or (end is not None and ORIGINAL.fullmatch(end.name) is not None)
     if mark:
         runtime, name = mark.runtime, mark.guest
-    elif is_unfinished(marked) or named or _is_the_originals(link, residence):
+    elif known or _is_the_originals(link, residence):
         runtime, name = ("netns", residence.name) if residence.name else guest_of_process(residence.pid)
     else:
         return None
@@ -145,6 +147,7 @@ def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link], bac
         mac=link.mac,
         mtu=link.mtu,
         state="unfinished" if is_unfinished(marked) else _state(link),
+        guessed=not (mark or known),
     )
 
 

@@ -265,7 +265,11 @@ def test_the_originals(host: Host, host_nic: Nics, container: Containers) -> Non
     host.run("ip", "link", "set", local, "master", "br0", "up")
     host.run("ip", "link", "add", "link", nic.name, "name", "ph", "type", "macvlan", "mode", "bridge")
     host.run("ip", "link", "set", "ph", "netns", str(guest.pid), "name", "eth2")
-    assert host.pipework("del", guest.name) == (0, "", "")
+    assert host.pipework("del", guest.name, "--all") == (0, "", "")
+    assert guest.link("eth1") is None and guest.link("eth2"), (
+        "--all takes what bears a name, and leaves what bears none"
+    )
+    assert host.pipework("del", guest.name, "--all").code == 1
     assert host.pipework("del", guest.name, "-i", "eth2") == (0, "", "")
     assert_as_before(host, before)
     assert_as_before(guest, inside)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.crowd import unfinished
 from tests.lab.faults import breaking
-from tests.lab.host import Host, nic_of
+from tests.lab.host import Host, nic_of, without_dad
 from tests.lab.netns import named_namespace
 
 LINES = 100  # of each seed
@@ -97,7 +97,7 @@ def test_lines(host: Host, seed: int) -> None:
     chance = random.Random(seed)
     codes = []
     with nic_of(host, "nic0"), named_namespace() as guest, breaking(host.argv()) as run:
-        guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=0")
+        without_dad(guest)
         for _ in range(LINES):
             words = line(chance, guest.spec)
             done = run("refuse", NEVER, words)

@@ -27,6 +27,7 @@ Nics = Callable[..., Nic]
 
 KEYS = [
     "guest", "runtime", "pid", "ifname", "kind", "link", "hostif", "vlan", "addresses", "mac", "mtu", "state",
+    "guessed",
 ]  # fmt: skip
 MAC = "02:00:00:00:77:05"
 
@@ -76,6 +77,7 @@ def test_linux_bridge(host: Host, guest_ns: Namespaces) -> None:
         "mac": MAC,
         "mtu": 1500,
         "state": "up",
+        "guessed": False,
     }
     assert host.link(wire["link"]) is not None
 
@@ -165,6 +167,7 @@ def test_the_originals_macvlan(host: Host, host_nic: Nics, container: Containers
     host.run("ip", "link", "set", "phtmp", "netns", str(guest.pid), "name", "eth1")
     wire = only(host, guest)
     assert (wire["ifname"], wire["kind"], wire["hostif"], wire["state"]) == ("eth1", "macvlan", nic.name, "down")
+    assert wire["guessed"]
 
 
 @pytest.mark.docker

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.test_del import assert_as_before, on_bridge, rules
 from tests.lab.faults import breaking
 from tests.lab.guest import SLOW, Guest
-from tests.lab.host import Host, settle
+from tests.lab.host import Host, settle, without_dad
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.scenes import bring_online
 from tests.lab.snapshot import snapshot
@@ -179,7 +179,7 @@ def test_old_wire_comes_back(hostif: str, host: Host, host_nic: Nics, guest_ns: 
     """Wherever the new wire fails, the old one has its name, its addresses and its routes again."""
     guest, nic = guest_ns(), host_nic()
     on_bridge(host)
-    guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=0")
+    without_dad(guest)
     name = "br0" if hostif == "br0" else nic.name
     assert host.pipework(name, guest.spec, "192.168.77.9/24@192.168.77.1", MAC).code == 0
     guest.run("ip", "addr", "add", "10.5.0.1/24", "dev", "eth1")

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from tests.lab.guest import Guest
-from tests.lab.host import Host, nic_of, settle, throwaway_host
+from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
 from tests.lab.netns import NamedNamespace, named_namespace
 
 ADDRESSES = {
@@ -69,6 +69,7 @@ def links(guest: Guest) -> list[str]:
 
 def online(guest: Guest, *routes: str) -> None:
     """Give a guest a network of its own, with routes."""
+    without_dad(guest)
     for line in (
         "link add eth0 type veth peer name far0",
         "link set far0 up",
@@ -78,6 +79,7 @@ def online(guest: Guest, *routes: str) -> None:
         *routes,
     ):
         guest.run("ip", *line.split())
+    guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=1")
 
 
 def bring_online(guest: Guest) -> None:
