@@ -96,16 +96,21 @@ def test_option_behind_hostif(host: Host, host_nic: Nics, guest_ns: Namespaces) 
     assert host.link(nic.name) is None
 
 
+def assert_comes_home(host: Host, nic: Nic, guest: NamedNamespace, address: str, told: str) -> None:
+    """Hand the NIC over, which the kernel refuses at the last; host and guest are as they were."""
+    watched = Unchanged(host), Unchanged(guest)
+    done = host.pipework("--direct-phys", nic.name, guest.spec, address)
+    assert (done.code, done.out) == (2, "")
+    assert f"RTNETLINK answers: {told}" in done.err
+    for one in watched:
+        one.check()
+
+
 def test_kernel_refuses_the_gateway(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     """A gateway that the kernel refuses brings the NIC back with MTU, addresses, routes and state; exit 2."""
     nic, guest = host_nic(), guest_ns()
     furnish(host, nic)
-    watched = Unchanged(host), Unchanged(guest)
-    done = host.pipework("--direct-phys", nic.name, guest.spec, "192.168.77.9/24@192.168.77.255")
-    assert (done.code, done.out) == (2, "")
-    assert "RTNETLINK answers:" in done.err
-    for one in watched:
-        one.check()
+    assert_comes_home(host, nic, guest, "192.168.77.9/24@192.168.77.255", "")
 
 
 def test_taken_ifname(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
@@ -113,12 +118,7 @@ def test_taken_ifname(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     nic, guest = host_nic(), guest_ns()
     furnish(host, nic)
     guest.run("ip", "link", "add", "eth1", "type", "bridge")
-    watched = Unchanged(host), Unchanged(guest)
-    done = host.pipework("--direct-phys", nic.name, guest.spec, "192.168.77.9/24")
-    assert (done.code, done.out) == (2, "")
-    assert "RTNETLINK answers: File exists" in done.err
-    for one in watched:
-        one.check()
+    assert_comes_home(host, nic, guest, "192.168.77.9/24", "File exists")
 
 
 def test_port_of_a_bridge_is_plugged_in_again(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
@@ -128,10 +128,7 @@ def test_port_of_a_bridge_is_plugged_in_again(host: Host, host_nic: Nics, guest_
     host.run("ip", "link", "set", "lanbr", "up")
     host.run("ip", "link", "set", nic.name, "master", "lanbr")
     settle(host)
-    watched = Unchanged(host), Unchanged(guest)
-    assert host.pipework("--direct-phys", nic.name, guest.spec, "192.168.77.9/24@192.168.77.255").code == 2
-    for one in watched:
-        one.check()
+    assert_comes_home(host, nic, guest, "192.168.77.9/24@192.168.77.255", "")
 
 
 def test_nic_that_was_down_is_down_again(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
