@@ -7,18 +7,21 @@ import re
 from collections.abc import Iterator
 
 from pipework import firewall
+from pipework.actions.default_route import is_postponed
 from pipework.actions.ledger import Forget
 from pipework.actions.links import DeleteLink
 from pipework.actions.names import RemoveName
 from pipework.actions.nic import BringHome, Home
-from pipework.actions.openvswitch import RemovePort
+from pipework.actions.openvswitch import RemoveBridge, RemovePort
+from pipework.addressing.returning import bring_back
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.inventory import STACKED, Host
-from pipework.kernel import ledger, processes
+from pipework.kernel import ledger, ovsdb, processes
 from pipework.kernel.census import NAMED, Residence, residences
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
+from pipework.links.loan import find_lent
 from pipework.links.naming import is_left_over, read_mark
 from pipework.request import Collect
 from pipework.typed import Any
@@ -47,6 +50,7 @@ def collect(request: Collect) -> None:
 def _remnants(host: Host) -> Iterator[Remnant]:
     yield from _dead_ports(host)
     yield from _half_made_links(host)
+    yield from _half_made_switches(host)
     yield from _homeless_children(host)
     yield from _stale_names()
     yield from _idle_rules(host)
@@ -61,9 +65,14 @@ def _dead_ports(host: Host) -> Iterator[Remnant]:
 
 
 def _half_made_links(host: Host) -> Iterator[Remnant]:
-    for link in host.links.values():
-        if is_left_over(link):
-            yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
+    left = _left_over(host)
+    for link in sorted(left, key=lambda link: link.kind == "bridge"):  # after its ports
+        if link.kind == "bridge" and _ports(host, link) - {other.name for other in left}:
+            continue  # somebody has come to use it
+        removal: list[Action] = [DeleteLink(host.namespace, link.name)]
+        if link.name in host.ports:
+            removal.insert(0, RemovePort(host.ports[link.name]))
+        yield Remnant(f"link {link.name}, half made", tuple(removal))
     for residence, guest in _guests():
         links = [link for link in guest.netlink.links() if is_left_over(link) and link.kind in STACKED]
         back = guest.netlink.known_namespace_id(host.namespace.fd) if links else None
@@ -71,6 +80,20 @@ def _half_made_links(host: Host) -> Iterator[Remnant]:
             if link.peer_namespace in (None, back):  # what stands on another host's link is that one's to remove
                 where = residence.name or f"process {residence.pid}"
                 yield Remnant(f"link {link.name} in {where}, half made", (DeleteLink(guest, link.name),))
+
+
+def _left_over(host: Host) -> list[Link]:
+    return [link for link in host.links.values() if is_left_over(link)]
+
+
+def _ports(host: Host, bridge: Link) -> set[str]:
+    return {link.name for link in host.links.values() if link.master == bridge.number}
+
+
+def _half_made_switches(host: Host) -> Iterator[Remnant]:
+    for name, run in ovsdb.unfinished_bridges().items():
+        if host.number(name) and not processes.is_alive(run) and not ovsdb.ports(name):
+            yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
 
 
 def _guests() -> Iterator[tuple[Residence, Namespace]]:
@@ -100,8 +123,9 @@ def _stale_names() -> Iterator[Remnant]:
 
 
 def _idle_rules(host: Host) -> Iterator[Remnant]:
+    gone = {link.name for link in _left_over(host)}
     for rule in firewall.standing():
-        if not host.guests_of(rule.bridge):
+        if host.guests_of(rule.bridge) <= gone:
             yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which leads to no guest", (rule,))
 
 
@@ -115,6 +139,8 @@ def _orphaned_notes(host: Host) -> Iterator[Remnant]:
         for page, note in notes.items():
             if (page.kind, page.cookie, note.get("host")) == ("nic", guest.cookie, own):
                 yield from _half_lent_nic(host, guest, page, note)
+            elif (page.kind, page.cookie) == ("routes", guest.cookie):
+                yield from _unreturned_routes(host, guest, page, note)
     for page, note in notes.items():
         if page.cookie in alive:
             continue
@@ -126,12 +152,27 @@ def _orphaned_notes(host: Host) -> Iterator[Remnant]:
 
 def _half_lent_nic(host: Host, guest: Namespace, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:
     """A NIC in a guest that bears no mark: the run that moved it there was killed."""
-    home, link = Home.from_note(note), guest.netlink.link(page.ifname)
+    home = Home.from_note(note)
+    link = find_lent(guest, page.ifname, home)
     if processes.is_alive(note.get("run", "")):
         return
-    if link and not read_mark(link) and _is(link, home) and not host.number(home.link.name):
-        bring = BringHome(host.namespace, guest, page.ifname, home)
+    if link and not read_mark(link) and not host.number(home.link.name):
+        bring = BringHome(host.namespace, guest, link.name, home)
         yield Remnant(f"the loan of {home.link.name}, half made", (bring, Forget(page, note)))
+
+
+def _unreturned_routes(host: Host, guest: Namespace, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:
+    """Default routes of a guest whose link has gone without bringing back what it had replaced."""
+    link = guest.netlink.link(page.ifname)
+    end = host.links.get(link.parent) if link and link.kind == "veth" else None
+    if link and not is_left_over(end or link):
+        return
+    steps = bring_back(guest, page.ifname, note["mac"])
+    families = {route["family"] for route in note["routes"]}
+    others = [route for family in families for route in guest.netlink.default_routes(family)]
+    if any(not is_postponed(route) and not (link and route.link == link.number) for route in others):
+        steps = [Forget(page, note)]  # it has found another way
+    yield Remnant(f"note of {page.ifname}, which had replaced a default route", tuple(steps))
 
 
 def _lent_nic(host: Host, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:

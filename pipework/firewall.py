@@ -12,6 +12,7 @@ from pipework.kernel.programs import Running, run
 from pipework.typed import Optional, Union
 from pipework.words import Dhcp, Static
 
+NO_CHAIN = (1, 3)  # exit statuses of iptables -S: no chain of that name, no such table in this kernel
 TAG = re.compile(f'"{re.escape(comment(""))}([^"]+)"')
 
 
@@ -49,9 +50,15 @@ class Inquiry:
 
     def _lacks_rule(self, iptables: str, listing: Running) -> bool:
         chain = listing.outcome(TIMEOUT)
-        if chain.status != 0 or f'"{comment(self._bridge)}"' in chain.out:
+        if chain.status in NO_CHAIN or f'"{comment(self._bridge)}"' in chain.out:
             return False
         forward = run([iptables, "-w", "5", "-S", "FORWARD"], TIMEOUT, "iptables")
+        for asked in (chain, forward):
+            if asked.status != 0:
+                raise Refused(
+                    f"{iptables} does not tell whether frames pass {self._bridge}: {asked.err.strip()}",
+                    "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
+                )
         return "-P FORWARD DROP" in forward.out
 
 

@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from errno import ENODEV
 
 from pipework import firewall, guests, links
-from pipework.actions.addresses import PutBackRoute
-from pipework.actions.aside import PutAside
-from pipework.actions.ledger import Forget
-from pipework.actions.links import DeleteLink
 from pipework.actions.openvswitch import RemovePort
+from pipework.addressing.returning import bring_back, noted_routes
 from pipework.attach import decide
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.errors import KernelRefused, Refused
 from pipework.guests import Guest
 from pipework.inventory import Host, Wired, find_of
-from pipework.kernel import ledger, ovsdb, sysfs
-from pipework.kernel.ledger import Page
+from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Route
+from pipework.kernel.records import Link, Route
 from pipework.links import Wire
-from pipework.links.naming import spare_name
+from pipework.links.naming import put_aside, removal
 from pipework.request import Attach
 from pipework.typed import Optional, Union
 from pipework.value import Value
@@ -91,18 +87,13 @@ def _look(wire: Wire) -> Old:
     if port:
         first.append(RemovePort(port))
     ends = [(wire.host, there.link)] if there.link else []
-    aside = [_put_aside(namespace, name) for namespace, name in [*ends, (guest, wire.ifname)]]
-    last: list[Action] = [DeleteLink(aside[0].namespace, aside[0].spare)]
+    links = [(namespace, _link(namespace, name)) for namespace, name in [*ends, (guest, wire.ifname)]]
+    last: list[Action] = [removal(*links[0])]
     if there.kind == "bridge" and there.hostif != wire.hostif and host.guests_of(there.hostif) <= {there.link}:
         last += firewall.withdrawal(there.hostif)
-    page = Page("routes", guest.cookie, wire.ifname)
-    note = ledger.read(page)
-    first += aside
-    if note is None:
-        return Old(False, first, last)
-    routes = [Route.from_note(route) for route in note["routes"]] if note["mac"] == there.mac else []
-    back = [PutBackRoute(guest, route) for route in routes]
-    return Old(False, [*first, *back, Forget(page, note)], last, tuple(routes))
+    first += [put_aside(namespace, link) for namespace, link in links]
+    first += bring_back(guest, wire.ifname, there.mac)
+    return Old(False, first, last, noted_routes(guest, wire.ifname, there.mac))
 
 
 def _find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
@@ -128,10 +119,8 @@ def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -
     return gateways == ([str(address.gateway)] if address.gateway else [])
 
 
-def _put_aside(namespace: Namespace, name: str) -> PutAside:
-    netlink = namespace.netlink
-    link = netlink.link(name)
+def _link(namespace: Namespace, name: str) -> Link:
+    link = namespace.netlink.link(name)
     if link is None:
         raise KernelRefused(ENODEV, f"there is no link {name}")
-    routes = tuple(route for family in (4, 6) for route in netlink.all_routes(family) if route.link == link.number)
-    return PutAside(namespace, name, spare_name(link), link.up, tuple(netlink.addresses(link.number)), routes)
+    return link

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipework import firewall
-from pipework.actions.addresses import PutBackRoute
 from pipework.actions.dhcp import EndClient
 from pipework.actions.ledger import Forget, Rewrite
 from pipework.actions.links import DeleteLink
 from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemovePort
+from pipework.addressing.returning import put_back_noted
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.inventory import Host, Wired
 from pipework.kernel import ledger, ovsdb
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Route
 from pipework.typed import Any
 
 
@@ -52,7 +51,7 @@ def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[A
     heirs = [(heir, told) for heir, told in _who_replaced(guest, wire) if heir not in going]
     if heirs:
         return [*steps, *(Rewrite(heir, told, _inherited(guest, wire, told, note)) for heir, told in heirs)]
-    return [*steps, *(PutBackRoute(guest, Route.from_note(route)) for route in note["routes"])]
+    return [*steps, *put_back_noted(guest, note)]
 
 
 def _farewell(guest: Namespace, wire: Wired) -> list[Action]:

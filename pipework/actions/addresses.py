@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from errno import EADDRNOTAVAIL, ENODEV, ESRCH
+from errno import EADDRNOTAVAIL, EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH
 
 from pipework.actions.lines import link_names, route_line
 from pipework.actions.links import suppress_errno
@@ -15,6 +15,8 @@ from pipework.typed import Optional
 from pipework.value import Value
 from pipework.words import Address, Interface
 
+# The link of a route is down or gone, or the gateway or the source address that it names; or somebody was faster.
+NO_WAY = (EEXIST, ENETDOWN, ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL)
 DAD_LIMIT = 10.0  # seconds; one probe takes at most two (RFC 4862, 5.4)
 
 
@@ -56,7 +58,7 @@ class AddAddress(Value):
 
     def undo(self) -> None:
         netlink = self.namespace.netlink
-        with suppress_errno(ENODEV), suppress_errno(EADDRNOTAVAIL):
+        with suppress_errno(ENODEV, EADDRNOTAVAIL):
             netlink.delete_address(netlink.index(self.link), self.interface)
 
     def say(self) -> str:
@@ -116,7 +118,7 @@ class PutBackRoute(Value):
     route: Route
 
     def do(self) -> None:
-        with suppress(KernelRefused):
+        with suppress_errno(*NO_WAY):
             self.namespace.netlink.put_back_route(self.route)
 
     def undo(self) -> None:

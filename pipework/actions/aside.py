@@ -22,7 +22,8 @@ class PutAside(Value):
     routes: tuple[Route, ...]
 
     def do(self) -> None:
-        SetUp(self.namespace, self.name).undo()
+        if self.up:
+            SetUp(self.namespace, self.name).undo()
         try:
             RenameLink(self.namespace, self.name, self.spare).do()
         except BaseException:
@@ -40,8 +41,8 @@ class PutAside(Value):
         put_back(self.namespace, self.namespace.netlink.index(self.name), self.addresses, self.routes)
 
     def say(self) -> str:
-        down = self.namespace.say(f"ip link set dev {self.name} down")
-        return f"{down}\n{RenameLink(self.namespace, self.name, self.spare).say()}"
+        down = [self.namespace.say(f"ip link set dev {self.name} down")] if self.up else []
+        return "\n".join([*down, RenameLink(self.namespace, self.name, self.spare).say()])
 
 
 def put_back(namespace: Namespace, index: int, addresses: tuple[LinkAddress, ...], routes: tuple[Route, ...]) -> None:

@@ -6,10 +6,12 @@ die there.  DOCKER-USER is the chain that Docker leaves to the administrator and
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from pipework.errors import Refused
 from pipework.kernel import processes, sysfs
 from pipework.kernel.locks import host_lock
-from pipework.kernel.programs import run
+from pipework.kernel.programs import Outcome, run
 from pipework.value import Value
 
 CHAIN = "DOCKER-USER"
@@ -27,7 +29,12 @@ class AllowBridged(Value):
     known: tuple[str, ...] = ()
 
     def do(self) -> None:
-        _change(self.iptables, "-I", self.bridge)
+        try:
+            _change(self.iptables, "-I", self.bridge)
+        except Refused:
+            with suppress(Refused):  # it may have done its work and failed to say so
+                _change(self.iptables, "-D", self.bridge)
+            raise
 
     def undo(self) -> None:
         with host_lock(patient=True):
@@ -46,7 +53,13 @@ class WithdrawBridged(Value):
     bridge: str
 
     def do(self) -> None:
-        _change(self.iptables, "-D", self.bridge)
+        try:
+            _change(self.iptables, "-D", self.bridge)
+        except Refused:
+            if not _stands(self.iptables, self.bridge):  # as above
+                with suppress(Refused):
+                    self.undo()
+            raise
 
     def undo(self) -> None:
         AllowBridged(self.iptables, self.bridge).do()
@@ -71,10 +84,21 @@ def _rule(bridge: str) -> list[str]:
     return ["-i", bridge, "-o", bridge, "-m", "comment", "--comment", comment(bridge), "-j", "ACCEPT"]
 
 
+def _stands(iptables: str, bridge: str) -> bool:
+    try:
+        return _run(iptables, "-C", bridge).status == 0
+    except Refused:
+        return True
+
+
 def _change(iptables: str, verb: str, bridge: str) -> None:
-    outcome = run([iptables, "-w", "5", verb, CHAIN, *_rule(bridge)], TIMEOUT, "iptables")
+    outcome = _run(iptables, verb, bridge)
     if outcome.status != 0:
         raise Refused(
             f"{iptables} cannot let frames through {bridge}: {outcome.err.strip()}",
             "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
         )
+
+
+def _run(iptables: str, verb: str, bridge: str) -> Outcome:
+    return run([iptables, "-w", "5", verb, CHAIN, *_rule(bridge)], TIMEOUT, "iptables")

@@ -9,12 +9,11 @@ from pipework.errors import KernelRefused, PipeworkError
 from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import NEWBORN
 from pipework.typed import Any, Optional
 from pipework.value import Value
 
-# The name under which a link is born where its own is taken on the host.  Runs hold the host's lock meanwhile, so
-# that for any other run it is what a killed one has left.
-BORN = "pwborn"
+BORN = "pwborn"  # the name under which a link is born where its own is taken on the host
 
 
 class CreateBridge(Value):
@@ -33,7 +32,9 @@ class CreateBridge(Value):
 
     def undo(self) -> None:
         with host_lock(patient=True):
-            if not sysfs.ports(self.name):
+            if sysfs.ports(self.name):
+                Adopt(self.host, self.name).do()
+            else:
                 delete(self.host, self.name)
 
     def say(self) -> str:
@@ -157,7 +158,7 @@ class CreateVlan(Value):
         data = [("IFLA_VLAN_ID", self.vlan)]
         netlink.new_link(self.name, "vlan", data, up=True, IFLA_LINK=netlink.index(self.nic))
         try:
-            netlink.set_link(netlink.index(self.name), IFLA_IFALIAS=self.mark)
+            netlink.set_link(netlink.index(self.name), IFLA_IFALIAS=self.mark, IFLA_GROUP=0)
         except PipeworkError:
             delete(self.host, self.name)
             raise
@@ -214,25 +215,32 @@ class SetUp(Value):
         return self.namespace.say(f"ip link set dev {self.name} up")
 
 
-class SetDown(Value):
-    """Bring down a link that is up."""
+class Adopt(Value):
+    """Let a link that has just been made, or that a killed run has left, be one that stays."""
 
     namespace: Namespace
     name: str
 
     def do(self) -> None:
-        SetUp(self.namespace, self.name).undo()
+        self._set_group(0)
 
     def undo(self) -> None:
         with gone_is_fine():
-            SetUp(self.namespace, self.name).do()
+            self._set_group(NEWBORN)
+
+    def _set_group(self, group: int) -> None:
+        netlink = self.namespace.netlink
+        netlink.set_link(netlink.index(self.name), IFLA_GROUP=group)
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link set dev {self.name} down")
+        return ""
 
 
 class SetAlias(Value):
-    """Give a link the alias that marks it as ours; passing: for as long as the run lasts, so not worth saying."""
+    """Give a link the alias that marks it as ours.
+
+    passing: for as long as the run lasts, which is not worth saying; the link is no newborn any more.
+    """
 
     namespace: Namespace
     name: str
@@ -241,15 +249,16 @@ class SetAlias(Value):
     passing: bool = False
 
     def do(self) -> None:
-        self._set(self.alias)
+        self._set(self.alias, 0)
 
     def undo(self) -> None:
         with gone_is_fine():
-            self._set(self.before)
+            self._set(self.before, NEWBORN)
 
-    def _set(self, alias: str) -> None:
+    def _set(self, alias: str, group: int) -> None:
         netlink = self.namespace.netlink
-        netlink.set_link(netlink.index(self.name), IFLA_IFALIAS=alias)
+        attributes: dict[str, Any] = {"IFLA_IFALIAS": alias, **({"IFLA_GROUP": group} if self.passing else {})}
+        netlink.set_link(netlink.index(self.name), **attributes)
 
     def say(self) -> str:
         return "" if self.passing else self.namespace.say(f"ip link set dev {self.name} alias {quote(self.alias)}")
@@ -338,14 +347,14 @@ def gone_is_fine() -> Any:
 
 
 class suppress_errno(suppress):
-    """Let a block end quietly when the kernel refuses with that error."""
+    """Let a block end quietly when the kernel refuses with one of these errors."""
 
-    def __init__(self, errno: int) -> None:
+    def __init__(self, *errnos: int) -> None:
         super().__init__(KernelRefused)
-        self._errno = errno
+        self._errnos = errnos
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        return isinstance(error, KernelRefused) and error.errno == self._errno
+        return isinstance(error, KernelRefused) and error.errno in self._errnos
 
 
 def quote(word: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pipework.actions.links import quote
 from pipework.errors import Refused
-from pipework.kernel import ovsdb, sysfs
+from pipework.kernel import ovsdb, processes, sysfs
 from pipework.kernel.locks import host_lock
 from pipework.value import Value
 
@@ -19,7 +19,8 @@ class AddBridge(Value):
 
     def do(self) -> None:
         try:
-            ovsdb.vsctl("add-br", self.name)
+            mark = ("br-set-external-id", self.name, ovsdb.UNFINISHED, processes.own_identity())
+            ovsdb.vsctl("add-br", self.name, "--", *mark)
             if sysfs.exists(self.name):
                 return
         except ovsdb.NoAnswer:
@@ -47,6 +48,21 @@ class AddBridge(Value):
         return f"ovs-vsctl add-br {self.name}"
 
 
+class RemoveBridge(Value):
+    """Remove a bridge that a killed run has left without a port."""
+
+    name: str
+
+    def do(self) -> None:
+        ovsdb.vsctl("--if-exists", "del-br", self.name)
+
+    def undo(self) -> None:
+        """Nothing: nobody misses it."""
+
+    def say(self) -> str:
+        return f"ovs-vsctl --if-exists del-br {self.name}"
+
+
 class RemovePort(Value):
     """Take a port off its bridge; undone, the database has it as it was.
 
@@ -72,13 +88,13 @@ class RemovePort(Value):
 
 
 class AddPort(Value):
-    """A port of a bridge, for a link that is there."""
+    """A port of a bridge, for a link that is there.  The bridge is one that stays, from now on."""
 
     port: ovsdb.Port
 
     def do(self) -> None:
         try:
-            ovsdb.vsctl(*_add(self.port))
+            ovsdb.vsctl(*_add(self.port), "--", "br-set-external-id", self.port.bridge, ovsdb.UNFINISHED)
         except (ovsdb.NoAnswer, ovsdb.SwitchFault):
             with suppress(Refused):
                 self.undo()

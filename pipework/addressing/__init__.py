@@ -38,10 +38,18 @@ def choose(wire: Wire) -> Addressing:
 
 
 def replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
-    """The default routes that ours takes the place of; those of a link put aside go with it."""
-    netlink = wire.guest.namespace.netlink
-    aside = netlink.link(wire.ifname) if wire.vacated else None
-    there = [route for route in netlink.default_routes(family) if not aside or route.link != aside.number]
+    """The default routes that ours takes the place of.
+
+    Those of a link that is put aside go with it; those that it had replaced itself have come back by then.
+    """
+    guest = wire.guest.namespace
+    there, returned, aside = guest.netlink.default_routes(family), wire.returned, guest.netlink.link(wire.ifname)
+    if aside:
+        from pipework.actions.default_route import is_postponed  # seldom is there one
+        from pipework.addressing.returning import noted_routes
+
+        there = [route for route in there if route.link != aside.number and not is_postponed(route)]
+        returned = noted_routes(guest, wire.ifname, aside.mac)
     known = {(route.link, route.gateway, route.metric) for route in there}
-    returned = [route for route in wire.returned if route.family == family]
-    return (*there, *(route for route in returned if (route.link, route.gateway, route.metric) not in known))
+    missing = [route for route in returned if (route.link, route.gateway, route.metric) not in known]
+    return (*there, *(route for route in missing if route.family == family))

@@ -82,7 +82,7 @@ def plan(wire: Wire) -> AddressPlan:
     settle: list[Action] = [client, announce]
     postponed = replaced_routes(wire, 4) if family == 4 else ()
     if postponed:
-        settle = [PostponeDefault(guest, postponed), client, YieldDefault(guest, link, postponed), announce]
+        settle = [PostponeDefault(guest, link, postponed), client, YieldDefault(guest, link, postponed), announce]
     up: list[Action] = [EnableIPv6(guest, link)] if family == 6 else []
     return AddressPlan([*up, SetUp(guest, link)], settle, _holder(client, dhcp))
 

@@ -9,7 +9,6 @@ from pipework.actions.announce import Announce
 from pipework.actions.links import SetUp
 from pipework.addressing import AddressPlan, replaced_routes
 from pipework.carry_out import Action
-from pipework.kernel.records import Route
 from pipework.links import Wire
 from pipework.typed import Optional
 from pipework.words import Address, Interface, Static
@@ -28,14 +27,9 @@ def plan(wire: Wire) -> AddressPlan:
     if interface:
         assign.append(AddAddress(guest, link, interface, _broadcast(interface)))
     assign.append(SetUp(guest, link))
-    replaced = replaced_routes(wire, static.family) if gateway else ()
     if gateway:
-        assign += _default_route(wire, static, gateway, replaced)
+        assign += _default_route(wire, static, gateway)
     settle: list[Action] = []
-    if replaced:
-        from pipework.actions.ledger import NoteRoutes  # few guests have a default route before
-
-        settle.append(NoteRoutes(guest, link, replaced))
     if interface and interface.version == 6:
         settle.append(SettleAddress(guest, link, interface))
     if interface:
@@ -49,10 +43,14 @@ def _broadcast(interface: Interface) -> Optional[Address]:
     return None
 
 
-def _default_route(wire: Wire, static: Static, gateway: Address, replaced: tuple[Route, ...]) -> list[Action]:
+def _default_route(wire: Wire, static: Static, gateway: Address) -> list[Action]:
     guest, link, family = wire.guest.namespace, wire.ifname, static.family
     on_link = gateway.is_link_local and family == 6
     on_link = on_link or bool(static.interface and gateway in static.interface.network)
     steps: list[Action] = [] if on_link else [AddRoute(guest, link, family, gateway, None)]
-    steps += [DeleteRoute(guest, route) for route in replaced]
+    replaced = replaced_routes(wire, family)
+    if replaced:
+        from pipework.actions.ledger import NoteRoutes  # few guests have a default route before
+
+        steps += [NoteRoutes(guest, link, replaced), *(DeleteRoute(guest, route) for route in replaced)]
     return [*steps, AddRoute(guest, link, family, None, gateway)]

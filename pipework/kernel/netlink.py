@@ -15,7 +15,7 @@ from errno import ENODEV
 
 from pipework.errors import KernelRefused
 from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
-from pipework.kernel.records import IFF_UP, Link, LinkAddress, Route, read_address, read_link, read_route
+from pipework.kernel.records import IFF_UP, NEWBORN, Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.typed import Any, Optional
 from pipework.words import Address, Interface
 
@@ -117,11 +117,11 @@ class Netlink:
         self._indexes.pop(name, None)
 
     def new_link(self, name: str, kind: str, data: Sequence[Any] = (), up: bool = False, **attributes: Any) -> None:
-        """Create a link, refused with EEXIST if there is one of that name; attributes are IFLA_*."""
+        """Create a link, in the group NEWBORN; attributes are IFLA_*.  One of that name is refused with EEXIST."""
         info = {"attrs": [("IFLA_INFO_KIND", kind)]}
         if data:
             info["attrs"].append(("IFLA_INFO_DATA", {"attrs": list(data)}))  # type: ignore[arg-type]
-        message = _message(ifinfmsg, IFLA_IFNAME=name, **attributes)
+        message = _message(ifinfmsg, IFLA_IFNAME=name, IFLA_GROUP=NEWBORN, **attributes)
         message["attrs"].append(("IFLA_LINKINFO", info))
         if up:
             message["flags"] = message["change"] = IFF_UP

@@ -10,6 +10,7 @@ from pipework.typed import Any, Optional
 from pipework.value import Value
 
 PATIENCE = 5  # seconds that ovs-vsctl waits for the database and the switch
+UNFINISHED = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
 HINT = "See to it: systemctl status openvswitch-switch; ovs-vsctl show"
 
 
@@ -27,7 +28,7 @@ class Fault(Refused):
 
 
 class NoAnswer(Fault):
-    """No answer came in time; the database may have taken the change."""
+    """No answer came, or none that tells what has happened; the database may have taken the change."""
 
 
 class SwitchFault(Fault):
@@ -40,14 +41,21 @@ def vsctl(*arguments: str) -> str:
     Raises NotInstalled, or a Fault within seconds.
     """
     command = ["ovs-vsctl", f"--timeout={PATIENCE}", *arguments]
-    outcome = run(command, PATIENCE + 2, "openvswitch-switch")
+    try:
+        outcome = run(command, PATIENCE + 2, "openvswitch-switch")
+    except NotInstalled:
+        raise
+    except Refused as late:
+        raise NoAnswer(late.message, HINT) from None
     said = " ".join(line.strip() for line in outcome.err.splitlines() if line.strip())
     if outcome.status in (-14, 142):  # ended by its own alarm clock
         raise NoAnswer(f"Open vSwitch does not answer within {PATIENCE} s", HINT)
     if "database connection failed (No such file" in said:
         raise Fault("Open vSwitch is not running", "Start it: systemctl start openvswitch-switch")
     if outcome.status != 0:
-        raise Fault(f"Open vSwitch: {said or f'ovs-vsctl failed with status {outcome.status}'}", HINT)
+        told = said.startswith("ovs-vsctl: ")  # it has given up by itself, and its transaction with it
+        fault = Fault if told else NoAnswer
+        raise fault(f"Open vSwitch: {said or f'ovs-vsctl failed with status {outcome.status}'}", HINT)
     if "Error detected" in said:  # a warning only, and exit status 0
         raise SwitchFault(f"Open vSwitch: {said}", HINT)
     return outcome.out
@@ -74,6 +82,15 @@ def wired_ports() -> list[Port]:
         Port(given.get("pipework.bridge", ""), name, _number(given.get("pipework.vlan")), given)
         for name, given in ids.items()
     ]
+
+
+def unfinished_bridges() -> dict[str, str]:
+    """The bridges that a run has made and nobody has plugged into yet, and the identities of those runs."""
+    try:
+        rows = _rows("--columns=name,external_ids", "find", "Bridge", f'external_ids:{UNFINISHED}!=""')
+    except (NotInstalled, Fault):
+        return {}
+    return {row["name"]: dict(row["external_ids"][1])[UNFINISHED] for row in rows}
 
 
 def _number(text: Optional[str]) -> Optional[int]:

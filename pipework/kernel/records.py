@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+# The group (IFLA_GROUP) that links are born in, which the kernel sets at birth, as it does no other mark.  Runs hold
+# the host's lock until their links bear one, so a link in this group is what a run that was killed has left.
+NEWBORN = int.from_bytes(b"pipe", "big")
 
 
 class Record(Value):
@@ -36,7 +39,8 @@ class Link(Record):
 
     master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*);
     peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another;
-    permanent_mac: the address burnt into a NIC, where the kernel tells it.
+    permanent_mac: the address burnt into a NIC, where the kernel tells it; group: NEWBORN until a link that we make
+    is marked as ours, else as the administrator has set it.
     """
 
     number: int
@@ -53,6 +57,7 @@ class Link(Record):
     type: int
     peer_namespace: Optional[int] = None
     permanent_mac: str = ""
+    group: int = 0
 
 
 class Route(Record):
@@ -120,6 +125,7 @@ def read_link(answer: Any) -> Link:
         type=answer["ifi_type"],
         peer_namespace=answer.get_attr("IFLA_LINK_NETNSID"),
         permanent_mac=answer.get_attr("IFLA_PERM_ADDRESS") or "",
+        group=answer.get_attr("IFLA_GROUP") or 0,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pipework import firewall
-from pipework.actions.links import CreateBridge, CreateVeth, SetAccessVlan, SetUp
+from pipework.actions.links import Adopt, CreateBridge, CreateVeth, SetAccessVlan, SetUp
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import sysfs
+from pipework.kernel.records import NEWBORN
 from pipework.links import LinkPlan, Wire
 from pipework.links.naming import local_name, make_way, mark_finished, mark_unfinished
 
@@ -38,6 +39,8 @@ def plan(wire: Wire) -> LinkPlan:
         CreateVeth(host, local, wire.guest.namespace, wire.ifname, mtu, request.mac, bridge),
         mark_unfinished(host, local),
     ]
+    if there is None or there.group == NEWBORN:
+        make.append(Adopt(host, bridge))
     if vlan:
         default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
         make.append(SetAccessVlan(host, local, vlan, default))

@@ -5,11 +5,11 @@ InfiniBand is no Ethernet, so neither bridges nor macvlan go with it; its partit
 
 from __future__ import annotations
 
-from pipework.actions.links import CreateStacked, RenameLink, SetUp
+from pipework.actions.links import CreateStacked, DeleteLink, RenameLink, SetUp
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.links import LinkPlan, Wire
-from pipework.links.naming import digest_name, make_way, mark_finished, mark_unfinished
+from pipework.links.naming import digest_name, is_left_over, make_way, mark_finished, mark_unfinished
 from pipework.links.nic import find_nic
 
 
@@ -22,12 +22,15 @@ def plan(wire: Wire) -> LinkPlan:
     parent = find_nic(wire)
     aside = make_way(wire)
     make: list[Action] = [*aside.first]
+    # the kernel refuses a child that is born under its parent's name, in whatever namespace
+    born = digest_name("vpi", f"{parent.name} {wire.guest.tag} {wire.ifname}")
+    debris = guest.netlink.link(born)
+    if debris and is_left_over(debris):
+        make.append(DeleteLink(guest, born, debris=True))
     if not parent.up:
         make.append(SetUp(host, parent.name))
     data = (("IFLA_IPOIB_PKEY", pkey),) if pkey else ()
     options = f"pkey {pkey:#06x}" if pkey else ""
-    # the kernel refuses a child that is born under its parent's name, in whatever namespace
-    born = digest_name("vpi", f"{parent.name} {wire.guest.tag} {wire.ifname}")
     make += [
         CreateStacked("ipoib", data, options, host, parent.name, guest, born, None),
         RenameLink(guest, born, wire.ifname),

@@ -10,8 +10,10 @@ from pipework.guests import Guest
 from pipework.kernel import ledger, processes
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
 from pipework.links.naming import read_mark
 from pipework.request import Attach
+from pipework.typed import Optional
 
 
 def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
@@ -23,14 +25,26 @@ def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
     page = Page("nic", guest.namespace.cookie, ifname)
     note = ledger.read(page)
     home = Home.from_note(note) if note else None
-    there = guest.namespace.netlink.link(ifname)
-    if not note or not home or not there or request.hostif not in (home.link.name, f"mac:{home.link.mac}"):
+    if not note or not home or request.hostif not in (home.link.name, f"mac:{home.link.mac}"):
         return []
-    same = {home.link.mac, request.mac} & {there.mac, there.permanent_mac} and there.kind == home.link.kind
-    if not same or host.netlink.link(home.link.name):
+    there = find_lent(guest.namespace, ifname, home, request.mac)
+    if not there or host.netlink.link(home.link.name):
         return []
     if read_mark(there):
         raise AlreadyWired(f"Link {ifname} exists and is up")
     if processes.is_alive(note.get("run", "")):
         return []
-    return [BringHome(host, guest.namespace, ifname, home), Forget(page, note)]
+    return [BringHome(host, guest.namespace, there.name, home), Forget(page, note)]
+
+
+def find_lent(guest: Namespace, ifname: str, home: Home, mac: Optional[str] = None) -> Optional[Link]:
+    """The NIC in the guest, which may bear the MAC that a run was to give it.
+
+    A radio that a killed run has moved may not have brought its link under the name that it was to have.
+    """
+    known = {home.link.mac, home.link.permanent_mac, mac} - {"", None}
+    for link in guest.netlink.links():
+        same = link.kind == home.link.kind and not known.isdisjoint((link.mac, link.permanent_mac))
+        if same and (link.name == ifname or home.phy):
+            return link
+    return None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import EEXIST
 
-from pipework.actions.links import BORN, DeleteLink, RenameLink, SetAlias, SetDown
+from pipework.actions.links import DeleteLink, SetAlias
 from pipework.carry_out import Action
 from pipework.errors import AlreadyWired, KernelRefused
 from pipework.kernel import processes, sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Link
+from pipework.kernel.records import NEWBORN, Link
 from pipework.links import Wire
 from pipework.typed import Optional
 from pipework.value import Value
@@ -74,7 +74,7 @@ def unfinished_mark() -> str:
 
 def is_unfinished(link: Link) -> bool:
     """Whether some run is working on that link, or was until it was killed."""
-    return link.alias.startswith(UNFINISHED)
+    return link.group == NEWBORN or link.alias.startswith(UNFINISHED)
 
 
 def mark_finished(namespace: Namespace, name: str, wire: Wire) -> Action:
@@ -105,25 +105,25 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
     if held and held.up and not is_left_over(held):
         raise AlreadyWired(f"Link {held.name} exists and is up")
     debris = _debris(wire, local) if local else []
+    cleared: list[Action] = [DeleteLink(wire.host, link.name, debris=True) for link in debris]
     if taken and taken.kind == "veth" and taken.parent in [link.number for link in debris]:
+        cleared += _returning(wire, taken)
         taken = None
-    removal = [DeleteLink(wire.host, link.name, debris=True) for link in debris]
     if held is None:
         if taken is None:
-            return Aside(removal)
-        if not is_left_over(taken) and not _is_just_born(taken, wire):
+            return Aside(cleared)
+        if not is_left_over(taken):
             raise _taken(wire)
-        aside = _put_aside(wire.guest.namespace, taken)
-        return Aside([*removal, *aside.first], aside.last)
+        aside = [put_aside(wire.guest.namespace, taken), *_returning(wire, taken)]
+        return Aside([*cleared, *aside], [removal(wire.guest.namespace, taken)])
     if held.kind != "veth":
         raise KernelRefused(EEXIST, hint=f"{held.name} is a link of this host; choose another name with -l")
-    aside = _put_aside(wire.host, held)
-    aside = Aside([*removal, *aside.first], aside.last)
-    if taken is None:
-        return aside
-    if taken.kind != "veth" or taken.parent != held.number:
+    if taken and (taken.kind != "veth" or taken.parent != held.number):
         raise _taken(wire)
-    return Aside((*aside.first, *_put_aside(wire.guest.namespace, taken).first), aside.last)
+    first = [*cleared, put_aside(wire.host, held)]
+    if taken:
+        first += [put_aside(wire.guest.namespace, taken), *_returning(wire, taken)]
+    return Aside(first, [removal(wire.host, held)])
 
 
 def _taken(wire: Wire) -> KernelRefused:
@@ -134,7 +134,7 @@ def _taken(wire: Wire) -> KernelRefused:
 
 def is_left_over(link: Link) -> bool:
     """Whether a run that was killed has left this link half made."""
-    return link.name == BORN or (is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :]))
+    return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
 
 
 def _debris(wire: Wire, local: str) -> list[Link]:
@@ -143,25 +143,26 @@ def _debris(wire: Wire, local: str) -> list[Link]:
     return [link for link in found if link and link.name == digest_name(ASIDE, f"{local} {link.number}")]
 
 
-def _is_just_born(link: Link, wire: Wire) -> bool:
-    """Whether this can only be the macvlan of a run that was killed before it could mark it.
+def put_aside(namespace: Namespace, link: Link) -> Action:
+    """Take a link out of its name, such that all it has comes back if need be."""
+    from pipework.actions.aside import PutAside  # seldom is there one
 
-    No other run is at that point now, since we hold the host's lock.
-    """
-    bare = link.kind == "macvlan" and not link.up and not link.alias
-    if not bare or wire.guest.namespace.netlink.addresses(link.number):
-        return False
-    links = wire.host.netlink.links()
-    nic = next((there.number for there in links if there.name == wire.hostif), 0)
-    return any(there.number == link.parent and nic in (there.number, there.parent) for there in links)
+    netlink = namespace.netlink
+    routes = tuple(route for family in (4, 6) for route in netlink.all_routes(family) if route.link == link.number)
+    return PutAside(namespace, link.name, _spare_name(link), link.up, tuple(netlink.addresses(link.number)), routes)
 
 
-def spare_name(link: Link) -> str:
-    """The name of a link that is put aside."""
+def _returning(wire: Wire, taken: Link) -> list[Action]:
+    """Give the guest the default routes again that the link had replaced."""
+    from pipework.addressing.returning import bring_back  # seldom is there one
+
+    return bring_back(wire.guest.namespace, taken.name, taken.mac)
+
+
+def removal(namespace: Namespace, link: Link) -> Action:
+    """Remove a link that has been put aside."""
+    return DeleteLink(namespace, _spare_name(link))
+
+
+def _spare_name(link: Link) -> str:
     return digest_name(ASIDE, f"{link.name} {link.number}")
-
-
-def _put_aside(namespace: Namespace, link: Link) -> Aside:
-    spare = spare_name(link)
-    down = [SetDown(namespace, link.name)] if link.up else []
-    return Aside([*down, RenameLink(namespace, link.name, spare)], [DeleteLink(namespace, spare)])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipework.actions.links import CreateVlan, SetAlias, SetUp
+from pipework.actions.links import Adopt, CreateVlan, SetAlias, SetUp
 from pipework.carry_out import Action
 from pipework.errors import Refused
-from pipework.kernel.records import Link
+from pipework.kernel.records import NEWBORN, Link
 from pipework.links import Wire
 from pipework.links.naming import LONGEST, digest_name, is_unfinished, unfinished_mark
 from pipework.typed import Optional
@@ -40,9 +40,9 @@ def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:
     links = host.netlink.links()
     there = next((link for link in links if _is_vlan(link, nic, vlan)), None)
     if there is not None:
-        adopt: list[Action] = (
-            [SetAlias(host, there.name, f"pipework {nic.name}", there.alias)] if is_unfinished(there) else []
-        )
+        adopt: list[Action] = [Adopt(host, there.name)] if there.group == NEWBORN else []
+        if is_unfinished(there):
+            adopt.append(SetAlias(host, there.name, f"pipework {nic.name}", there.alias))
         up = [] if there.up else [SetUp(host, there.name)]
         return Vlan(there.name, there, [*adopt, *up])
     name = f"{nic.name}.{vlan}"

@@ -41,8 +41,7 @@ class Scene(NamedTuple):
 
     def paste(self, lines: str) -> None:
         """Have a root shell of this host take the lines, and stop at the first that fails."""
-        places = [f"{key}={value}" for key, value in self.taken.env.items()]
-        run(*self.host.argv("env", *places, "sh", "-e"), stdin=lines.encode())
+        run(*self.host.argv("sh", "-e"), stdin=lines.encode())
 
 
 @contextmanager

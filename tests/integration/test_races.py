@@ -64,7 +64,7 @@ def test_switch() -> None:
     with switch_host() as switched, namespaces(8) as guests:
         bridge = switched.add_bridge()
         words = [[bridge, guest.spec, "0/0", f"@{100 + number}"] for number, guest in enumerate(guests)]
-        assert at_once(switched.host, words, switched.env) == [(0, "", "")] * len(words)
+        assert at_once(switched.host, words) == [(0, "", "")] * len(words)
         names = switched.vsctl("list-ports", bridge).split()
         tags = [int(switched.vsctl("get", "port", name, "tag")) for name in names]
         assert sorted(tags) == [*range(100, 100 + len(words))]

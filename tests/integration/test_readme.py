@@ -16,4 +16,4 @@ from tests.lab.switch_host import switch_host
 def test_prints_what_it_says(section: Section, engine: None) -> None:
     """Every command of the README prints what stands below it."""
     with switch_host() as made, nic_of(made.host, CARD) as nic, dnsmasq(nic):
-        check(section, made.host.argv(), made.env)
+        check(section, made.host.argv())

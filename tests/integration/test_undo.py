@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
+from functools import partial
 
 import pytest
 
-from tests.lab.faults import breaking
-from tests.lab.guest import Guest
-from tests.lab.host import settle
-from tests.lab.scenes import ADDRESSES, links, scene, shape
-from tests.lab.snapshot import diff, snapshot
+from tests.lab.disturbing import broken_at_every_step, healed_at_every_step
+from tests.lab.faults import PROGRAM_FAULTS
+from tests.lab.scenes import ADDRESSES, CLIENTS, scene
 
-KINDS = ("new-bridge", "bridge", "replaced-port", "macvlan", "direct")
-ENDS = {"refuse": 2, "break": 1, "INT": 130, "TERM": 143, "KILL": -9}
+KINDS = ("new-bridge", "bridge", "replaced-port", "macvlan", "direct", "switch", "dead-port")
 
 
-def difference(guest: Guest, before: dict[str, list[str]]) -> str:
-    """Return what changed, once what needs a moment has settled."""
-    changed = diff(before, snapshot(guest))
-    if changed:
-        settle(guest)
-        changed = diff(before, snapshot(guest))
-    return changed
-
-
-def undone_at_every_step(kind: str, address: str, fault: str) -> int:
+def undone(kind: str, address: str, fault: str) -> int:
     """Break the command at one step after the other; return how many there were."""
-    with scene(kind, address) as (host, guest, words), breaking(host.argv()) as run:
-        before, inside = snapshot(host), snapshot(guest)
-        for number in itertools.count(1):
-            broken = run(fault, number, words)
-            if not broken.step:
-                assert (broken.code, broken.out, broken.err) == (0, "", "")
-                print(f"\n{kind} {address}: {fault} at each of {number - 1} steps, all undone")
-                return number - 1
-            where = f"step {number}: {broken.step}: {broken.err}"
-            if kind == "replaced-port" and fault in ("INT", "TERM") and broken.code == 0:
-                # the old link was on its way out, from where there is no way back: the run went on to its end
-                assert "request 17" in broken.step
-                assert not [name for name in links(host) + links(guest) if name.startswith("vpo")]
-                return number
-            assert broken.code == ENDS[fault], where
-            assert broken.out == "", where
-            assert "could not undo" not in broken.err, where
-            assert "Traceback" not in broken.err, where
-            changed = difference(host, before) + difference(guest, inside)
-            assert not changed, f"{where}\n{changed}"
-    raise AssertionError("no step was the last")
+    return broken_at_every_step(partial(scene, kind, address), fault, f"{kind} {address}")
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_refused_at_any_step(kind: str, address: str) -> None:
     """Whichever request the kernel refuses, host and guest are as before; exit 2."""
-    assert undone_at_every_step(kind, address, "refuse") > 5
+    assert undone(kind, address, "refuse") > 10
 
 
 @pytest.mark.parametrize("fault", ["break", "INT", "TERM"])
@@ -66,11 +34,27 @@ def test_refused_at_any_step(kind: str, address: str) -> None:
         ("macvlan", "v6-off-link"),
         ("direct", "v4-off-link"),
         ("bridge", "v6-gateway"),
+        ("dead-port", "v4-gateway"),
     ],
 )
 def test_broken_at_any_step(kind: str, address: str, fault: str) -> None:
     """Whenever a fault of pipework itself or a signal strikes, host and guest are as before; exit 1, 130 or 143."""
-    assert undone_at_every_step(kind, address, fault) > 5
+    assert undone(kind, address, fault) > 10
+
+
+@pytest.mark.parametrize(
+    ("client", "fault"), [*((client, "refuse") for client in CLIENTS), ("udhcpc-f", "INT"), ("dhclient-f", "TERM")]
+)
+def test_lease_at_any_step(client: str, fault: str) -> None:
+    """The same with a lease in place of an address, for each client of the host."""
+    assert undone("lan", client, fault) > 10
+
+
+@pytest.mark.parametrize("fault", PROGRAM_FAULTS)
+@pytest.mark.parametrize("kind", ["new-bridge", "switch", "dead-port"])
+def test_program_fails_at_any_step(kind: str, fault: str) -> None:
+    """Whichever program fails, dies or hangs, before its work or after it, host and guest are as before."""
+    assert undone(kind, "none" if kind == "new-bridge" else "v4", fault) > 2
 
 
 @pytest.mark.parametrize(
@@ -82,27 +66,11 @@ def test_broken_at_any_step(kind: str, address: str, fault: str) -> None:
         ("bridge", "v6-gateway"),
         ("namesake", "none"),
         ("direct", "v4-off-link"),
+        ("switch", "v4-gateway"),
+        ("dead-port", "none"),
+        ("lan", "udhcpc-f"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:
     """After a kill -9 at whatever step the same command succeeds, and leaves what an undisturbed one leaves."""
-    with scene(kind, address) as undisturbed:
-        assert undisturbed.host.pipework(*undisturbed.words) == (0, "", "")
-        expected = shape(undisturbed)
-    for number in itertools.count(1):
-        with scene(kind, address) as taken:
-            with breaking(taken.host.argv()) as run:
-                broken = run("KILL", number, taken.words)
-            if not broken.step:
-                assert number > 5
-                print(f"\n{kind} {address}: KILL at each of {number - 1} steps, all healed")
-                return
-            assert broken.code == ENDS["KILL"]
-            again = taken.host.pipework(*taken.words)
-            where = f"step {number}: {broken.step}"
-            if kind == "replaced-port" and "exists and is up" in again.out:
-                # all was done but for the removal of the old link
-                taken.host.run("ip", "link", "del", *[name for name in links(taken.host) if name.startswith("vpo")])
-            else:
-                assert again == (0, "", ""), where
-            assert shape(taken) == expected, where
+    assert healed_at_every_step(partial(scene, kind, address), f"{kind} {address}") > 10

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ def _steps(block: str) -> list[Step]:
     return steps
 
 
-def run_steps(steps: Sequence[Step], enter: Sequence[str], env: Mapping[str, str]) -> list[str]:
+def run_steps(steps: Sequence[Step], enter: Sequence[str]) -> list[str]:
     """Run the commands in one shell, which `enter` starts; return what each has printed on either stream."""
     script = f"\nprintf '{MARK}'\n".join(step.command for step in steps)
     place = Path(sys.executable).parent
@@ -72,7 +72,7 @@ def run_steps(steps: Sequence[Step], enter: Sequence[str], env: Mapping[str, str
         text=True,
         errors="replace",
         timeout=600 * SLOW,
-        env={**os.environ, "PATH": f"{place}:{os.environ['PATH']}", **env},
+        env={**os.environ, "PATH": f"{place}:{os.environ['PATH']}"},
         cwd=CHECKOUT,
         check=False,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pipework.kernel.records import NEWBORN
 from tests.lab.command import ENTRY, Result
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host
@@ -19,7 +19,7 @@ NAMED = Path("/run/netns")
 PASSING = ("vpo", "pwborn")
 
 
-def start(host: Host, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def start(host: Host, *words: str) -> subprocess.Popen[str]:
     """Start one command and do not wait for it."""
     return subprocess.Popen(
         host.argv(sys.executable, str(ENTRY), *words),
@@ -28,7 +28,6 @@ def start(host: Host, *words: str, env: Mapping[str, str] | None = None) -> subp
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={**os.environ, **(env or {})},
     )
 
 
@@ -38,9 +37,9 @@ def end(running: subprocess.Popen[str]) -> Result:
     return Result(running.returncode, out, err)
 
 
-def at_once(host: Host, lines: Iterable[Sequence[str]], env: Mapping[str, str] | None = None) -> list[Result]:
+def at_once(host: Host, lines: Iterable[Sequence[str]]) -> list[Result]:
     """Start all lines before any of them can have ended, and wait for all."""
-    return [end(running) for running in [start(host, *words, env=env) for words in lines]]
+    return [end(running) for running in [start(host, *words) for words in lines]]
 
 
 def ports(host: Host, bridge: str) -> list[str]:
@@ -54,7 +53,9 @@ def unfinished(*guests: Guest) -> list[str]:
         f"{guest.name}: {entry['ifname']} {entry.get('ifalias', '')}"
         for guest in guests
         for entry in guest.ip("-j", "link", "show")
-        if entry.get("ifalias", "").startswith("pipework unfinished") or entry["ifname"].startswith(PASSING)
+        if entry.get("ifalias", "").startswith("pipework unfinished")
+        or entry["ifname"].startswith(PASSING)
+        or entry["group"] == str(NEWBORN)
     ]
 
 

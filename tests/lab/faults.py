@@ -1,8 +1,8 @@
 """Breaks a run of pipework at a chosen step, to see what it leaves behind.
 
-A step is the start of an action, a request that changes the kernel's state, or the start of a program.  A driver
-process on the throwaway host has the package loaded and forks once for each run, so that all steps of all kinds of
-links can be tried: ``python -m tests.lab.faults`` reads one JSON object a line and answers with one.
+A step is the start of an action, a request to the kernel, or a program.  A driver process on the host has the
+package loaded and forks once for each run, so that all steps of all kinds of links can be tried:
+``python -m tests.lab.faults`` reads one JSON object a line and answers with one.
 """
 
 from __future__ import annotations
@@ -24,11 +24,26 @@ from pipework.carry_out import UndoLog
 from pipework.errors import KernelRefused
 from pipework.kernel.netlink import Netlink
 from pipework.kernel.programs import Running
+from tests.lab.guest import SLOW
 
-# What can go wrong at a step: the kernel says no, something nobody thought of, a signal.
-FAULTS = ("refuse", "break", "INT", "TERM", "KILL")
+# What can go wrong at any step: the kernel says no, something nobody thought of, a signal.
+SIGNALS = ("INT", "TERM", "KILL")
+FAULTS = ("refuse", "break", *SIGNALS)
+# What can go wrong with a program, as the shell's line that takes its place: it fails, is ended by a signal or never
+# answers, before it has done anything or after it has done all.
+PROGRAM_FAULTS = {
+    "fail": "echo this is a test >&2; exit 1",
+    "die": "kill -9 $$",
+    "hang": "exec sleep 60",
+    "do-and-fail": '"$@"; exit 1',
+    "do-and-die": '"$@"; kill -9 $$',
+    "do-and-hang": '"$@"; exec sleep 60',
+}
+HANGING = 1 * SLOW  # seconds of patience with a program that hangs: as long as the tests need to see what becomes of it
 PRELOADED = ("attach", "addressing.static", "guests.namespace", "links.bridge", "links.direct", "links.macvlan")
 GET = 2  # of four message types each, linux/rtnetlink.h
+# Links, addresses and routes are asked after time and again while something is waited for.
+WAITING = ("SettleAddress", "Announce", "ObtainLease", "ObtainLeaseInContainer")
 
 
 class Broken(NamedTuple):
@@ -45,13 +60,20 @@ class Breaker:
 
     def __init__(self, fault: str, number: int, report: int) -> None:
         self.fault, self.left, self.report = fault, number, report
+        self.waiting = False
+
+    def is_hit(self, label: str) -> bool:
+        """Take a step, which may be the one."""
+        self.left -= 1
+        if self.left:
+            return False
+        os.write(self.report, label.encode())
+        return True
 
     def step(self, label: str) -> None:
         """Take a step, which may be the last."""
-        self.left -= 1
-        if self.left:
+        if self.fault in PROGRAM_FAULTS or not self.is_hit(label):
             return
-        os.write(self.report, label.encode())
         if self.fault == "refuse":
             raise KernelRefused(ENOBUFS, "this is a test")
         if self.fault == "break":
@@ -60,21 +82,30 @@ class Breaker:
 
     def install(self) -> None:
         """Have every step of the package counted."""
-        request, start, carry_out = Netlink.request, Running.__init__, UndoLog.carry_out
+        request, start, carry_out, outcome = Netlink.request, Running.__init__, UndoLog.carry_out, Running.outcome
 
         def counted_request(netlink: Netlink, kind: int, *rest: Any) -> Any:
-            if kind % 4 != GET:
+            # a run that ends where it only looks leaves what it would leave a step later
+            if not self.waiting and not (kind % 4 == GET and self.fault in SIGNALS):
                 self.step(f"request {kind}")
             return request(netlink, kind, *rest)
 
         def counted_start(running: Running, arguments: Sequence[str], *rest: Any) -> None:
-            self.step(" ".join(arguments))
-            start(running, arguments, *rest)
+            line = " ".join(arguments)
+            self.step(line)
+            if self.fault in PROGRAM_FAULTS and self.is_hit(line):
+                start(running, ["sh", "-c", PROGRAM_FAULTS[self.fault], "sh", *arguments], *rest)
+                running._name = arguments[0]
+                running.outcome = lambda timeout: outcome(running, min(timeout, HANGING))  # type: ignore[method-assign]
+            else:
+                start(running, arguments, *rest)
 
         def counted_carry_out(log: UndoLog, plan: Sequence[Any]) -> None:
             for action in plan:
                 self.step(f"action {type(action).__name__}")
+                self.waiting = type(action).__name__ in WAITING
                 carry_out(log, [action])
+                self.waiting = False
 
         Netlink.request = counted_request  # type: ignore[method-assign]
         Running.__init__ = counted_start  # type: ignore[method-assign]

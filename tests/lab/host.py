@@ -17,11 +17,19 @@ from tests.lab.netns import NamedNamespace, Nic, named_namespace
 
 
 class Host(NamedNamespace):
-    """A namespace that plays the host; `argv` runs a program as if that were its machine, /sys included."""
+    """A namespace that plays the host; `argv` runs a program as if that were its machine, /sys included.
+
+    `env` is what its programs have in their environment on top of ours: where its own switch is, for example.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.env: dict[str, str] = {}
 
     def argv(self, *words: str) -> list[str]:
         """Return the command line that runs a program on this host."""
-        return ["ip", "netns", "exec", self.name, *words]
+        env = ["env", *(f"{key}={value}" for key, value in self.env.items())] if self.env else []
+        return ["ip", "netns", "exec", self.name, *env, *words]
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW) -> Result:
         """Run pipework on this host as a user does."""
@@ -33,7 +41,8 @@ def settle(*guests: Guest) -> None:
 
     def settled(guest: Guest) -> bool:
         entries = [entry for entry in guest.ip("-j", "addr", "show") if entry and entry["ifname"] != "lo"]
-        addresses = [info for entry in entries for info in entry["addr_info"]]
+        # without carrier nobody is asked
+        addresses = [info for entry in entries if "LOWER_UP" in entry["flags"] for info in entry["addr_info"]]
         up = [entry for entry in entries if "UP" in entry["flags"]]
         unknown = any(
             # the one flag follows the cable at once, the other up to a second later

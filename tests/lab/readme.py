@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.lab.command import CHECKOUT
@@ -34,17 +34,17 @@ HOST_SECTIONS = [section for name, section in _found.items() if name not in (GUE
 MACHINE_SECTIONS = [_found[name] for name in MACHINE]
 
 
-def printed(section: Section, enter: Sequence[str], env: Mapping[str, str]) -> list[str]:
+def printed(section: Section, enter: Sequence[str]) -> list[str]:
     """Run a section after the one that starts the containers; return what each command of it has printed."""
     commands = "\n".join(step.command for step in section.steps)
     first = [step for step in _found[GUESTS].steps if re.search(rf"\b{step.command.split()[4]}\b", commands)]
     with _containers_removed(section):
-        return run_steps([*first, *section.steps], enter, env)[len(first) :]
+        return run_steps([*first, *section.steps], enter)[len(first) :]
 
 
-def check(section: Section, enter: Sequence[str], env: Mapping[str, str]) -> None:
+def check(section: Section, enter: Sequence[str]) -> None:
     """Run a section and hold that every command prints what the README says."""
-    outputs = printed(section, enter, env)
+    outputs = printed(section, enter)
     assert len(outputs) == len(section.steps), f"the shell ended after {outputs}"
     told, seen = [], []
     for step, output in zip(section.steps, outputs):

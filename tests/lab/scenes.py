@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
-from tests.lab.guest import Guest
+from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
-from tests.lab.netns import NamedNamespace, named_namespace
+from tests.lab.netns import NamedNamespace, dnsmasq, named_namespace
+from tests.lab.snapshot import Snapshot, diff, snapshot
+from tests.lab.switch_host import SwitchHost, switch_host
 
+MAC = "02:00:00:00:09:09"
 ADDRESSES = {
     "v4": "192.168.77.9/24",
     "v4-gateway": "192.168.77.9/24@192.168.77.1",
@@ -19,28 +22,49 @@ ADDRESSES = {
     "v6-off-link": "fd00:77::9/128@fd00:88::1",
     "none": "0/0",
 }
+CLIENTS = ("udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd")
+SWITCHED = ("switch", "dead-port")
+ON_NIC = {
+    "macvlan": ["nic0"],
+    "namesake": ["nic0", "-i", "nic0"],
+    "direct": ["--direct-phys", "nic0"],
+    "lan": ["lan0"],
+}
 
 
 class Scene(NamedTuple):
-    """A host, a guest that is online already, and the command that shall be disturbed."""
+    """A host, a guest that is online already, the command that shall be disturbed, and the host's switch."""
 
     host: Host
     guest: NamedNamespace
     words: list[str]
+    switch: Optional[SwitchHost] = None
+
+    def state(self) -> Snapshot:
+        """Return all that the command may touch."""
+        host = {f"host's {key}": lines for key, lines in snapshot(self.host).items()}
+        guest = {f"guest's {key}": lines for key, lines in snapshot(self.guest).items()}
+        return {**host, **guest, "switch": self.switch.rows().splitlines() if self.switch else []}
+
+    def difference(self, before: Snapshot) -> str:
+        """Return what has changed, once what needs a moment has settled."""
+        changed = diff(before, self.state())
+        if changed:
+            settle(self.host, self.guest)
+            eventually(lambda: not diff(before, self.state()), 2 * SLOW)
+            changed = diff(before, self.state())
+        return changed
 
 
 @contextmanager
 def scene(kind: str, address: str) -> Iterator[Scene]:
-    """Build host and guest afresh."""
+    """Build host and guest afresh; address is one of ADDRESSES, or a DHCP client."""
     with ExitStack() as stack:
-        host = stack.enter_context(throwaway_host())
+        switch = stack.enter_context(switch_host()) if kind in SWITCHED else None
+        host = switch.host if switch else stack.enter_context(throwaway_host())
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest)
-        words = {
-            "macvlan": ["nic0"],
-            "namesake": ["nic0", "-i", "nic0"],
-            "direct": ["--direct-phys", "nic0"],
-        }.get(kind, ["br0"])
+        words = ["sw0"] if switch else ON_NIC.get(kind, ["br0"])
         if kind in ("bridge", "replaced-port"):
             host.run("ip", "link", "add", "br0", "address", "02:00:00:00:0b:00", "type", "bridge")
             host.run("ip", "link", "set", "br0", "up")
@@ -48,18 +72,39 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             host.run("ip", "link", "set", "other", "up")
             host.run("ip", "link", "set", "far", "up")
         if kind == "replaced-port":
-            assert host.pipework("br0", guest.spec, "10.9.9.9/24").code == 0
-            (port,) = [name for name in links(host) if name.startswith(("veth1pl", "vpl"))]
-            host.run("ip", "link", "set", port, "down")
-        if kind in ("macvlan", "namesake", "direct"):
-            nic = stack.enter_context(nic_of(host, "nic0"))
+            _leave_port_down(host, guest)
+        if kind in ON_NIC:
+            nic = stack.enter_context(nic_of(host, words[0] if kind == "lan" else "nic0"))
+            if kind == "lan":
+                stack.enter_context(dnsmasq(nic))
             host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
             host.run("ip", "addr", "add", "fd00:77::2/64", "dev", nic.name, "nodad")
             host.run("ip", "route", "add", "10.20.0.0/16", "via", "192.168.77.1", "dev", nic.name)
         if kind == "macvlan":
             host.run("ip", "link", "set", "nic0", "down")
+        if switch:
+            switch.add_bridge("sw0")
+        if switch and kind == "dead-port":
+            _leave_dead_port(switch, guest)
         settle(host, guest)
-        yield Scene(host, guest, [*words, guest.spec, ADDRESSES[address], "02:00:00:00:09:09"])
+        yield Scene(host, guest, [*words, guest.spec, ADDRESSES.get(address, address), MAC], switch)
+
+
+def _leave_port_down(host: Host, guest: NamedNamespace) -> None:
+    """A wire with all that can be lost with it, whose port somebody has taken down."""
+    assert host.pipework("br0", guest.spec, "10.9.9.9/24@10.9.9.1").code == 0
+    # without carrier the kernel would not bring all of a link-local address back
+    guest.run("sysctl", "-qw", "net.ipv6.conf.eth1.addr_gen_mode=1", "net.ipv6.conf.eth1.disable_ipv6=0")
+    guest.run("ip", "addr", "add", "fd00:9::9/64", "dev", "eth1", "nodad")
+    guest.run("ip", "route", "add", "10.10.0.0/16", "via", "10.9.9.2")
+    (port,) = [name for name in links(host) if name.startswith(("veth1pl", "vpl"))]
+    host.run("ip", "link", "set", port, "down")
+
+
+def _leave_dead_port(switch: SwitchHost, guest: NamedNamespace) -> None:
+    """A port of an earlier guest, under the name that the new one will have."""
+    assert switch.pipework("sw0", guest.spec, "10.9.9.9/24", "@7").code == 0
+    guest.run("ip", "link", "del", "eth1")
 
 
 def links(guest: Guest) -> list[str]:
@@ -108,5 +153,6 @@ def shape(taken: Scene) -> str:
         "addresses": {name: taken.guest.addresses(name) for name in links(taken.guest)},
         "routes": routes,
         "rules": taken.host.run("iptables", "-S").count("pipework"),
+        "switch": taken.switch.rows() if taken.switch else "",
     }
     return re.sub(f"vpl[0-9a-f]+|v[a-z0-9]+pl{taken.guest.name}", "PORT", str(told))

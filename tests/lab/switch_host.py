@@ -23,6 +23,7 @@ class SwitchHost:
         self.host = host
         self.place = place
         self.env = {"OVS_RUNDIR": str(place), "OVS_LOGDIR": str(place), "OVS_DBDIR": str(place)}
+        host.env.update(self.env)
         self.database = self._start("ovsdb-server", str(place / "conf.db"), f"--remote=punix:{place}/db.sock")
         self._switch: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +31,6 @@ class SwitchHost:
         log = f"--log-file={self.place}/{argv[0]}.log"
         return subprocess.Popen(
             self.host.argv(*argv, "--no-chdir", "--pidfile", "-vconsole:off", log),
-            env={**os.environ, **self.env},
             stdin=subprocess.DEVNULL,
         )
 
@@ -84,7 +84,7 @@ class SwitchHost:
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None) -> Result:
         """Run pipework on this host."""
-        return self.host.pipework(*words, env={**self.env, **(env or {})})
+        return self.host.pipework(*words, env=env)
 
 
 @contextmanager

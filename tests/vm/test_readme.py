@@ -47,9 +47,9 @@ def test_prints_what_it_says(
     try:
         if section.heading == "LXC":
             with started_lxc("box"):
-                check(section, (), {})
+                check(section, ())
         else:
-            check(section, (), {})
+            check(section, ())
     finally:
         for bridge in run("ovs-vsctl", "list-br").split():
             run("ovs-vsctl", "del-br", bridge)
