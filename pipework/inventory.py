@@ -30,8 +30,9 @@ class Wired(Value):
 
     guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: its end;
     kind: bridge, openvswitch, macvlan, ipoib, dummy, vlan or nic; link: the host's end, or ""; hostif: the bridge or
-    NIC; mtu in bytes; state: up, down, no carrier, unfinished or guest gone; guessed: it bears no mark of ours and no
-    name of the original's, and is taken for the original's because nobody else is known to have made it.
+    NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, unfinished or guest gone;
+    guessed: it bears no mark of ours and no name of the original's, and is taken for the original's because nobody
+    else is known to have made it.
     """
 
     guest: str
@@ -170,7 +171,7 @@ def _other_side(host: Host, link: Link, end: Optional[Link], mark: Optional[Mark
     parent = host.links.get(link.parent) if link.kind in STACKED and link.peer_namespace is not None else None
     if parent and parent.kind == "vlan":
         return host.name(parent.parent), parent.vlan, link.kind
-    return parent.name if parent else "", None, link.kind if link.kind in STACKED else "nic"
+    return parent.name if parent else "", link.vlan, link.kind if link.kind in STACKED else "nic"
 
 
 def _access_vlan(host: Host, port: Link) -> Optional[int]:

@@ -60,7 +60,7 @@ def _row(wire: Wired) -> tuple[str, ...]:
         wire.ifname,
         wire.kind,
         wire.hostif,
-        wire.vlan,
+        f"{wire.vlan:#06x}" if wire.kind == "ipoib" and wire.vlan else wire.vlan,
         wire.link,
         ",".join(wire.addresses),
         wire.mac,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 from pipework import guests
-from pipework.errors import Refused
+from pipework.errors import NotInstalled, Refused
 from pipework.kernel.namespaces import enter
+from pipework.kernel.programs import find_program
 from pipework.request import Passthrough
 from pipework.typed import NoReturn
 
+PACKAGE = "iproute2"
 TOOLS = {"route": ("ip", "route"), "rule": ("ip", "rule"), "tc": ("tc",)}
 
 
@@ -19,10 +21,11 @@ def pass_through(request: Passthrough) -> NoReturn:
     Raises PipeworkError if the guest cannot be found or the tool is not installed.
     """
     command = [*TOOLS[request.verb], *request.arguments]
+    path = find_program(command[0])
+    if path is None:
+        raise NotInstalled(f"{command[0]} is not installed", f"Install it: apt-get install {PACKAGE}")
     enter(guests.find(request.guest).namespace.fd)
     try:
-        os.execvp(command[0], command)
+        os.execv(path, command)
     except OSError as error:
-        raise Refused(
-            f"cannot run {command[0]}: {error.strerror}", "It comes with iproute2: apt-get install iproute2"
-        ) from None
+        raise Refused(f"cannot run {path}: {error.strerror}", f"Look at it: ls -l {path}") from None

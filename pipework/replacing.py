@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import ENODEV
 
-from pipework import firewall, guests, links
+from pipework import addressing, firewall, guests, links
+from pipework.actions.aside import Strip
+from pipework.actions.links import SetMac
+from pipework.actions.nic import Home
 from pipework.actions.openvswitch import RemovePort
 from pipework.addressing.returning import bring_back, noted_routes
-from pipework.attach import decide
+from pipework.attach import Plan, decide
 from pipework.carry_out import Action, rehearsing, undoing
 from pipework.errors import KernelRefused, Refused
 from pipework.guests import Guest
 from pipework.inventory import Host, Wired, find_of
-from pipework.kernel import ovsdb, sysfs
+from pipework.kernel import ledger, ovsdb, sysfs
+from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
 from pipework.links import Wire
-from pipework.links.naming import put_aside, removal
+from pipework.links.naming import mark_finished, mark_unfinished, put_aside, removal
 from pipework.request import Attach
 from pipework.typed import Optional, Union
+from pipework.unwiring import farewell
 from pipework.value import Value
 from pipework.words import Dhcp, Static
+
+LENT = ("nic", "vlan")  # kinds of links that --direct-phys hands over
+FULL_MEMBER = 0x8000  # of a partition, which IPoIB children always are (drivers/infiniband/ulp/ipoib/ipoib_netlink.c)
 
 
 def replace(request: Attach) -> None:
@@ -29,16 +37,21 @@ def replace(request: Attach) -> None:
     guest = guests.find(request.guest)
     with Namespace.own() as host, guest.namespace, rehearsing() if request.dry_run else undoing() as log:
         with log.alone():
-            if _is_lent_as_asked(request, host, guest):
+            lent = _find_lent(request, host, guest)
+            if lent and _is_as_asked(lent.wire, lent.there):
                 return
-            kind, wire = links.resolve(request, host, guest)
-            old = _look(wire)
-            if old.as_asked:
-                return
-            log.carry_out(old.first)
-            plan = decide(kind, wire.replace(vacated=bool(old.first), returned=old.returned))
+            if lent:
+                plan = _change_in_place(lent)
+            else:
+                kind, wire = links.resolve(request, host, guest)
+                old = _look(wire)
+                if old.as_asked:
+                    return
+                log.carry_out(old.first)
+                plan = decide(kind, wire.replace(vacated=bool(old.first), returned=old.returned))
+                plan = plan.replace(afterwards=[*plan.afterwards, *old.last])
             log.carry_out(plan.at_once)
-        log.carry_out([*plan.afterwards, *old.last])
+        log.carry_out(plan.afterwards)
     if plan.hold and not request.dry_run:
         plan.hold()
 
@@ -55,15 +68,49 @@ class Old(Value):
     returned: tuple[Route, ...] = ()
 
 
-def _is_lent_as_asked(request: Attach, host: Namespace, guest: Guest) -> bool:
-    """Whether HOSTIF is in the guest already, as --direct-phys would put it there: it is not on the host then."""
-    if not request.direct_phys or sysfs.exists(request.hostif):
-        return False
+class Lent(Value):
+    """A NIC that the guest has already, as --direct-phys would put it there: the wire as asked, and as it is."""
+
+    wire: Wire
+    there: Wired
+    home_mac: str
+
+
+def _find_lent(request: Attach, host: Namespace, guest: Guest) -> Optional[Lent]:
+    """The NIC, or the VLAN link of one, that is on loan to the guest; None: it is not the one that is asked for."""
     ifname = request.ifname or "eth1"
-    there = _find(Host.read(host), guest, ifname)
-    if there is None or (there.kind, there.hostif) != ("nic", request.hostif):
-        return False
-    return request.mac in (None, there.mac) and _has_address(request.address, guest.namespace, there)
+    there = _find(Host.read(host), guest, ifname) if request.direct_phys else None
+    if there is None or there.kind not in LENT:
+        return None
+    note = ledger.read(Page("nic", guest.namespace.cookie, ifname))
+    home = Home.from_note(note) if note else None
+    names = [there.hostif, f"mac:{home.link.mac}"] if home else [there.hostif]
+    vlan = request.tag.vlan if request.tag else None
+    if (request.hostif in names or _is_mac_of(request.hostif, there)) and vlan == there.vlan:
+        return Lent(Wire(request, host, guest, "direct", there.hostif, ifname), there, home.link.mac if home else "")
+    return None
+
+
+def _is_mac_of(hostif: str, there: Wired) -> bool:
+    return hostif.startswith("mac:") and sysfs.with_mac(hostif[len("mac:") :]) == there.hostif
+
+
+def _change_in_place(lent: Lent) -> Plan:
+    """Another address, gateway or MAC for a NIC on loan, which stays where it is."""
+    wire, guest, name = lent.wire, lent.wire.guest.namespace, lent.wire.ifname
+    netlink, link = guest.netlink, _link(guest, name)
+    at_once: list[Action] = [
+        *farewell(guest, lent.there),
+        mark_unfinished(guest, name, link.alias),
+        *bring_back(guest, name, link.mac),
+        Strip(guest, name, link.up, tuple(netlink.addresses(link.number)), netlink.routes_via(link.number)),
+    ]
+    mac = wire.request.mac or lent.home_mac or link.mac
+    if mac != link.mac:
+        at_once.append(SetMac(guest, name, mac, link.mac))
+    address = addressing.choose(wire).plan(wire)
+    finish = [*address.settle, mark_finished(guest, name, wire)]
+    return Plan([*at_once, *address.assign], finish, address.hold)
 
 
 def _look(wire: Wire) -> Old:
@@ -77,7 +124,7 @@ def _look(wire: Wire) -> Old:
         return Old(False)
     if _is_as_asked(wire, there):
         return Old(True)
-    if there.kind in ("nic", "vlan"):
+    if there.kind in LENT:
         raise Refused(
             f"{wire.ifname} of {wire.guest.name} is a NIC on loan",
             f"Take it back first: pipework del {wire.request.guest} -i {wire.ifname}",
@@ -88,11 +135,12 @@ def _look(wire: Wire) -> Old:
         first.append(RemovePort(port))
     ends = [(wire.host, there.link)] if there.link else []
     links = [(namespace, _link(namespace, name)) for namespace, name in [*ends, (guest, wire.ifname)]]
+    returning = bring_back(guest, wire.ifname, there.mac)
     last: list[Action] = [removal(*links[0])]
     if there.kind == "bridge" and there.hostif != wire.hostif and host.guests_of(there.hostif) <= {there.link}:
         last += firewall.withdrawal(there.hostif)
-    first += [put_aside(namespace, link) for namespace, link in links]
-    first += bring_back(guest, wire.ifname, there.mac)
+    for namespace, link in links:
+        first += put_aside(namespace, link, returning if namespace is guest else ())
     return Old(False, first, last, noted_routes(guest, wire.ifname, there.mac))
 
 
@@ -102,10 +150,21 @@ def _find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
 
 def _is_as_asked(wire: Wire, there: Wired) -> bool:
     request = wire.request
-    vlan = request.tag.vlan if request.tag and wire.kind != "ipoib" else None
-    same_link = (there.kind, there.hostif, there.vlan) == (wire.kind, wire.hostif, vlan) and there.state == "up"
-    same_names = request.mac in (None, there.mac) and request.local_name in (None, there.link)
+    kinds = LENT if wire.kind == "direct" else (wire.kind,)
+    # the cable of a NIC is not ours to plug in
+    works = there.state == "up" or (there.state == "no carrier" and not there.link)
+    same_link = works and there.kind in kinds and (there.hostif, there.vlan) == (wire.hostif, _tag(wire))
+    same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
     return same_link and same_names and _has_address(request.address, wire.guest.namespace, there)
+
+
+def _tag(wire: Wire) -> Optional[int]:
+    """The VLAN, or the partition key of an IPoIB child."""
+    tag = wire.request.tag
+    if wire.kind != "ipoib":
+        return tag.vlan if tag else None
+    parent = wire.host.netlink.link(wire.hostif)
+    return tag.pkey | FULL_MEMBER if tag else parent.vlan if parent else None
 
 
 def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -> bool:

@@ -36,7 +36,7 @@ def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> list[Action]:
 
 
 def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[Action]:
-    steps = _farewell(guest, wire)
+    steps = farewell(guest, wire)
     if wire.kind == "openvswitch":
         port = ovsdb.port(wire.link)
         steps += [RemovePort(port)] if port else []
@@ -54,7 +54,7 @@ def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[A
     return [*steps, *put_back_noted(guest, note)]
 
 
-def _farewell(guest: Namespace, wire: Wired) -> list[Action]:
+def farewell(guest: Namespace, wire: Wired) -> list[Action]:
     """The end of the DHCP client, while it still has the link to give its lease back."""
     page = Page("dhcp", guest.cookie, wire.ifname)
     note = ledger.read(page)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from errno import EEXIST
+from errno import EADDRNOTAVAIL, EEXIST
 
-from pipework.actions.links import RenameLink, SetUp, gone_is_fine, suppress_errno
+from pipework.actions.links import RenameLink, SetAlias, SetUp, gone_is_fine, suppress_errno
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
 from pipework.typed import Any
 from pipework.value import Value
 
 
-class PutAside(Value):
-    """Take a link down and out of its name; undone, it has its name, its addresses and its routes again."""
+class TakeDown(Value):
+    """Take a link down, which loses its routes and its IPv6 addresses; undone, it has them again."""
 
     namespace: Namespace
     name: str
-    spare: str
     up: bool
     addresses: tuple[LinkAddress, ...]
     routes: tuple[Route, ...]
@@ -24,25 +23,79 @@ class PutAside(Value):
     def do(self) -> None:
         if self.up:
             SetUp(self.namespace, self.name).undo()
+
+    def undo(self) -> None:
+        with gone_is_fine():
+            if self.up:
+                SetUp(self.namespace, self.name).do()
+            put_back(self.namespace, self.namespace.netlink.index(self.name), self.addresses, self.routes)
+
+    def say(self) -> str:
+        return self.namespace.say(f"ip link set dev {self.name} down") if self.up else ""
+
+
+class Strip(TakeDown):
+    """The same, and without any address."""
+
+    def do(self) -> None:
         try:
-            RenameLink(self.namespace, self.name, self.spare).do()
+            super().do()
+            self._flush()
         except BaseException:
-            self._restore()
+            self.undo()
             raise
 
     def undo(self) -> None:
         with gone_is_fine():
-            RenameLink(self.namespace, self.name, self.spare).undo()
-            self._restore()
+            self._flush()  # what is left of them would come first
+            super().undo()
 
-    def _restore(self) -> None:
-        if self.up:
-            SetUp(self.namespace, self.name).do()
-        put_back(self.namespace, self.namespace.netlink.index(self.name), self.addresses, self.routes)
+    def _flush(self) -> None:
+        netlink = self.namespace.netlink
+        index = netlink.index(self.name)
+        for address in netlink.addresses(index):
+            with suppress_errno(EADDRNOTAVAIL):  # a secondary address may go with its primary one
+                netlink.delete_address(index, address.interface)
 
     def say(self) -> str:
-        down = [self.namespace.say(f"ip link set dev {self.name} down")] if self.up else []
-        return "\n".join([*down, RenameLink(self.namespace, self.name, self.spare).say()])
+        flush = self.namespace.say(f"ip address flush dev {self.name}")
+        return "\n".join(filter(None, (super().say(), flush)))
+
+
+class PutAside(Value):
+    """Take a link that is down out of its name.
+
+    mark: its alias meanwhile, in place of alias, by which it is known if the run is killed.
+    """
+
+    namespace: Namespace
+    name: str
+    spare: str
+    alias: str
+    mark: str
+
+    def do(self) -> None:
+        self._marking.do()
+        try:
+            self._renaming.do()
+        except BaseException:
+            self._marking.undo()
+            raise
+
+    def undo(self) -> None:
+        self._renaming.undo()
+        self._marking.undo()
+
+    @property
+    def _marking(self) -> SetAlias:
+        return SetAlias(self.namespace, self.name, self.mark, self.alias)
+
+    @property
+    def _renaming(self) -> RenameLink:
+        return RenameLink(self.namespace, self.name, self.spare)
+
+    def say(self) -> str:
+        return self._renaming.say()
 
 
 def put_back(namespace: Namespace, index: int, addresses: tuple[LinkAddress, ...], routes: tuple[Route, ...]) -> None:

@@ -239,7 +239,7 @@ class Adopt(Value):
 class SetAlias(Value):
     """Give a link the alias that marks it as ours.
 
-    passing: for as long as the run lasts, which is not worth saying; the link is no newborn any more.
+    passing: for as long as the run lasts, which is not worth saying.  One that had none before is no newborn any more.
     """
 
     namespace: Namespace
@@ -255,9 +255,13 @@ class SetAlias(Value):
         with gone_is_fine():
             self._set(self.before, NEWBORN)
 
+    @property
+    def _is_first(self) -> bool:
+        return self.passing and not self.before
+
     def _set(self, alias: str, group: int) -> None:
         netlink = self.namespace.netlink
-        attributes: dict[str, Any] = {"IFLA_IFALIAS": alias, **({"IFLA_GROUP": group} if self.passing else {})}
+        attributes: dict[str, Any] = {"IFLA_IFALIAS": alias, **({"IFLA_GROUP": group} if self._is_first else {})}
         netlink.set_link(netlink.index(self.name), **attributes)
 
     def say(self) -> str:
@@ -309,19 +313,12 @@ class RenameLink(Value):
 
 
 class DeleteLink(Value):
-    """Remove a link.  It cannot be brought back, so nothing is undone any more afterwards.
+    """Remove a link.  It cannot be brought back, so nothing is undone any more afterwards."""
 
-    debris: a run that was killed has left it; nobody misses it.
-    """
+    is_final = True
 
     namespace: Namespace
     name: str
-    debris: bool = False
-
-    @property
-    def is_final(self) -> bool:
-        """Whether there is no way back."""
-        return not self.debris
 
     def do(self) -> None:
         delete(self.namespace, self.name)

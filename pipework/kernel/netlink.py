@@ -214,6 +214,10 @@ class Netlink:
             if answer["table"] != LOCAL_TABLE and not answer["flags"] & 0x200  # RTM_F_CLONED: a cache entry
         ]
 
+    def routes_via(self, index: int) -> tuple[Route, ...]:
+        """The routes of every table, but ``local``, and of both families that go out of a link."""
+        return tuple(route for family in (4, 6) for route in self.all_routes(family) if route.link == index)
+
     def default_routes(self, family: int) -> list[Route]:
         """The default routes of the main table; family is 4 or 6."""
         return [route for route in self.routes(family) if route.destination is None]

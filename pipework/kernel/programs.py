@@ -34,7 +34,7 @@ class Running:
     def __init__(self, arguments: Sequence[str], package: str) -> None:
         """Start it with nothing to read.  package is where Debian has it.  Raises NotInstalled, Refused."""
         self._name = arguments[0]
-        path = _find(self._name)
+        path = find_program(self._name)
         if path is None:
             raise NotInstalled(f"{self._name} is not installed", f"Install it: apt-get install {package}")
         out, err = os.pipe(), os.pipe()
@@ -104,7 +104,8 @@ def run(arguments: Sequence[str], timeout: float, package: str) -> Outcome:
     return Running(arguments, package).outcome(timeout)
 
 
-def _find(name: str) -> Optional[str]:
+def find_program(name: str) -> Optional[str]:
+    """The path of a program, or None."""
     paths = (os.path.join(folder, name) for folder in search_path().split(os.pathsep))
     return next((path for path in paths if os.access(path, os.X_OK)), None)
 

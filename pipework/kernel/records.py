@@ -20,6 +20,9 @@ IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 NEWBORN = int.from_bytes(b"pipe", "big")
 
 
+TAGS = {"vlan": "IFLA_VLAN_ID", "ipoib": "IFLA_IPOIB_PKEY"}
+
+
 class Record(Value):
     """Something that can be kept as JSON and read again."""
 
@@ -38,6 +41,7 @@ class Link(Record):
     """A link as the kernel shows it.
 
     master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*);
+    vlan: the VLAN id of a VLAN link, the partition key of an IPoIB one;
     peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another;
     permanent_mac: the address burnt into a NIC, where the kernel tells it; group: NEWBORN until a link that we make
     is marked as ours, else as the administrator has set it.
@@ -109,7 +113,8 @@ def read_link(answer: Any) -> Link:
     """A decoded RTM_NEWLINK."""
     info = answer.get_attr("IFLA_LINKINFO")
     kind = (info.get_attr("IFLA_INFO_KIND") if info else "") or ""
-    data = info.get_attr("IFLA_INFO_DATA") if kind == "vlan" else None
+    tag = TAGS.get(kind)
+    data = info.get_attr("IFLA_INFO_DATA") if tag else None
     return Link(
         number=answer["index"],
         name=answer.get_attr("IFLA_IFNAME"),
@@ -121,7 +126,7 @@ def read_link(answer: Any) -> Link:
         alias=answer.get_attr("IFLA_IFALIAS") or "",
         master=answer.get_attr("IFLA_MASTER") or 0,
         parent=answer.get_attr("IFLA_LINK") or 0,
-        vlan=data.get_attr("IFLA_VLAN_ID") if data else None,
+        vlan=data.get_attr(tag) if data else None,
         type=answer["ifi_type"],
         peer_namespace=answer.get_attr("IFLA_LINK_NETNSID"),
         permanent_mac=answer.get_attr("IFLA_PERM_ADDRESS") or "",

@@ -48,10 +48,9 @@ def _home(wire: Wire, nic: Link) -> Home:
             f"HOSTIF {nic.name} carries this host's default route; moving it would cut the host off",
             "Leave out --direct-phys to share it, or route the host elsewhere first: ip route",
         )
-    routes = tuple(route for family in (4, 6) for route in host.all_routes(family) if route.link == nic.number)
     master = next((link.name for link in links if link.number == nic.master), None)
     addresses = tuple(host.addresses(nic.number))
-    return Home(nic, sysfs.phy(nic.name), master, addresses, routes)
+    return Home(nic, sysfs.phy(nic.name), master, addresses, host.routes_via(nic.number))
 
 
 def _resting_on(nic: Link, links: list[Link]) -> set[int]:

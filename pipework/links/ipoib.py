@@ -5,6 +5,7 @@ InfiniBand is no Ethernet, so neither bridges nor macvlan go with it; its partit
 
 from __future__ import annotations
 
+from pipework.actions.healing import Heal
 from pipework.actions.links import CreateStacked, DeleteLink, RenameLink, SetUp
 from pipework.carry_out import Action
 from pipework.errors import Refused
@@ -26,7 +27,7 @@ def plan(wire: Wire) -> LinkPlan:
     born = digest_name("vpi", f"{parent.name} {wire.guest.tag} {wire.ifname}")
     debris = guest.netlink.link(born)
     if debris and is_left_over(debris):
-        make.append(DeleteLink(guest, born, debris=True))
+        make.append(Heal((DeleteLink(guest, born),)))
     if not parent.up:
         make.append(SetUp(host, parent.name))
     data = (("IFLA_IPOIB_PKEY", pkey),) if pkey else ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pipework.actions.healing import Heal
 from pipework.actions.ledger import Forget
 from pipework.actions.nic import BringHome, Home
+from pipework.addressing.returning import bring_back
 from pipework.carry_out import Action
 from pipework.errors import AlreadyWired
 from pipework.guests import Guest
@@ -34,7 +36,8 @@ def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
         raise AlreadyWired(f"Link {ifname} exists and is up")
     if processes.is_alive(note.get("run", "")):
         return []
-    return [BringHome(host, guest.namespace, there.name, home), Forget(page, note)]
+    routes = bring_back(guest.namespace, ifname, there.mac)
+    return [Heal((*routes, BringHome(host, guest.namespace, there.name, home), Forget(page, note)))]
 
 
 def find_lent(guest: Namespace, ifname: str, home: Home, mac: Optional[str] = None) -> Optional[Link]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import EEXIST
 
+from pipework.actions.healing import Heal
 from pipework.actions.links import DeleteLink, SetAlias
 from pipework.carry_out import Action
 from pipework.errors import AlreadyWired, KernelRefused
@@ -62,9 +63,12 @@ def digest_name(prefix: str, text: str) -> str:
     return prefix + md5(text).hex()[: LONGEST - len(prefix)]
 
 
-def mark_unfinished(namespace: Namespace, name: str) -> Action:
-    """Mark a link as being worked on by this process, so that a later run can tell it from a finished one."""
-    return SetAlias(namespace, name, unfinished_mark(), passing=True)
+def mark_unfinished(namespace: Namespace, name: str, before: str = "") -> Action:
+    """Mark a link as being worked on by this process, so that a later run can tell it from a finished one.
+
+    before: its alias, if it has one.
+    """
+    return SetAlias(namespace, name, unfinished_mark(), before, passing=True)
 
 
 def unfinished_mark() -> str:
@@ -100,30 +104,37 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
     """
     if wire.vacated:
         return Aside()
-    taken = wire.guest.namespace.netlink.link(wire.ifname)
+    guest = wire.guest.namespace
+    taken = guest.netlink.link(wire.ifname)
     held = wire.host.netlink.link(local) if local else None
-    if held and held.up and not is_left_over(held):
-        raise AlreadyWired(f"Link {held.name} exists and is up")
     debris = _debris(wire, local) if local else []
-    cleared: list[Action] = [DeleteLink(wire.host, link.name, debris=True) for link in debris]
-    if taken and taken.kind == "veth" and taken.parent in [link.number for link in debris]:
-        cleared += _returning(wire, taken)
+    if held and is_left_over(held):
+        debris, held = [*debris, held], None
+    elif held and held.up:
+        raise AlreadyWired(f"Link {held.name} exists and is up")
+    steps: list[Action] = [DeleteLink(wire.host, link.name) for link in debris]
+    if taken and is_left_over(taken):
+        steps.append(DeleteLink(guest, taken.name))
+    if taken and (is_left_over(taken) or _is_peer(taken, debris)):
+        steps = [*_returning(wire, taken), *steps]  # while the link is there to be known by them
         taken = None
+    healing: list[Action] = [Heal(steps)] if steps else []
     if held is None:
-        if taken is None:
-            return Aside(cleared)
-        if not is_left_over(taken):
+        if taken:
             raise _taken(wire)
-        aside = [put_aside(wire.guest.namespace, taken), *_returning(wire, taken)]
-        return Aside([*cleared, *aside], [removal(wire.guest.namespace, taken)])
+        return Aside(healing)
     if held.kind != "veth":
         raise KernelRefused(EEXIST, hint=f"{held.name} is a link of this host; choose another name with -l")
-    if taken and (taken.kind != "veth" or taken.parent != held.number):
+    if taken and not _is_peer(taken, [held]):
         raise _taken(wire)
-    first = [*cleared, put_aside(wire.host, held)]
+    first = [*healing, *put_aside(wire.host, held)]
     if taken:
-        first += [put_aside(wire.guest.namespace, taken), *_returning(wire, taken)]
+        first += put_aside(guest, taken, _returning(wire, taken))
     return Aside(first, [removal(wire.host, held)])
+
+
+def _is_peer(link: Link, ends: list[Link]) -> bool:
+    return link.kind == "veth" and link.parent in [end.number for end in ends]
 
 
 def _taken(wire: Wire) -> KernelRefused:
@@ -143,13 +154,21 @@ def _debris(wire: Wire, local: str) -> list[Link]:
     return [link for link in found if link and link.name == digest_name(ASIDE, f"{local} {link.number}")]
 
 
-def put_aside(namespace: Namespace, link: Link) -> Action:
-    """Take a link out of its name, such that all it has comes back if need be."""
-    from pipework.actions.aside import PutAside  # seldom is there one
+def put_aside(namespace: Namespace, link: Link, returning: Sequence[Action] = ()) -> list[Action]:
+    """Take a link out of its name, such that all it has comes back if need be.
+
+    returning: what gives the guest the default routes again that the link had replaced, once its own are gone, and
+    while it is there to be known by them.
+    """
+    from pipework.actions.aside import PutAside, TakeDown  # seldom is there one
 
     netlink = namespace.netlink
-    routes = tuple(route for family in (4, 6) for route in netlink.all_routes(family) if route.link == link.number)
-    return PutAside(namespace, link.name, _spare_name(link), link.up, tuple(netlink.addresses(link.number)), routes)
+    addresses, routes = tuple(netlink.addresses(link.number)), netlink.routes_via(link.number)
+    return [
+        TakeDown(namespace, link.name, link.up, addresses, routes),
+        *returning,
+        PutAside(namespace, link.name, _spare_name(link), link.alias, unfinished_mark()),
+    ]
 
 
 def _returning(wire: Wire, taken: Link) -> list[Action]:

@@ -98,23 +98,23 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("kind", ["bridge", "macvlan"])
+@pytest.mark.parametrize("kind", ["bridge", "macvlan", "direct"])
 def test_change(kind: str, change: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     """What is asked differently is so afterwards, as if it had been asked at first."""
     guest, other, nic = guest_ns(), guest_ns(), host_nic()
     on_bridge(host)
-    hostif = "br0" if kind == "bridge" else nic.name
+    hostif = {"bridge": ["br0"], "macvlan": [nic.name], "direct": ["--direct-phys", nic.name]}[kind]
     for one in (guest, other):
         bring_online(one)
-    assert host.pipework(hostif, guest.spec, "192.168.77.9/24@192.168.77.1", MAC) == (0, "", "")
-    assert host.pipework("--replace", hostif, guest.spec, *CHANGES[change]) == (0, "", "")
+    assert host.pipework(*hostif, guest.spec, "192.168.77.9/24@192.168.77.1", MAC) == (0, "", "")
+    assert host.pipework("--replace", *hostif, guest.spec, *CHANGES[change]) == (0, "", "")
     routes = [(route["gateway"], route["dev"]) for route in guest.ip("-j", "route", "show", "default")]
     addresses, link = guest.addresses("eth1"), guest.link("eth1")
     assert link is not None
     assert link["address"] == CHANGES[change][1]
     assert [entry["ifname"] for entry in guest.ip("-j", "link", "show") if entry["ifname"].startswith("vpo")] == []
     assert host.pipework("del", guest.spec) == (0, "", "")
-    assert host.pipework(hostif, other.spec, *CHANGES[change]) == (0, "", "")
+    assert host.pipework(*hostif, other.spec, *CHANGES[change]) == (0, "", "")
     assert addresses == other.addresses("eth1")
     if "@" in CHANGES[change][0] and change != "family":
         assert routes == [(route["gateway"], route["dev"]) for route in other.ip("-j", "route", "show", "default")]
@@ -174,21 +174,21 @@ def test_nic_on_loan_for_another_wire(host: Host, host_nic: Nics, guest_ns: Name
     assert_as_before(guest, inside)
 
 
-@pytest.mark.parametrize("hostif", ["br0", "nic"])
+@pytest.mark.parametrize("hostif", ["br0", "nic", "direct"])
 def test_old_wire_comes_back(hostif: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     """Wherever the new wire fails, the old one has its name, its addresses and its routes again."""
     guest, nic = guest_ns(), host_nic()
     on_bridge(host)
     without_dad(guest)
-    name = "br0" if hostif == "br0" else nic.name
-    assert host.pipework(name, guest.spec, "192.168.77.9/24@192.168.77.1", MAC).code == 0
+    name = {"br0": ["br0"], "nic": [nic.name], "direct": ["--direct-phys", nic.name]}[hostif]
+    assert host.pipework(*name, guest.spec, "192.168.77.9/24@192.168.77.1", MAC).code == 0
     guest.run("ip", "addr", "add", "10.5.0.1/24", "dev", "eth1")
     guest.run("ip", "route", "add", "10.6.0.0/16", "via", "10.5.0.2")
     settle(host, guest)
     before, inside, link = snapshot(host), snapshot(guest), number(guest)
-    words = ["--replace", name, guest.spec, "10.7.0.9/24@10.7.0.1", OTHER_MAC]
+    words = ["--replace", *name, guest.spec, "10.7.0.9/24@10.7.0.1", OTHER_MAC]
     with breaking(host.argv()) as run:
-        for step in range(1, 60):
+        for step in range(1, 100):
             broken = run("refuse", step, words)
             if not broken.step:
                 break

@@ -96,6 +96,11 @@ def test_arguments_are_no_shell_words(wired: NamedNamespace) -> None:
     assert run_pipework("route", wired.spec, *words) == Result(itself.returncode, itself.stdout, itself.stderr)
 
 
+def test_path_of_a_cron_job(wired: NamedNamespace) -> None:
+    """The tool is found where administrators' programs are, too, which cron's PATH leaves out."""
+    assert run_pipework("tc", wired.spec, "qdisc", "show", "dev", "lo", env={"PATH": "/usr/bin:/bin"}).code == 0
+
+
 def test_unknown_guest() -> None:
     """A guest that nobody knows is refused with exit 1."""
     done = run_pipework("tc", "netns:pwnothere", "qdisc", "show")

@@ -26,9 +26,9 @@ from pipework.kernel.netlink import Netlink
 from pipework.kernel.programs import Running
 from tests.lab.guest import SLOW
 
-# What can go wrong at any step: the kernel says no, something nobody thought of, a signal.
-SIGNALS = ("INT", "TERM", "KILL")
-FAULTS = ("refuse", "break", *SIGNALS)
+# What can go wrong at any step, and the exit status then: the kernel says no, to any request or to those that change
+# something, something nobody thought of, a signal.
+FAULTS = {"refuse": 2, "refuse-change": 2, "break": 1, "INT": 130, "TERM": 143, "KILL": -9}
 # What can go wrong with a program, as the shell's line that takes its place: it fails, is ended by a signal or never
 # answers, before it has done anything or after it has done all.
 PROGRAM_FAULTS = {
@@ -74,7 +74,7 @@ class Breaker:
         """Take a step, which may be the last."""
         if self.fault in PROGRAM_FAULTS or not self.is_hit(label):
             return
-        if self.fault == "refuse":
+        if self.fault.startswith("refuse"):
             raise KernelRefused(ENOBUFS, "this is a test")
         if self.fault == "break":
             raise OSError(EIO, "this is a test")
@@ -85,8 +85,7 @@ class Breaker:
         request, start, carry_out, outcome = Netlink.request, Running.__init__, UndoLog.carry_out, Running.outcome
 
         def counted_request(netlink: Netlink, kind: int, *rest: Any) -> Any:
-            # a run that ends where it only looks leaves what it would leave a step later
-            if not self.waiting and not (kind % 4 == GET and self.fault in SIGNALS):
+            if not self.waiting and (kind % 4 != GET or self.fault == "refuse"):
                 self.step(f"request {kind}")
             return request(netlink, kind, *rest)
 

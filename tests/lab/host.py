@@ -46,7 +46,8 @@ def settle(*guests: Guest) -> None:
         up = [entry for entry in entries if "UP" in entry["flags"]]
         unknown = any(
             # the one flag follows the cable at once, the other up to a second later
-            entry["operstate"] == "UNKNOWN" or ("NO-CARRIER" in entry["flags"]) == ("LOWER_UP" in entry["flags"])
+            (entry["operstate"] == "UNKNOWN" and "NOARP" not in entry["flags"])  # a dummy link never knows
+            or ("NO-CARRIER" in entry["flags"]) == ("LOWER_UP" in entry["flags"])
             for entry in up
         )
         return not unknown and not any(info.get("tentative") for info in addresses)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Optional
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Callable, NamedTuple, Optional
 
-from tests.lab.guest import SLOW, Guest, eventually
+from tests.lab.guest import HOST, SLOW, Guest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
+from tests.lab.modules import infiniband_of, radio_of
 from tests.lab.netns import NamedNamespace, dnsmasq, named_namespace
 from tests.lab.snapshot import Snapshot, diff, snapshot
 from tests.lab.switch_host import SwitchHost, switch_host
@@ -23,13 +24,20 @@ ADDRESSES = {
     "none": "0/0",
 }
 CLIENTS = ("udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd")
-SWITCHED = ("switch", "dead-port")
+SWITCHED = {"switch": ["sw0"], "dead-port": ["sw0"], "new-switch": ["ovs7"]}
 ON_NIC = {
     "macvlan": ["nic0"],
     "namesake": ["nic0", "-i", "nic0"],
     "direct": ["--direct-phys", "nic0"],
     "lan": ["lan0"],
+    "vlan": ["nic0"],
+    "direct-vlan": ["--direct-phys", "nic0"],
 }
+OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0"], "radio": ["--direct-phys", "wlan0"]}
+DEVICES = {"ipoib": infiniband_of, "radio": radio_of}
+LAST_WORD = {"vlan": f"{MAC}@100", "direct-vlan": f"{MAC}@100", "filtering": f"{MAC}@100", "ipoib": "@8001"}
+# What wants a distribution kernel.
+IN_MACHINE = ("vlan", "direct-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
 
 
 class Scene(NamedTuple):
@@ -56,6 +64,9 @@ class Scene(NamedTuple):
         return changed
 
 
+Stage = Callable[[], AbstractContextManager[Scene]]  # builds one afresh, the same each time
+
+
 @contextmanager
 def scene(kind: str, address: str) -> Iterator[Scene]:
     """Build host and guest afresh; address is one of ADDRESSES, or a DHCP client."""
@@ -64,7 +75,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         host = switch.host if switch else stack.enter_context(throwaway_host())
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest)
-        words = ["sw0"] if switch else ON_NIC.get(kind, ["br0"])
+        words = {**SWITCHED, **ON_NIC, **OTHERS}.get(kind, ["br0"])
         if kind in ("bridge", "replaced-port"):
             host.run("ip", "link", "add", "br0", "address", "02:00:00:00:0b:00", "type", "bridge")
             host.run("ip", "link", "set", "br0", "up")
@@ -83,11 +94,27 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         if kind == "macvlan":
             host.run("ip", "link", "set", "nic0", "down")
         if switch:
-            switch.add_bridge("sw0")
+            stack.enter_context(_bridge_of(switch, kind))
         if switch and kind == "dead-port":
             _leave_dead_port(switch, guest)
+        if kind in DEVICES:
+            stack.enter_context(DEVICES[kind](host))
         settle(host, guest)
-        yield Scene(host, guest, [*words, guest.spec, ADDRESSES.get(address, address), MAC], switch)
+        tail = [ADDRESSES.get(address, address), LAST_WORD.get(kind, MAC)]
+        yield Scene(host, guest, [*words, guest.spec, *tail], switch)
+
+
+@contextmanager
+def _bridge_of(switch: SwitchHost, kind: str) -> Iterator[None]:
+    """A bridge that is there, or what it takes to make one."""
+    if kind != "new-switch":
+        switch.add_bridge("sw0")
+        yield
+        return
+    HOST.run("modprobe", "openvswitch")
+    yield
+    for bridge in switch.vsctl("list-br").split():
+        switch.vsctl("del-br", bridge)
 
 
 def _leave_port_down(host: Host, guest: NamedNamespace) -> None:

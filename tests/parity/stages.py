@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
 from typing import Callable, Union
 
-from tests.lab.guest import HOST, eventually
+from tests.lab.guest import HOST
 from tests.lab.host import Host, nic_of, throwaway_host
+from tests.lab.modules import infiniband_of, radio_of
 from tests.lab.netns import dnsmasq
 from tests.lab.switch_host import SwitchHost, switch_host
 from tests.parity import guests
@@ -106,35 +106,15 @@ def host_with_kernel_switch(row: Row) -> Iterator[Stage]:
 @contextmanager
 def host_with_infiniband(row: Row) -> Iterator[Stage]:
     """A host with an IPoIB interface, ib0."""
-    with _modules("ib_ipoib", "voidib"), plain_host(row) as stage:
-        HOST.run("ip", "link", "set", "ib0", "netns", stage.host.name)
+    with plain_host(row) as stage, infiniband_of(stage.host):
         yield stage
 
 
 @contextmanager
 def host_with_radio(row: Row) -> Iterator[Stage]:
     """A host with a Wi-Fi NIC, wlan0."""
-    with _modules("mac80211_hwsim", radios=1), plain_host(row) as stage:
-        (phy,) = (entry.name for entry in Path("/sys/class/ieee80211").iterdir())
-        HOST.run("iw", "phy", phy, "set", "netns", "name", stage.host.name)
+    with plain_host(row) as stage, radio_of(stage.host):
         yield stage
-
-
-@contextmanager
-def _modules(*names: str, **options: int) -> Iterator[None]:
-    """Load kernel modules, the last of which makes a device; that one is unloaded at the end."""
-    HOST.run("modprobe", "-a", *names[:-1], check=False)
-    HOST.run("modprobe", names[-1], *(f"{key}={value}" for key, value in options.items()))
-    try:
-        yield
-    finally:
-        # Namespaces that are going away may still be handing it back.
-        assert eventually(lambda: _unload(names[-1]))
-
-
-def _unload(module: str) -> bool:
-    HOST.run("modprobe", "-r", module, check=False)
-    return not Path("/sys/module", module).exists()
 
 
 @contextmanager

@@ -61,6 +61,18 @@ def test_radio(radios: list[str], container: Callable[..., Container], guest_ns:
     HOST.run("ip", "link", "del", "eth1x")
 
 
+def test_radio_of_a_guest_that_is_gone(radios: list[str], guest_ns: Namespaces) -> None:
+    """The kernel gives the radio back when its guest has gone, and gc makes it what it was."""
+    guest = guest_ns()
+    HOST.run("ip", "addr", "add", "192.168.9.7/24", "dev", "wlan0")
+    succeed("--direct-phys", "wlan0", "-i", "wifi0", guest.spec, "0/0")
+    HOST.run("ip", "netns", "del", guest.name)
+    assert eventually(lambda: HOST.link("wifi0"))
+    assert "the loan of wlan0, which is home again" in run_pipework("gc").out
+    assert HOST.addresses("wlan0") == ["192.168.9.7/24"]
+    assert "Interface wlan0" in HOST.run("iw", "dev")
+
+
 def test_radio_comes_back_from_a_failure(radios: list[str], guest_ns: Namespaces) -> None:
     """A run that fails brings the radio back under its name, although the host has a link of the guest's name."""
     guest = guest_ns()

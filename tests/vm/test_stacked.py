@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.lab.command import run_pipework
 from tests.lab.guest import HOST
 from tests.lab.netns import NamedNamespace
 from tests.lab.snapshot import diff, snapshot
@@ -57,6 +58,22 @@ def test_ipoib(infiniband: str, guest_ns: Namespaces) -> None:
     parent = HOST.link(infiniband)
     assert parent is not None
     assert "UP" in parent["flags"]
+
+
+def test_ipoib_replaced(infiniband: str, guest_ns: Namespaces) -> None:
+    """ls tells the partition; --replace leaves a child of the same one alone, and makes one in another."""
+    guest = guest_ns()
+    line = ("--replace", infiniband, guest.spec, "192.168.1.2/24")
+    succeed(*line, "@1")
+    assert "  0x8001  " in run_pipework("ls").out
+    before = guest.link("ib0")
+    succeed(*line, "@8001")
+    assert guest.link("ib0") == before
+    succeed(*line, "@8002")
+    assert pkey(guest, "ib0") == 0x8002
+    succeed(*line)
+    assert pkey(guest, "ib0") == 0xFFFF
+    assert "  0xffff  " in run_pipework("ls").out
 
 
 def test_ipoib_refusals(infiniband: str, guest_ns: Namespaces) -> None:

@@ -1,0 +1,98 @@
+"""What --dry-run prints, pasted into a shell on one host and run on another: both must leave the same."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.lab.guest import SLOW, Guest, eventually, run
+from tests.lab.host import settle
+from tests.lab.scenes import MAC, Scene, Stage
+from tests.lab.snapshot import diff
+
+# What no two links made after each other have in common, and what changes by itself.
+OWN = re.compile(r"^(ifindex|link_index|link_netnsid|address|link_netns|.*_timer|bridge_id|root_id|designated_.*)$")
+
+
+def plain(value: Any, name: str) -> Any:
+    """Leave out what is each link's own, and the guest's name."""
+    if isinstance(value, dict):
+        # if5: a link of another namespace, by its number
+        own = {key for key, inner in value.items() if OWN.match(key) or (key == "link" and inner.startswith("if"))}
+        return {key: plain(inner, name) for key, inner in value.items() if key not in own}
+    if isinstance(value, list):
+        entries = [plain(inner, name) for inner in value]
+        return [entry for entry in entries if not _is_link_local(entry)]
+    return re.sub("vpl[0-9a-f]+", "vpl", value.replace(name, "GUEST")) if isinstance(value, str) else value
+
+
+def _is_link_local(entry: Any) -> bool:
+    return isinstance(entry, dict) and str(entry.get("local") or entry.get("dst")).startswith("fe80")
+
+
+def told(guest: Guest, name: str) -> dict[str, list[str]]:
+    """Return all that `ip -j` and the firewall say, in comparable terms."""
+    asked = {
+        "links": ["-d", "link", "show"],
+        "addresses": ["addr", "show"],
+        "routes": ["-4", "route", "show", "table", "all"],
+        "routes6": ["-6", "route", "show", "table", "all"],
+    }
+    shown = {key: sorted(str(plain(entry, name)) for entry in guest.ip("-j", *words)) for key, words in asked.items()}
+    # a link-local address brings routes of its own
+    shown["routes6"] = [route for route in shown["routes6"] if "fe80" not in route]
+    return {**shown, "firewall": guest.run("iptables", "-S").splitlines()}
+
+
+def state(taken: Scene) -> dict[str, list[str]]:
+    """Return the state of host, guest and switch, in comparable terms."""
+    settle(taken.host, taken.guest)
+    host, guest = (told(one, taken.guest.name) for one in (taken.host, taken.guest))
+    rows = taken.switch.rows() if taken.switch else ""
+    rows = re.sub("vpl[0-9a-f]+", "vpl", rows.replace(taken.guest.name, "GUEST"))
+    return {**{f"host {key}": lines for key, lines in host.items()}, **guest, "switch": sorted(rows.splitlines())}
+
+
+def macs_of(taken: Scene) -> list[str]:
+    """Return the MACs that the guest's links were given."""
+    return [entry["address"] for entry in taken.guest.ip("-j", "link", "show") if entry["address"] == MAC]
+
+
+def paste(taken: Scene, lines: str) -> None:
+    """Have a root shell of the host take the lines, and stop at the first that fails."""
+    run(*taken.host.argv("sh", "-e"), stdin=lines.encode())
+
+
+def assert_same(stage: Stage, verb: str) -> None:
+    """Fail unless the pasted lines and the run leave the same; verb: of what is rehearsed."""
+
+    def words(taken: Scene) -> list[str]:
+        return {
+            "attach": taken.words,
+            "replace": ["--replace", *taken.words],
+            "del": ["del", taken.guest.spec, "--all"],
+        }[verb]
+
+    def prepare(taken: Scene) -> None:
+        if verb == "del":
+            assert taken.host.pipework(*taken.words) == (0, "", "")
+        if verb == "replace":
+            until_guest = taken.words[: taken.words.index(taken.guest.spec) + 1]
+            assert taken.host.pipework(*until_guest, "10.7.0.9/24@10.7.0.1") == (0, "", "")
+
+    with stage() as done:
+        prepare(done)
+        assert done.host.pipework(*words(done)) == (0, "", "")
+        expected, macs = state(done), macs_of(done)
+    with stage() as pasted:
+        prepare(pasted)
+        settle(pasted.host, pasted.guest)
+        before = pasted.state()
+        rehearsed = pasted.host.pipework("--dry-run", *words(pasted))
+        assert (rehearsed.code, rehearsed.err) == (0, "")
+        assert not pasted.difference(before), rehearsed.out
+        paste(pasted, rehearsed.out)
+        eventually(lambda: state(pasted) == expected, 10 * SLOW)
+        changed = diff(expected, state(pasted))
+        assert not changed, f"{rehearsed.out}\nby the run (-), by the lines (+):\n{changed}"
+        assert macs_of(pasted) == macs

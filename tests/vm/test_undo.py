@@ -1,0 +1,24 @@
+"""As if it had never run, for the kinds of links that want a distribution kernel."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from tests.lab.disturbing import broken_at_every_step, healed_at_every_step
+from tests.lab.scenes import IN_MACHINE, scene
+
+pytestmark = pytest.mark.vm
+
+
+@pytest.mark.parametrize("kind", IN_MACHINE)
+def test_refused_at_any_step(kind: str) -> None:
+    """Whichever change the kernel or a program refuses, host and guest are as before; exit 2."""
+    assert broken_at_every_step(partial(scene, kind, "v4-gateway"), "refuse-change", kind) > 5
+
+
+@pytest.mark.parametrize("kind", ["dummy", "ipoib", "radio", "direct-vlan"])
+def test_killed_at_any_step(kind: str) -> None:
+    """After a kill -9 at whatever step the same command succeeds, and leaves what an undisturbed one leaves."""
+    assert healed_at_every_step(partial(scene, kind, "none"), kind, leaves_nothing=True) > 3
