@@ -20,7 +20,7 @@ from pipework.kernel import ledger, ovsdb, processes
 from pipework.kernel.census import NAMED, Residence, residences
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Link
+from pipework.kernel.records import Link, Route
 from pipework.links.loan import find_lent
 from pipework.links.naming import is_left_over, read_mark
 from pipework.request import Collect
@@ -91,8 +91,9 @@ def _ports(host: Host, bridge: Link) -> set[str]:
 
 
 def _half_made_switches(host: Host) -> Iterator[Remnant]:
+    gone = {link.name for link in _left_over(host)}
     for name, run in ovsdb.unfinished_bridges().items():
-        if host.number(name) and not processes.is_alive(run) and not ovsdb.ports(name):
+        if host.number(name) and not processes.is_alive(run) and gone.issuperset(ovsdb.ports(name)):
             yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
 
 
@@ -153,12 +154,13 @@ def _orphaned_notes(host: Host) -> Iterator[Remnant]:
 def _half_lent_nic(host: Host, guest: Namespace, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:
     """A NIC in a guest that bears no mark: the run that moved it there was killed."""
     home = Home.from_note(note)
-    link = find_lent(guest, page.ifname, home)
+    link = find_lent(guest, page.ifname, home, note.get("given"))
     if processes.is_alive(note.get("run", "")):
         return
     if link and not read_mark(link) and not host.number(home.link.name):
+        routes = bring_back(guest, page.ifname, link.mac)
         bring = BringHome(host.namespace, guest, link.name, home)
-        yield Remnant(f"the loan of {home.link.name}, half made", (bring, Forget(page, note)))
+        yield Remnant(f"the loan of {home.link.name}, half made", (*routes, bring, Forget(page, note)))
 
 
 def _unreturned_routes(host: Host, guest: Namespace, page: Page, note: dict[str, Any]) -> Iterator[Remnant]:
@@ -168,8 +170,12 @@ def _unreturned_routes(host: Host, guest: Namespace, page: Page, note: dict[str,
     if link and not is_left_over(end or link):
         return
     steps = bring_back(guest, page.ifname, note["mac"])
-    families = {route["family"] for route in note["routes"]}
-    others = [route for family in families for route in guest.netlink.default_routes(family)]
+    if not steps:
+        return  # they have come back with a NIC
+    noted = [Route.from_note(route) for route in note["routes"]]
+    known = {(route.link, route.gateway, route.metric) for route in noted}
+    there = [route for family in {route.family for route in noted} for route in guest.netlink.default_routes(family)]
+    others = [route for route in there if (route.link, route.gateway, route.metric) not in known]
     if any(not is_postponed(route) and not (link and route.link == link.number) for route in others):
         steps = [Forget(page, note)]  # it has found another way
     yield Remnant(f"note of {page.ifname}, which had replaced a default route", tuple(steps))

@@ -148,12 +148,16 @@ class BringHome(Value):
 
 
 class NoteHome(Value):
-    """Keep what a NIC is at home, and where that is, until it comes back."""
+    """Keep what a NIC is at home, and where that is, until it comes back.
+
+    given: the MAC that it is to have in the guest, if another.
+    """
 
     host: Namespace
     guest: Namespace
     ifname: str
     home: Home
+    given: Optional[str] = None
 
     @property
     def page(self) -> Page:
@@ -162,7 +166,8 @@ class NoteHome(Value):
 
     def do(self) -> None:
         run = processes.own_identity()  # while it lives, nobody may take the NIC for one that a killed run has left
-        ledger.write(self.page, {"host": self.host.cookie, "run": run, **self.home.note})
+        place = {"host": self.host.cookie, "run": run, "given": self.given}
+        ledger.write(self.page, {**place, **self.home.note})
 
     def undo(self) -> None:
         ledger.erase(self.page)

@@ -48,6 +48,21 @@ class AddBridge(Value):
         return f"ovs-vsctl add-br {self.name}"
 
 
+class AdoptBridge(Value):
+    """Let a bridge that this run has made be one that stays."""
+
+    name: str
+
+    def do(self) -> None:
+        ovsdb.vsctl("--no-wait", *_adopt(self.name))
+
+    def undo(self) -> None:
+        """Nothing: it goes with the bridge."""
+
+    def say(self) -> str:
+        return ""
+
+
 class RemoveBridge(Value):
     """Remove a bridge that a killed run has left without a port."""
 
@@ -88,13 +103,18 @@ class RemovePort(Value):
 
 
 class AddPort(Value):
-    """A port of a bridge, for a link that is there.  The bridge is one that stays, from now on."""
+    """A port of a bridge, for a link that is there.
+
+    bridge_is_ours: this run has made the bridge, and is not done with it; another one stays, from now on.
+    """
 
     port: ovsdb.Port
+    bridge_is_ours: bool = False
 
     def do(self) -> None:
+        adopt = [] if self.bridge_is_ours else ["--", *_adopt(self.port.bridge)]
         try:
-            ovsdb.vsctl(*_add(self.port), "--", "br-set-external-id", self.port.bridge, ovsdb.UNFINISHED)
+            ovsdb.vsctl(*_add(self.port), *adopt)
         except (ovsdb.NoAnswer, ovsdb.SwitchFault):
             with suppress(Refused):
                 self.undo()
@@ -105,6 +125,10 @@ class AddPort(Value):
 
     def say(self) -> str:
         return _say(_add(self.port))
+
+
+def _adopt(bridge: str) -> list[str]:
+    return ["br-set-external-id", bridge, ovsdb.UNFINISHED]
 
 
 def _remove(port: ovsdb.Port) -> list[str]:

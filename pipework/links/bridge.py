@@ -39,10 +39,9 @@ def plan(wire: Wire) -> LinkPlan:
         CreateVeth(host, local, wire.guest.namespace, wire.ifname, mtu, request.mac, bridge),
         mark_unfinished(host, local),
     ]
-    if there is None or there.group == NEWBORN:
-        make.append(Adopt(host, bridge))
     if vlan:
         default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
         make.append(SetAccessVlan(host, local, vlan, default))
     make += [SetUp(host, local), *inquiry.plan()]
-    return LinkPlan(make, [mark_finished(host, local, wire), *aside.last])
+    adopt = [Adopt(host, bridge)] if there is None or there.group == NEWBORN else []
+    return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *aside.last])

@@ -33,7 +33,7 @@ def plan(wire: Wire) -> LinkPlan:
             return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *aside.last])
         nic = vlan.link
     home = _home(wire, nic)
-    make += [NoteHome(host, guest, wire.ifname, home), MoveLink(host, guest, wire.ifname, home)]
+    make += [NoteHome(host, guest, wire.ifname, home, request.mac), MoveLink(host, guest, wire.ifname, home)]
     if request.mac:
         make.append(SetMac(guest, wire.ifname, request.mac, nic.mac))
     return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *aside.last])

@@ -29,7 +29,7 @@ def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
     home = Home.from_note(note) if note else None
     if not note or not home or request.hostif not in (home.link.name, f"mac:{home.link.mac}"):
         return []
-    there = find_lent(guest.namespace, ifname, home, request.mac)
+    there = find_lent(guest.namespace, ifname, home, note.get("given"))
     if not there or host.netlink.link(home.link.name):
         return []
     if read_mark(there):
@@ -41,7 +41,7 @@ def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
 
 
 def find_lent(guest: Namespace, ifname: str, home: Home, mac: Optional[str] = None) -> Optional[Link]:
-    """The NIC in the guest, which may bear the MAC that a run was to give it.
+    """The NIC in the guest, which may bear the MAC that it was to be given there.
 
     A radio that a killed run has moved may not have brought its link under the name that it was to have.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipework.actions.links import CreateVeth, SetUp
-from pipework.actions.openvswitch import AddBridge, AddPort, RemovePort
+from pipework.actions.openvswitch import AddBridge, AddPort, AdoptBridge, RemovePort
 from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import ovsdb
@@ -37,10 +37,11 @@ def plan(wire: Wire) -> LinkPlan:
             host, local, wire.guest.namespace, wire.ifname, there.mtu if there else DEFAULT_MTU, request.mac, None
         ),
         mark_unfinished(host, local),
-        AddPort(port),
+        AddPort(port, bridge_is_ours=there is None),
         SetUp(host, local),
     ]
-    return LinkPlan(make, [mark_finished(host, local, wire), *aside.last])
+    adopt = [AdoptBridge(bridge)] if there is None else []
+    return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *aside.last])
 
 
 def _dead_port(name: str) -> Optional[ovsdb.Port]:

@@ -7,17 +7,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from tests.integration.test_del import assert_as_before, bring_online, on_bridge, rules
+from tests.lab.disturbing import collected_at_every_step
 from tests.lab.engine import Container
 from tests.lab.faults import breaking
 from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
+from tests.lab.scenes import scene
 from tests.lab.snapshot import diff, snapshot
 from tests.lab.switch_host import SwitchHost, switch_host
 
@@ -259,3 +262,19 @@ def test_switch_does_not_answer() -> None:
         taken.database.terminate()
         taken.database.wait(10)
         assert taken.pipework("gc").code == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("new-bridge", "v4-gateway"),
+        ("bridge", "v6-gateway"),
+        ("switch", "v4-gateway"),
+        ("namesake", "v4-off-link"),
+        ("direct", "v4-gateway"),
+        ("lan", "udhcpc-f"),
+    ],
+)
+def test_killed_at_any_step(kind: str, address: str) -> None:
+    """After a kill -9 at whatever step gc leaves host and guest as they were before, or the wire complete."""
+    assert collected_at_every_step(partial(scene, kind, address), f"{kind} {address}") > 5

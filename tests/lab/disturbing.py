@@ -69,6 +69,7 @@ def healed_at_every_step(stage: Stage, told: str, leaves_nothing: bool = False) 
                 number += 1
                 broken = run("KILL", number, taken.words)
                 if not broken.step:
+                    assert broken[:3] == (0, "", "")
                     print(f"\n{told}: KILL at each of {number - 1} steps, all healed")
                     return number - 1
                 assert broken.code == FAULTS["KILL"]
@@ -89,6 +90,29 @@ def _heal(taken: Scene, where: str) -> None:
         assert all(f"link {name}, half made" in taken.host.pipework("gc").out for name in old), where
     else:
         assert again == (0, "", ""), where
+
+
+def collected_at_every_step(stage: Stage, told: str) -> int:
+    """Kill the command at one step after the other; gc leaves what was there before, unless the wire is complete."""
+    number = 0
+    while True:
+        with stage() as taken, breaking(taken.host.argv()) as run:
+            before = taken.state()
+            while True:
+                number += 1
+                broken = run("KILL", number, taken.words)
+                if not broken.step:
+                    assert broken[:3] == (0, "", "")
+                    print(f"\n{told}: KILL at each of {number - 1} steps, gc has cleared up after all")
+                    return number - 1
+                where = f"step {number}: {broken.step}"
+                collected = taken.host.pipework("gc")
+                assert (collected.code, collected.err) == (0, ""), where
+                if changed := taken.difference(before):
+                    again = taken.host.pipework(*taken.words)
+                    complete = "exists and is up" in again.out or "File exists" in again.err
+                    assert complete, f"{where}\n{collected.out}\n{changed}"
+                    break  # on to a fresh stage
 
 
 def _shape_after_del(taken: Scene) -> str:

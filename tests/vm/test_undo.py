@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.lab.disturbing import broken_at_every_step, healed_at_every_step
+from tests.lab.disturbing import broken_at_every_step, collected_at_every_step, healed_at_every_step
 from tests.lab.scenes import IN_MACHINE, scene
 
 pytestmark = pytest.mark.vm
@@ -22,3 +22,8 @@ def test_refused_at_any_step(kind: str) -> None:
 def test_killed_at_any_step(kind: str) -> None:
     """After a kill -9 at whatever step the same command succeeds, and leaves what an undisturbed one leaves."""
     assert healed_at_every_step(partial(scene, kind, "none"), kind, leaves_nothing=True) > 3
+
+
+def test_new_switch_collected_at_any_step() -> None:
+    """After a kill -9 at whatever step gc leaves host and guest as they were before, the bridge included."""
+    assert collected_at_every_step(partial(scene, "new-switch", "v4"), "new-switch") > 3
