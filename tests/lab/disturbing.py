@@ -82,11 +82,11 @@ def healed_at_every_step(stage: Stage, told: str, leaves_nothing: bool = False) 
 
 
 def _heal(taken: Scene, where: str) -> None:
-    """Run the command again."""
+    """Run the command again, which does what is left to do, or says that the wire is there."""
     again = taken.host.pipework(*taken.words)
-    old = [name for name in links(taken.host) if name.startswith("vpo")]
-    if old and "exists and is up" in again.out:
-        # all was done but for the removal of the old link
+    if "exists and is up" in again.out:
+        # but for the removal of an old link, that is
+        old = [name for name in links(taken.host) if name.startswith("vpo")]
         assert all(f"link {name}, half made" in taken.host.pipework("gc").out for name in old), where
     else:
         assert again == (0, "", ""), where
