@@ -43,10 +43,7 @@ class Inquiry:
                 "quotes and backslashes are changed",
                 "Choose another name, or see to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
             )
-        return [AllowBridged(iptables, self._bridge, self._ports()) for iptables in lacking]
-
-    def _ports(self) -> tuple[str, ...]:
-        return tuple(sysfs.ports(self._bridge)) if sysfs.exists(self._bridge) else ()
+        return [AllowBridged(iptables, self._bridge, tuple(sysfs.ports(self._bridge))) for iptables in lacking]
 
     def _lacks_rule(self, iptables: str, listing: Running) -> bool:
         chain = listing.outcome(TIMEOUT)

@@ -38,8 +38,9 @@ def with_mac(mac: str) -> Optional[str]:
 
 
 def ports(bridge: str) -> list[str]:
-    """The names of a Linux bridge's ports."""
-    return sorted(os.listdir(f"{NET}/{bridge}/brif"))
+    """The names of a Linux bridge's ports; none if there is no such bridge."""
+    place = f"{NET}/{bridge}/brif"
+    return sorted(os.listdir(place)) if os.path.isdir(place) else []
 
 
 def names() -> list[str]:

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 from tests.lab.faults import FAULTS, Broken, breaking
 from tests.lab.scenes import Scene, Stage, links, shape
+from tests.lab.snapshot import Snapshot
+
+# looks at a stage, what it was before, and the run that was broken; tells whether the stage serves for the next
+Look = Callable[[Scene, Snapshot, Broken], bool]
 
 # Asked whether there is a need for a rule; where there is no such chain iptables fails with 1, too.
 QUESTION = "tables -w 5 -S DOCKER-USER"
 
 
-def broken_at_every_step(stage: Stage, fault: str, told: str) -> int:
-    """Break the command at one step after the other, all of which are undone; return how many there were."""
+def _at_every_step(stage: Stage, fault: str, told: str, look: Look) -> int:
+    """Break the command at one step after the other, and look at what becomes of it; return how many there were."""
     number = 0
     while True:
         with stage() as taken, breaking(taken.host.argv()) as run:
             before = taken.state()
-            while True:
+            serves = True
+            while serves:
                 number += 1
                 broken = run(fault, number, taken.words)
                 if not broken.step:
                     assert broken[:3] == (0, "", "")
-                    print(f"\n{told}: {fault} at each of {number - 1} steps, all undone")
+                    print(f"\n{told}: {fault} at each of {number - 1} steps")
                     return number - 1
-                if broken.code == 0:
-                    assert_may_succeed(fault, broken, taken)
-                    break  # on to a fresh stage
-                assert_refused(fault, broken)
-                changed = taken.difference(before)
-                assert not changed, f"step {number}: {broken.step}: {broken.err}\n{changed}"
+                serves = look(taken, before, broken)
+
+
+def broken_at_every_step(stage: Stage, fault: str, told: str) -> int:
+    """Whatever is broken is undone; return how many steps there were."""
+
+    def look(taken: Scene, before: Snapshot, broken: Broken) -> bool:
+        if broken.code == 0:
+            assert_may_succeed(fault, broken, taken)
+            return False
+        assert_refused(fault, broken)
+        changed = taken.difference(before)
+        assert not changed, f"{broken.step}: {broken.err}\n{changed}"
+        return True
+
+    return _at_every_step(stage, fault, told, look)
 
 
 def assert_refused(fault: str, broken: Broken) -> None:
@@ -53,8 +70,8 @@ def assert_may_succeed(fault: str, broken: Broken, taken: Scene) -> None:
 
 
 def healed_at_every_step(stage: Stage, told: str, leaves_nothing: bool = False) -> int:
-    """Kill the command at one step after the other; the same command again leaves what an undisturbed one does,
-    and so does del after it.
+    """Killed, the same command again leaves what an undisturbed one does, and so does del after it; return how many
+    steps there were.
 
     leaves_nothing: del takes all of it back, so that one stage serves for all steps.
     """
@@ -62,23 +79,15 @@ def healed_at_every_step(stage: Stage, told: str, leaves_nothing: bool = False) 
         assert undisturbed.host.pipework(*undisturbed.words) == (0, "", "")
         expected = shape(undisturbed)
         expected_afterwards = _shape_after_del(undisturbed)
-    number = 0
-    while True:
-        with stage() as taken, breaking(taken.host.argv()) as run:
-            while True:
-                number += 1
-                broken = run("KILL", number, taken.words)
-                if not broken.step:
-                    assert broken[:3] == (0, "", "")
-                    print(f"\n{told}: KILL at each of {number - 1} steps, all healed")
-                    return number - 1
-                assert broken.code == FAULTS["KILL"]
-                where = f"step {number}: {broken.step}"
-                _heal(taken, where)
-                assert shape(taken) == expected, where
-                assert _shape_after_del(taken) == expected_afterwards, where
-                if not leaves_nothing:
-                    break  # on to a fresh stage
+
+    def look(taken: Scene, _before: Snapshot, broken: Broken) -> bool:
+        assert broken.code == FAULTS["KILL"]
+        _heal(taken, broken.step)
+        assert shape(taken) == expected, broken.step
+        assert _shape_after_del(taken) == expected_afterwards, broken.step
+        return leaves_nothing
+
+    return _at_every_step(stage, "KILL", told, look)
 
 
 def _heal(taken: Scene, where: str) -> None:
@@ -93,26 +102,20 @@ def _heal(taken: Scene, where: str) -> None:
 
 
 def collected_at_every_step(stage: Stage, told: str) -> int:
-    """Kill the command at one step after the other; gc leaves what was there before, unless the wire is complete."""
-    number = 0
-    while True:
-        with stage() as taken, breaking(taken.host.argv()) as run:
-            before = taken.state()
-            while True:
-                number += 1
-                broken = run("KILL", number, taken.words)
-                if not broken.step:
-                    assert broken[:3] == (0, "", "")
-                    print(f"\n{told}: KILL at each of {number - 1} steps, gc has cleared up after all")
-                    return number - 1
-                where = f"step {number}: {broken.step}"
-                collected = taken.host.pipework("gc")
-                assert (collected.code, collected.err) == (0, ""), where
-                if changed := taken.difference(before):
-                    again = taken.host.pipework(*taken.words)
-                    complete = "exists and is up" in again.out or "File exists" in again.err
-                    assert complete, f"{where}\n{collected.out}\n{changed}"
-                    break  # on to a fresh stage
+    """Killed, gc leaves what was there before, unless the wire is complete; return how many steps there were."""
+
+    def look(taken: Scene, before: Snapshot, broken: Broken) -> bool:
+        assert broken.code == FAULTS["KILL"]
+        collected = taken.host.pipework("gc")
+        assert (collected.code, collected.err) == (0, ""), broken.step
+        changed = taken.difference(before)
+        if changed:
+            again = taken.host.pipework(*taken.words)
+            complete = "exists and is up" in again.out or "File exists" in again.err
+            assert complete, f"{broken.step}\n{collected.out}\n{changed}"
+        return not changed
+
+    return _at_every_step(stage, "KILL", told, look)
 
 
 def _shape_after_del(taken: Scene) -> str:

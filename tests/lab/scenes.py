@@ -99,6 +99,10 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             _leave_dead_port(switch, guest)
         if kind in DEVICES:
             stack.enter_context(DEVICES[kind](host))
+        if kind == "ipoib":
+            # a NIC has no queue until it is brought up, and keeps it from then on
+            host.run("ip", "link", "set", "ib0", "up")
+            host.run("ip", "link", "set", "ib0", "down")
         settle(host, guest)
         tail = [ADDRESSES.get(address, address), LAST_WORD.get(kind, MAC)]
         yield Scene(host, guest, [*words, guest.spec, *tail], switch)
