@@ -31,7 +31,7 @@ ROWS = (
     (r"pipework/passthrough", "verbs"),
     (r"pipework/wait|contrib/pipework-wait", "wait"),
     (r"contrib/completion/", "completion"),
-    (r"README\.md|docs/|tests/lab/(readme|console)\.py", "readme"),
+    (r"README\.md|docs/|tests/lab/(pages|console)\.py", "readme"),
     (r"pipework/(request|words|errors)\.py", "refusals fuzz"),
     (r"tests/(unit|vm|soak|bench)/|contrib/pipework\.8|[^/]+\.md|LICENSE", ""),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -22,6 +24,20 @@ IMAGE = "busybox"
 ENDING_LIMIT = 3  # seconds that a client may take to give its lease back
 ENGINE_LIMIT = 10  # seconds that the engine may take to answer
 LABELS = ("pipework.guest", "pipework.link")
+PLACE = "/udhcpc.script"
+# What udhcpc runs at each news of its lease, which it has in its environment; the official image has no such script.
+# An address that is there stays, for a renewal must not cut connections; a router off the link gets a host route.
+SCRIPT = (
+    'case $1 in deconfig) ip link set "$interface" up; ip -4 addr flush dev "$interface";; bound|renew) '
+    'case " $(ip -4 -o addr show dev "$interface") " in *" $ip/$mask "*) ;; *) ip -4 addr flush dev "$interface"; '
+    'ip addr add "$ip/$mask" broadcast "${broadcast:-+}" dev "$interface";; esac; '
+    'case " $(ip route show dev "$interface") " in *"default via ${router%% *} "*) ;; *) '
+    'while ip route del default dev "$interface" 2>/dev/null; do :; done; '
+    'for via in ${router%% *}; do ip route add default via "$via" dev "$interface" 2>/dev/null || '
+    '{ ip route add "$via" dev "$interface"; ip route add default via "$via" dev "$interface"; }; done;; esac;; esac'
+)
+# The shell's lines that leave the script there and become the client.
+BECOME = f"""printf '#!/bin/sh\\n%s\\n' "$0" >{PLACE}; chmod 755 {PLACE}; exec udhcpc -s {PLACE} "$@\""""
 
 
 class ObtainLeaseInContainer(Value):
@@ -56,10 +72,9 @@ class ObtainLeaseInContainer(Value):
         return Page("dhcp", self.namespace.cookie, self.link)
 
     def _start(self, engine: Any) -> Any:
-        return engine.containers.run(
+        client = engine.containers.create(
             IMAGE,
-            ["udhcpc", *self.arguments],
-            detach=True,
+            ["udhcpc", "-s", PLACE, *self.arguments],
             auto_remove=self.stays,
             network_mode=f"container:{self.container}",
             pid_mode=f"container:{self.container}" if self.stays else None,
@@ -68,6 +83,9 @@ class ObtainLeaseInContainer(Value):
             # a container in another's network has the very same file
             volumes={"/dev/null": {"bind": "/etc/resolv.conf", "mode": "rw"}},
         )
+        client.put_archive("/", _archive())
+        client.start()
+        return client
 
     def _has_lease(self, client: Any) -> bool:
         there = leased(self.namespace, self.link, 4) is not None
@@ -96,9 +114,10 @@ class ObtainLeaseInContainer(Value):
 
     def say(self) -> str:
         place = f"container:{self.container}"
-        words = ["--rm", f"--net={place}", *([f"--pid={place}", "-d"] if self.stays else []), "--cap-add=NET_ADMIN"]
-        words += ["-v", "/dev/null:/etc/resolv.conf", IMAGE, "udhcpc", *self.arguments]
-        return "docker run " + " ".join(quote(word) for word in words)
+        options = ["--rm", f"--net={place}", *([f"--pid={place}", "-d"] if self.stays else []), "--cap-add=NET_ADMIN"]
+        options += ["-v", "/dev/null:/etc/resolv.conf"]
+        words = " ".join(quote(word) for word in (BECOME, SCRIPT, *self.arguments))
+        return f"docker run {' '.join(options)} {IMAGE} sh -c {words}"
 
 
 class EndClientInContainer(Value):
@@ -120,6 +139,16 @@ class EndClientInContainer(Value):
     def say(self) -> str:
         filters = [f"--filter label={label}" for label in _labels(self.note["container"], self.page.ifname)]
         return f"docker stop -t {ENDING_LIMIT} $(docker ps -q {' '.join(filters)})"
+
+
+def _archive() -> bytes:
+    """The script as the engine takes a file: it need not see ours."""
+    content, packed = f"#!/bin/sh\n{SCRIPT}\n".encode(), io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo(PLACE.lstrip("/"))
+        entry.mode, entry.size = 0o755, len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def _labels(container: str, link: str) -> list[str]:

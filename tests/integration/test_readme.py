@@ -13,7 +13,7 @@ from tests.lab.switch_host import switch_host
 
 @pytest.mark.docker
 @pytest.mark.parametrize("section", HOST_SECTIONS, ids=name_of)
-def test_prints_what_it_says(section: Section, engine: None) -> None:
+def test_prints_what_it_says(section: Section, official_image: None) -> None:
     """Every command of a page prints what stands below it."""
     with switch_host() as made, nic_of(made.host, CARD) as nic, dnsmasq(nic):
         check(section, made.host.argv())

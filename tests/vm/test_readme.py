@@ -33,7 +33,7 @@ def card(cable: Nic) -> Iterator[None]:
 @pytest.mark.parametrize("section", MACHINE_SECTIONS, ids=name_of)
 def test_prints_what_it_says(
     section: Section,
-    engine: None,
+    official_image: None,
     kernel_switch: None,
     card: None,
     request: pytest.FixtureRequest,
