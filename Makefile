@@ -15,13 +15,14 @@ PIP     := -m pip --quiet --disable-pip-version-check
 SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages python lint test test-unit test-vm soak bench demo install uninstall clean
+.PHONY: help venv packages python lint test test-unit test-vm test-pythons soak bench demo install uninstall clean
 
 help:
 	@echo "make demo       two network namespaces wired, pinged and removed (root)"
 	@echo "make test       all tests but those of the virtual machine; installs and starts what they need (root)"
 	@echo "make test-unit  the tests that need no root"
 	@echo "make test-vm    what needs a distribution kernel, in a virtual machine (root)"
+	@echo "make test-pythons  unit tests and those of the netlink messages, on every Python that is here (root)"
 	@echo "make soak       the long tests of faults, races and scale, with their figures (root)"
 	@echo "make lint       ruff, mypy and shellcheck"
 	@echo "make bench      how fast it is, next to others (root)"
@@ -64,6 +65,9 @@ test-unit: venv
 test-vm: packages venv
 	@$(INSTALL) - <tests/vm/packages.txt
 	$(BIN)/python -m tests.vm.machine -- $(BIN)/python -m pytest -m vm tests/vm tests/parity
+
+test-pythons: packages
+	$(PYTHON) -m tests.pythons
 
 soak: packages venv
 	PIPEWORK_LAB_KILLS=100 PIPEWORK_LAB_CROWD=50 $(BIN)/python -m pytest -m "not vm" -s \

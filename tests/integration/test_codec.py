@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
-from configparser import ConfigParser
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 import pytest
 
+from tests import oldest_pyroute2
 from tests.lab.command import CHECKOUT
 from tests.lab.host import Host
 from tests.lab.netns import NamedNamespace, Nic
 
 Namespaces = Callable[[], NamedNamespace]
 
-CACHE = CHECKOUT / ".cache"
 RUN = """
 import os, sys
 sys.path[:0] = sys.argv[1:3]
@@ -55,33 +53,10 @@ class Told(NamedTuple):
     source: str
 
 
-def oldest() -> str:
-    """The oldest release that setup.cfg admits."""
-    setup = ConfigParser()
-    setup.read(CHECKOUT / "setup.cfg")
-    found = re.search(r"^pyroute2 *>= *([\d.]+)", setup["options"]["install_requires"], re.MULTILINE)
-    assert found
-    return found[1]
-
-
 @pytest.fixture(scope="session")
 def oldest_release() -> Release:
     """The oldest release, fetched once into the cache of the checkout."""
-    version = oldest()
-    folder = CACHE / f"pyroute2-{version}"
-    if not folder.is_dir():
-        fetched = folder.with_suffix(".new")
-        shutil.rmtree(fetched, ignore_errors=True)
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"),
-                *("install", "--no-deps", f"--target={fetched}", f"pyroute2=={version}"),
-            ],
-            check=True,
-            timeout=300,
-        )
-        fetched.rename(folder)
-    return Release(version, folder)
+    return Release(oldest_pyroute2.version(), oldest_pyroute2.fetch())
 
 
 @pytest.fixture(scope="session")
