@@ -24,7 +24,7 @@ help:
 	@echo "make test-vm    what needs a distribution kernel, in a virtual machine (root)"
 	@echo "make test-pythons  unit tests and those of the netlink messages, on every Python that is here (root)"
 	@echo "make soak       the long tests of faults, races and scale, with their figures (root)"
-	@echo "make lint       ruff, mypy and shellcheck"
+	@echo "make lint       ruff, mypy, shellcheck, the manual page, spelling"
 	@echo "make bench      how fast it is, next to others (root)"
 	@echo "make venv       $(BIN)/pipework, for work on this checkout"
 	@echo "make install    $(COMMAND) (root); make uninstall takes it back"
@@ -50,11 +50,13 @@ packages:
 	@$(INSTALL) - <tests/lab/packages.txt
 
 lint: venv
-	@$(INSTALL) shellcheck
+	@$(INSTALL) shellcheck man-db mandoc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	shellcheck $$(git grep -lIE '^#!/bin/(ba)?sh') contrib/completion/pipework.bash
+	sh tests/lint-man contrib/pipework.8
+	git ls-files -z | xargs -0 $(BIN)/codespell
 
 test: packages venv
 	$(BIN)/python -m pytest tests/unit tests/integration tests/parity

@@ -93,7 +93,7 @@ def test_files_are_roots_alone(host: Host, inhabited: Inhabited, own_run: Path) 
     assert {path.name for path in own_run.iterdir()} <= {"pipework", "xtables.lock"}
 
 
-@pytest.mark.parametrize("what", ["link", "file", "open", "anothers"])
+@pytest.mark.parametrize("what", ["link", "file", "open", "another's"])
 def test_folder_of_others(host: Host, inhabited: Inhabited, own_run: Path, what: str) -> None:
     """A /run/pipework that others have made, or may write to, is refused and not used."""
     place, elsewhere = own_run / "pipework", own_run / "elsewhere"
@@ -105,7 +105,7 @@ def test_folder_of_others(host: Host, inhabited: Inhabited, own_run: Path, what:
     else:
         place.mkdir(0o700)
         place.chmod(0o777 if what == "open" else 0o700)
-        os.chown(place, 65534 if what == "anothers" else 0, 0)
+        os.chown(place, 65534 if what == "another's" else 0, 0)
     watched = Unchanged(host), Unchanged(inhabited)
     done = with_own_run(host, own_run, "br0", inhabited.spec, ASKED)
     assert done.code == 1
