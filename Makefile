@@ -15,7 +15,8 @@ PIP     := -m pip --quiet --disable-pip-version-check
 SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages python lint test test-unit test-vm test-pythons soak bench demo install uninstall clean
+.PHONY: help venv packages python lint test test-unit test-vm soak bench demo install uninstall clean
+.PHONY: test-pythons release-check
 
 help:
 	@echo "make demo       two network namespaces wired, pinged and removed (root)"
@@ -25,6 +26,7 @@ help:
 	@echo "make test-pythons  unit tests and those of the netlink messages, on every Python that is here (root)"
 	@echo "make soak       the long tests of faults, races and scale, with their figures (root)"
 	@echo "make lint       ruff, mypy, shellcheck, the manual page, spelling"
+	@echo "make release-check  whether HEAD can be released: version, changelog, manual page, wheel, source archive"
 	@echo "make bench      how fast it is, next to others (root)"
 	@echo "make venv       $(BIN)/pipework, for work on this checkout"
 	@echo "make install    $(COMMAND) (root); make uninstall takes it back"
@@ -77,6 +79,9 @@ soak: packages venv
 
 bench: packages venv
 	$(BIN)/python -m tests.bench
+
+release-check: venv
+	$(BIN)/python -m tests.release_check
 
 demo: venv
 	@$(INSTALL) iproute2 iputils-ping
