@@ -10,19 +10,29 @@ INSTALL := sh tests/lab/install-packages
 LIB     := $(PREFIX)/lib/pipework
 COMMAND := $(PREFIX)/bin/pipework
 SHARE   := $(PREFIX)/share
+# What `make install` installs: this folder, or a wheel.
+SOURCE  ?= .
+
+# What is tested is what users have: the wheel, installed here as `make install` does it.
+TESTED  := $(CURDIR)/.cache/installed
+SUITE   := PIPEWORK_INSTALLED=$(TESTED) $(BIN)/python -m tests.suite
+# Two that are begun at once wait for each other's set-up.
+SET_UP  := mkdir -p .cache && flock .cache/set-up $(MAKE) --no-print-directory
 PIP     := -m pip --quiet --disable-pip-version-check
 # Says where the Python that runs it keeps its packages.
 SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages python lint test test-unit test-vm soak bench demo install uninstall clean
+.PHONY: help venv packages python set-up wheel lint test test-changed test-unit test-vm soak bench demo install \
+    uninstall clean
 .PHONY: test-pythons release-check
 
 help:
 	@echo "make demo       two network namespaces wired, pinged and removed (root)"
 	@echo "make test       all tests but those of the virtual machine; installs and starts what they need (root)"
+	@echo "make test-changed  of them those that a change can touch: of the work tree, or SINCE=COMMIT (root)"
 	@echo "make test-unit  the tests that need no root"
-	@echo "make test-vm    what needs a distribution kernel, in a virtual machine (root)"
+	@echo "make test-vm    what needs a distribution kernel, in two virtual machines (root)"
 	@echo "make test-pythons  unit tests and those of the netlink messages, on every Python that is here (root)"
 	@echo "make soak       the long tests of faults, races and scale, with their figures (root)"
 	@echo "make lint       ruff, mypy, shellcheck, the manual page, spelling"
@@ -60,21 +70,46 @@ lint: venv
 	sh tests/lint-man contrib/pipework.8
 	git ls-files -z | xargs -0 $(BIN)/codespell
 
-test: packages venv
-	$(BIN)/python -m pytest tests/unit tests/integration tests/parity
+wheel: dist/.ready
+
+dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -name '*.py') | python
+	@rm -rf build dist && mkdir dist
+	@$(PYTHON) $(PIP) wheel --no-deps --wheel-dir dist .
+	@rm -rf build
+	@touch $@
+
+$(TESTED)/.ready: dist/.ready Makefile contrib/write-launcher
+	@$(MAKE) --no-print-directory install PREFIX=$(TESTED) SOURCE=dist/*.whl
+	@touch $@
+
+# All that the tests need and may not fetch for themselves, for their sandboxes have no network.
+set-up: packages venv $(TESTED)/.ready
+	@$(INSTALL) - <tests/vm/packages.txt
+	@$(BIN)/python -m tests.lab.pyroute2_releases
+
+test:
+	@$(SET_UP) set-up
+	$(SUITE) tests/unit tests/integration tests/parity
+
+test-changed:
+	@$(SET_UP) set-up
+	$(SUITE) $$($(BIN)/python -m tests.changed $(SINCE))
 
 test-unit: venv
 	$(BIN)/python -m pytest tests/unit
 
-test-vm: packages venv
-	@$(INSTALL) - <tests/vm/packages.txt
-	$(BIN)/python -m tests.vm.machine -- $(BIN)/python -m pytest -m vm tests/vm tests/parity
+test-vm:
+	@$(SET_UP) set-up
+	$(SUITE) --machines 2 -m vm tests/vm tests/parity
 
-test-pythons: packages
+test-pythons:
+	@$(SET_UP) set-up
 	$(PYTHON) -m tests.pythons
 
-soak: packages venv
-	PIPEWORK_LAB_KILLS=100 PIPEWORK_LAB_CROWD=50 $(BIN)/python -m pytest -m "not vm" -s \
+soak:
+	@$(SET_UP) set-up
+	PIPEWORK_INSTALLED=$(TESTED) PIPEWORK_LAB_KILLS=100 PIPEWORK_LAB_CROWD=50 \
+	    tests/lab/sandbox $(BIN)/python -m pytest -m "not vm" -s \
 	    tests/integration/test_kills.py tests/integration/test_races.py tests/soak
 
 bench: packages venv
@@ -93,7 +128,7 @@ install: python
 	@mkdir -p "$(PREFIX)/lib" "$(PREFIX)/bin"
 	@rm -rf "$(LIB).new"
 	@$(PYTHON) -m venv "$(LIB).new"
-	@"$(LIB).new/bin/python" $(PIP) install .
+	@"$(LIB).new/bin/python" $(PIP) install $(SOURCE)
 	@rm -rf "$(LIB)" && mv "$(LIB).new" "$(LIB)"
 	@sh contrib/write-launcher "$(COMMAND)" "$(LIB)/bin/python" "$$("$(LIB)/bin/python" $(SITE))"
 	@install -D -m 644 contrib/pipework.8 "$(SHARE)/man/man8/pipework.8"

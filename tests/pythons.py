@@ -1,6 +1,6 @@
 """The unit tests, and those of the netlink messages, on every Python that pipework promises and this machine has.
 
-    python3 -m tests.pythons
+    make test-pythons
 
 Each Python has a virtual environment in .cache/pythons, which is kept until setup.cfg, pyproject.toml or the
 Python itself change, and a sandbox for its tests. All run at once, for half of the time they wait for the kernel; what
@@ -19,14 +19,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / ".cache" / "pythons"
 SANDBOX = "tests/lab/sandbox"
-CGROUPS = Path("/sys/fs/cgroup")
 TESTS = ("tests/unit", "tests/integration/test_codec.py")
 VERSIONS = tuple(f"3.{minor}" for minor in range(9, 15))
 PATIENCE = 600  # seconds that any one step may take
@@ -102,14 +100,6 @@ def run(words: Sequence[str | Path], log: TextIO) -> bool:
         finally:
             process.kill()
             process.wait()
-            remove_cgroups(process.pid)
-
-
-def remove_cgroups(sandbox: int) -> None:
-    """Remove the cgroups of a sandbox that was that process, if it was one."""
-    for place in sorted(CGROUPS.glob(f"**/pipework-sandbox-{sandbox}/**/"), reverse=True):
-        with suppress(OSError):
-            place.rmdir()
 
 
 def made_of(python: Python) -> str:
@@ -146,9 +136,6 @@ def examine(python: Python) -> Outcome:
     own = environment / "bin" / "python"
     with path.open("w") as log:
         ready = prepare(python, environment, log)
-        if ready:
-            with installing:  # a sandbox has no network
-                ready = run((own, "-m", "tests.oldest_pyroute2"), log)
         passed = ready and run((SANDBOX, own, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS), log)
     if not passed:
         print(f"\n== python{python.version}\n{path.read_text()}", flush=True)
@@ -180,6 +167,7 @@ def main() -> int:
             shutil.rmtree(path)
     with ThreadPoolExecutor(len(found)) as pool:
         outcomes = list(pool.map(lambda one: examine(one) if isinstance(one, Python) else one, found))
+    say(CHECKOUT / SANDBOX, "--sweep")
     print(*(outcome.line for outcome in outcomes), sep="\n")
     if not any(isinstance(one, Python) for one in found):
         print("No Python was found at all.", file=sys.stderr)

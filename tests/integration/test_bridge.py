@@ -6,14 +6,13 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from tests.integration.conftest import tagged_rules
-from tests.lab.command import ENTRY, run_pipework
+from tests.lab.command import COMMAND, run_pipework
 from tests.lab.engine import Container
 from tests.lab.guest import HOST, SLOW, eventually, fresh_name
 from tests.lab.host import Host
@@ -321,7 +320,7 @@ def test_two_commands_at_once(container: Containers, bridge: Bridges) -> None:
     """Commands that start together share the bridge that both find missing."""
     guests, name = [container() for _ in range(4)], bridge()
     words = [[name, guest.name, f"192.168.1.{number}/24"] for number, guest in enumerate(guests, 1)]
-    started = [subprocess.Popen([sys.executable, str(ENTRY), *line]) for line in words]
+    started = [subprocess.Popen([*COMMAND, *line]) for line in words]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]
     assert len(os.listdir(f"/sys/class/net/{name}/brif")) == 4
     assert len(tagged_rules(name)) == 1

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 import pytest
 
-from tests import oldest_pyroute2
-from tests.lab.command import CHECKOUT
+from tests.lab.command import PACKAGE
 from tests.lab.host import Host
 from tests.lab.netns import NamedNamespace, Nic
+from tests.lab.pyroute2_releases import Release, newest_release, oldest_release
+
+__all__ = ["newest_release", "oldest_release"]
 
 Namespaces = Callable[[], NamedNamespace]
 
@@ -37,13 +38,6 @@ main(argv)
 """
 
 
-class Release(NamedTuple):
-    """A pyroute2 in a folder of its own."""
-
-    version: str
-    folder: Path
-
-
 class Told(NamedTuple):
     """What a run said, and what it had loaded from where."""
 
@@ -51,21 +45,6 @@ class Told(NamedTuple):
     err: str
     loaded: set[str]
     source: str
-
-
-@pytest.fixture(scope="session")
-def oldest_release() -> Release:
-    """The oldest release, fetched once into the cache of the checkout."""
-    return Release(oldest_pyroute2.version(), oldest_pyroute2.fetch())
-
-
-@pytest.fixture(scope="session")
-def newest_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """The newest release: what the tests' own environment was made with."""
-    package = Path(str(distribution("pyroute2").locate_file("pyroute2")))
-    folder = tmp_path_factory.mktemp("newest")
-    (folder / "pyroute2").symlink_to(package)
-    return Release(distribution("pyroute2").version, folder)
 
 
 @pytest.fixture(params=["oldest", "newest"])
@@ -91,7 +70,7 @@ def needy(release: Release, tmp_path: Path) -> Release:
 
 def pipework(host: Host, release: Release, *words: str, before: str = "") -> Told:
     """Run pipework on a host with that release and the standard library alone."""
-    folders = (str(CHECKOUT), str(release.folder))
+    folders = (str(release.folder), str(PACKAGE.parent))
     done = subprocess.run(
         host.argv(sys.executable, "-I", "-S", "-c", RUN, *folders, before, *words),
         stdin=subprocess.DEVNULL,
@@ -168,5 +147,5 @@ def test_leaves_the_package_importable(host: Host, release: Release) -> None:
         "from pyroute2 import IPRoute\n"
         "with IPRoute() as ipr: print(*(link.get_attr('IFLA_IFNAME') for link in ipr.get_links()))"
     )
-    folders = (str(CHECKOUT), str(release.folder))
+    folders = (str(release.folder), str(PACKAGE.parent))
     assert host.run(sys.executable, "-I", "-S", "-c", program, *folders).split() == ["lo"]

@@ -7,12 +7,14 @@ from typing import Callable
 
 import pytest
 
-from tests.integration.test_dhcp import CLIENTS, STAYING, inode, processes
+from tests.integration.test_dhcp import CLIENTS, STAYING, image_of_dhcp, inode, leasing, processes
 from tests.lab.command import run_pipework
 from tests.lab.engine import Container, docker
 from tests.lab.guest import HOST, SLOW, eventually, run
 from tests.lab.netns import DhcpServer, NamedNamespace, Nic
 from tests.lab.snapshot import diff, snapshot
+
+__all__ = ["image_of_dhcp"]
 
 Containers = Callable[..., Container]
 
@@ -23,7 +25,7 @@ def leases(server: DhcpServer) -> int:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("client", STAYING)
+@pytest.mark.parametrize("client", leasing(*STAYING))
 def test_lease_is_given_back(client: str, container: Containers, dhcp_server: DhcpServer, nic: Nic) -> None:
     """A client that stays gives its lease back and ends before its link goes; the guest is as before."""
     guest = container()
@@ -39,7 +41,7 @@ def test_lease_is_given_back(client: str, container: Containers, dhcp_server: Dh
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("client", [client for client in CLIENTS if client not in STAYING])
+@pytest.mark.parametrize("client", leasing(*(client for client in CLIENTS if client not in STAYING)))
 def test_client_that_has_ended(client: str, container: Containers, dhcp_server: DhcpServer, nic: Nic) -> None:
     """Where no client stays there is nobody to give the lease back; the guest is as before."""
     guest = container()
@@ -50,7 +52,7 @@ def test_client_that_has_ended(client: str, container: Containers, dhcp_server: 
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("client", STAYING)
+@pytest.mark.parametrize("client", leasing(*STAYING))
 def test_lines_of_a_rehearsal(client: str, container: Containers, dhcp_server: DhcpServer, nic: Nic) -> None:
     """The lines that --dry-run prints give the lease back as well, and printing them does not."""
     guest = container()

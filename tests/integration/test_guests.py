@@ -16,7 +16,7 @@ from typing import Callable, Union
 
 import pytest
 
-from tests.lab.command import CHECKOUT, Result, run_pipework
+from tests.lab.command import PACKAGE, Result, run_pipework
 from tests.lab.engine import IMAGE, Container, docker
 from tests.lab.guest import SLOW, Guest, fresh_name, need, run
 from tests.lab.lxc import LxcContainer
@@ -395,6 +395,6 @@ def test_docker_guest_loads_no_other_runtime(container: Starter) -> None:
     unwanted = ["pipework.guests.podman", "pipework.guests.lxc", "pipework.kernel.programs", "subprocess"]
     told = subprocess.run(
         [sys.executable, "-c", code, container().name, *unwanted],
-        cwd=CHECKOUT, capture_output=True, text=True, check=True,
+        cwd=PACKAGE.parent, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert told.stdout.split() == []

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Callable
 
 import pytest
 
-from tests.lab.command import CHECKOUT, ENTRY, Result, run_pipework
+from tests.lab.command import COMMAND, ENTRY, PACKAGE, Result, run_pipework
 from tests.lab.engine import Container, docker
 from tests.lab.guest import HOST, eventually, fresh_name
 from tests.lab.host import Host, settle
@@ -67,7 +66,7 @@ def with_own_run(host: Host, folder: Path, *words: str) -> Result:
     """Run pipework where that folder is /run, and where new files are everybody's unless said otherwise."""
     script = 'mount --bind "$0" /run; umask 0; exec "$@"'
     done = subprocess.run(
-        host.argv("unshare", "--mount", "sh", "-ec", script, str(folder), sys.executable, str(ENTRY), *words),
+        host.argv("unshare", "--mount", "sh", "-ec", script, str(folder), *COMMAND, *words),
         capture_output=True,
         text=True,
         check=False,
@@ -193,7 +192,7 @@ def readable_checkout() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pipework-copy-") as folder:
         os.chmod(folder, 0o755)
         shutil.copy(ENTRY, folder)
-        shutil.copytree(CHECKOUT / "pipework", f"{folder}/pipework", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PACKAGE, f"{folder}/pipework", ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
         yield Path(folder)
 

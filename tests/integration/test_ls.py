@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from resource import RUSAGE_CHILDREN, getrusage
@@ -14,7 +13,7 @@ from typing import Any, Callable
 
 import pytest
 
-from tests.lab.command import ENTRY
+from tests.lab.command import COMMAND
 from tests.lab.engine import Container
 from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name, run
 from tests.lab.host import Host, throwaway_host
@@ -177,9 +176,7 @@ def test_what_is_not_pipeworks(container: Containers) -> None:
     mine = fresh_name("mine")
     run("ip", "link", "add", mine, "type", "veth", "peer", "name", "eth7", "netns", str(guest.pid))
     try:
-        done = subprocess.run(
-            [sys.executable, str(ENTRY), "ls", "--json", guest.name], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*COMMAND, "ls", "--json", guest.name], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
     finally:
         HOST.run("ip", "link", "del", mine)
@@ -246,9 +243,7 @@ def test_table(host: Host, guest_ns: Namespaces) -> None:
 def on_a_terminal(host: Host, *words: str) -> str:
     """Run pipework with a terminal as its stdout and return what it shows there."""
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        host.argv(sys.executable, str(ENTRY), *words), stdin=subprocess.DEVNULL, stdout=theirs, check=False
-    )
+    done = subprocess.run(host.argv(*COMMAND, *words), stdin=subprocess.DEVNULL, stdout=theirs, check=False)
     os.close(theirs)
     shown = b""
     with suppress(OSError):  # the other side is closed

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
-from tests.lab.command import ENTRY, Result, run_pipework
+from tests.lab.command import COMMAND, Result, run_pipework
 from tests.lab.engine import Container, docker
 from tests.lab.guest import fresh_name
 from tests.lab.host import Host, settle
@@ -226,9 +226,7 @@ def test_without_root(host: Host, guest_ns: Namespaces) -> None:
     watched = Unchanged(host), Unchanged(guest)
     words = ["br0", guest.spec, "192.168.1.2/24"]
     unprivileged = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
-    done = subprocess.run(
-        host.argv(*unprivileged, sys.executable, str(ENTRY), *words), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(host.argv(*unprivileged, *COMMAND, *words), capture_output=True, text=True, check=False)
     assert_refused(
         Result(done.returncode, done.stdout, done.stderr), "root", f"sudo pipework {' '.join(words)}", lines=1
     )
@@ -266,9 +264,8 @@ def test_local_name_of_another_link(host: Host, guest_ns: Namespaces) -> None:
 def test_closed_output(host: Host, guest_ns: Namespaces) -> None:
     """A reader that has gone is no reason for a traceback."""
     guest = guest_ns()
-    script = (
-        f"{sys.executable} {ENTRY} 2>&1 >/dev/full | cat; {sys.executable} {ENTRY} br0 {guest.spec} 10.0.0.1/24 >&-"
-    )
+    command = shlex.join(COMMAND)
+    script = f"{command} 2>&1 >/dev/full | cat; {command} br0 {guest.spec} 10.0.0.1/24 >&-"
     done = subprocess.run(host.argv("sh", "-c", script), capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stdout + done.stderr
     assert "Exception ignored" not in done.stdout + done.stderr

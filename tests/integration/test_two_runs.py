@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from typing import Callable
 
-from tests.lab.command import ENTRY
+from tests.lab.command import COMMAND
 from tests.lab.guest import SLOW, eventually
 from tests.lab.host import Host
 from tests.lab.netns import NamedNamespace
@@ -19,7 +18,7 @@ Namespaces = Callable[[], NamedNamespace]
 def settling(host: Host, guest: NamedNamespace) -> subprocess.Popen[str]:
     """Start a run that makes br0 and then waits for the kernel to check its IPv6 address, which here takes long."""
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=60")
-    argv = host.argv(sys.executable, str(ENTRY), "br0", guest.spec, "fd00:1::8/64")
+    argv = host.argv(*COMMAND, "br0", guest.spec, "fd00:1::8/64")
     running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert eventually(lambda: guest.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False))
     return running

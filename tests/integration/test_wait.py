@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from tests.lab.command import CHECKOUT, run_pipework
+from tests.lab.command import CHECKOUT, PACKAGE, run_pipework
 from tests.lab.engine import Container
 from tests.lab.guest import HOST, SLOW, eventually, fresh_name
 from tests.lab.netns import Nic
@@ -26,7 +26,7 @@ PROGRAM = "import sys; sys.path.insert(0, '/pipework'); from pipework.cli import
 # Of the machine the guest sees a Python and its libraries, of Python the standard library alone.
 MOUNTS = {
     **{folder: folder for folder in ("/usr", "/lib", "/lib64", sys.base_prefix) if os.path.isdir(folder)},
-    f"{CHECKOUT}/pipework": "/pipework/pipework",
+    str(PACKAGE): "/pipework/pipework",
     f"{CHECKOUT}/contrib": "/contrib",
 }
 TWINS = {
@@ -124,7 +124,7 @@ def test_a_service_waits_for_its_network(container: Containers, nic: Nic) -> Non
 def test_bad_words(twin: str, words: list[str]) -> None:
     """Both twins refuse what they would wait for in vain, with exit 1."""
     argv = [
-        word.replace("/contrib", f"{CHECKOUT}/contrib").replace("'/pipework'", repr(str(CHECKOUT)))
+        word.replace("/contrib", f"{CHECKOUT}/contrib").replace("'/pipework'", repr(str(PACKAGE.parent)))
         for word in TWINS[twin]
     ]
     done = subprocess.run([*argv, *words], capture_output=True, text=True, timeout=20 * SLOW, check=False)

@@ -14,10 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pipework
+from tests import INSTALLED
 from tests.lab.guest import SLOW, Guest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENTRY = CHECKOUT / "pipework.py"
+PACKAGE = Path(pipework.__file__).resolve().parent
+# What a user types: the command that was installed for the tests, else the door of this checkout.
+COMMAND = (f"{INSTALLED}/bin/pipework",) if INSTALLED else (sys.executable, str(ENTRY))
 
 
 class Result(NamedTuple):
@@ -31,12 +36,12 @@ class Result(NamedTuple):
 def run_pipework(
     *args: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW, on: Sequence[str] = ()
 ) -> Result:
-    """Run pipework from this checkout with `env` on top of the environment and no standard input.
+    """Run pipework with `env` on top of the environment and no standard input.
 
     `on` is what stands before a command that shall run on another host.
     """
     done = subprocess.run(
-        [*on, sys.executable, str(ENTRY), *args],
+        [*on, *COMMAND, *args],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

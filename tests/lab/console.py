@@ -31,21 +31,22 @@ class Step(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What stands under one heading: its commands, in order."""
+    """What stands under one heading of a page: its commands, in order."""
 
+    page: str
     heading: str
     steps: tuple[Step, ...]
 
 
-def sections(text: str) -> list[Section]:
-    """Return the sections of a Markdown text that have console blocks."""
+def sections(page: str, text: str) -> list[Section]:
+    """Return the sections of a page that have console blocks."""
     found = []
     for part in re.split(r"^#+ (?=.*$)", re.sub(r"(?ms)^```console\n.*?^```$", _hidden, text), flags=re.MULTILINE):
         heading, _, body = part.partition("\n")
         blocks = re.findall(r"(?ms)^```console\n(.*?)^```$", body.replace(MARK, "#"))
         steps = tuple(step for block in blocks for step in _steps(block))
         if steps:
-            found.append(Section(heading.strip(), steps))
+            found.append(Section(page, heading.strip(), steps))
     return found
 
 

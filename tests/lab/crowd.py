@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipework.kernel.records import NEWBORN
-from tests.lab.command import ENTRY, Result
+from tests.lab.command import COMMAND, Result
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host
 
@@ -22,7 +21,7 @@ PASSING = ("vpo", "pwborn")
 def start(host: Host, *words: str) -> subprocess.Popen[str]:
     """Start one command and do not wait for it."""
     return subprocess.Popen(
-        host.argv(sys.executable, str(ENTRY), *words),
+        host.argv(*COMMAND, *words),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

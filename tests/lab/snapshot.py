@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.guest import HOST, SLOW, Guest, eventually
+from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name
 
 Snapshot = dict[str, list[str]]
 
@@ -94,15 +94,29 @@ def diff(before: Snapshot, after: Snapshot) -> str:
     return "\n".join(told)
 
 
+def _wait_for_the_ended(guest: Guest) -> None:
+    """Wait until what leads to namespaces that have ended is gone: the kernel removes them in their order, some time
+    later, so one that ends now is the last.
+    """
+    if not any("link_netnsid" in entry for entry in guest.ip("-j", "link", "show")):
+        return
+    last = fresh_name("pwend")
+    HOST.run("ip", "netns", "add", last)
+    HOST.run("ip", "link", "add", last, "type", "veth", "peer", "name", "end", "netns", last)
+    HOST.run("ip", "netns", "del", last)
+    assert eventually(lambda: HOST.link(last) is None, 30 * SLOW), "the kernel does not remove what has ended"
+
+
 class Unchanged:
     """The state that a namespace must still have when the test is over."""
 
     def __init__(self, guest: Guest = HOST) -> None:
         self.guest = guest
-        self.before = snapshot(guest)
+        self()
 
     def __call__(self) -> None:
         """Take the baseline afresh, once the test has arranged its guests."""
+        _wait_for_the_ended(self.guest)
         self.before = snapshot(self.guest)
 
     def check(self) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import pytest
 
 from tests.parity.guests import end_lent
+from tests.parity.rows import ROWS
 
 WIDTHS = (58, 44, 44)
+PROPERTY = "compared"
 
 
 class Compared(NamedTuple):
@@ -21,25 +23,25 @@ class Compared(NamedTuple):
     verdict: str
 
 
-TABLE = pytest.StashKey[list[Compared]]()
-
-
 @pytest.fixture
-def table(request: pytest.FixtureRequest) -> list[Compared]:
-    """The table, to add a line to."""
-    return request.config.stash.setdefault(TABLE, [])
+def compared(record_property: Callable[[str, object], None]) -> Callable[[Compared], None]:
+    """Adds a line to the table; it goes along with the test's report, which may come from another process."""
+    return lambda row: record_property(PROPERTY, list(row))
 
 
 @pytest.fixture(scope="session")
-def rows_guests(engine: None) -> Iterator[None]:
+def rows_guests(official_image: None) -> Iterator[None]:
     """What guests of rows need, and the end of those that have been kept."""
     yield
     end_lent()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table."""
-    rows = config.stash.get(TABLE, [])
+    reports = terminalreporter.getreports("passed")
+    rows = [Compared(*row) for report in reports for name, row in report.user_properties if name == PROPERTY]
+    order = [row.title for row in ROWS]
+    rows.sort(key=lambda row: order.index(row.line))
     if not rows:
         return
     terminalreporter.section("parity with the original")

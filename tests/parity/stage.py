@@ -11,7 +11,7 @@ from typing import NamedTuple, Union
 
 import psutil
 
-from tests.lab.engine import Container, docker
+from tests.lab.engine import OFFICIAL, Container, docker
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host
 from tests.lab.netns import DhcpServer, Nic
@@ -180,7 +180,7 @@ class Stage(NamedTuple):
 
     def end_clients(self) -> None:
         """End them, and remove the containers in which they run."""
-        for ident in docker("ps", "-aq", "--filter=ancestor=busybox:latest").split():
+        for ident in docker("ps", "-aq", f"--filter=ancestor={OFFICIAL}").split():
             mode = docker("inspect", "--format={{.HostConfig.NetworkMode}}", ident, check=False).strip()
             if mode == f"container:{self.names['cid']}":
                 docker("rm", "-f", ident)

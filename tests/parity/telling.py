@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from tests.lab.command import ENTRY, Capture, capture
+from tests.lab.command import COMMAND, Capture, capture
 from tests.lab.guest import SLOW, eventually
 from tests.parity import state
 from tests.parity.rows import Row
@@ -49,7 +48,7 @@ def original() -> list[str]:
 
 def ours() -> list[str]:
     """The command line of this checkout."""
-    return [sys.executable, str(ENTRY)]
+    return [*COMMAND]
 
 
 def tell(row: Row, program: list[str]) -> Told:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import pytest
 
 from tests.parity.conftest import Compared
@@ -21,7 +23,7 @@ def param(number: int, row: Row) -> object:
 
 
 @pytest.mark.parametrize("row", [param(number, row) for number, row in enumerate(ROWS, 1)])
-def test_line(rows_guests: None, table: list[Compared], row: Row) -> None:
+def test_line(rows_guests: None, compared: Callable[[Compared], None], row: Row) -> None:
     """Host and guest are in the same state after both, but for what is said to be better."""
     theirs, mine = tell(row, original()), tell(row, ours())
     differing = {part for part in theirs.state if theirs.state[part] != mine.state[part]}
@@ -31,4 +33,4 @@ def test_line(rows_guests: None, table: list[Compared], row: Row) -> None:
     assert not differing - set(row.differs), f"the original, then ours\n{told}"
     assert not set(row.differs) - differing, "the same as the original's; ours is said to differ in that"
     assert bool(row.differs) == bool(row.better)
-    table.append(Compared(row.title, theirs.summary, mine.summary, f"better: {row.better}" if row.better else "same"))
+    compared(Compared(row.title, theirs.summary, mine.summary, f"better: {row.better}" if row.better else "same"))

@@ -24,7 +24,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
 from pipework.request import Attach, Static
 from tests.bench.many import address, requests, send
-from tests.lab.command import ENTRY
+from tests.lab.command import CHECKOUT, COMMAND
 from tests.lab.host import Host
 from tests.lab.netns import NamedNamespace
 
@@ -49,7 +49,7 @@ def by_command(host: Host, bridge: str, interfaces: int, guests: Sequence[NamedN
     for name, ifname, number in attaches(interfaces, [guest.name for guest in guests]):
         words = [bridge, "-i", ifname, f"netns:{name}", address(number)]
         began = time.perf_counter()
-        process = subprocess.Popen(host.argv(sys.executable, str(ENTRY), *words), stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(host.argv(*COMMAND, *words), stdin=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0, words
@@ -62,7 +62,7 @@ def in_one_process(what: str, host: Host, bridge: str, interfaces: int, guests: 
     """Attach by the package's own story ("package"), or by the kernel's part alone ("kernel")."""
     names = [guest.name for guest in guests]
     argv = host.argv(sys.executable, "-m", "tests.soak.field", what, bridge, str(interfaces), *names)
-    told = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, cwd=ENTRY.parent).stdout
+    told = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, cwd=CHECKOUT).stdout
     return [Cost(*map(float, line.split())) for line in told.splitlines()]
 
 

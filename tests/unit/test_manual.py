@@ -1,4 +1,4 @@
-"""The manual page, the completions and the README keep up with the command, what is promised with the tests."""
+"""The manual page, the completions and the reference keep up with the command, what is promised with the tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def told(name: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])-{0,2}[A-Za-z](?:[\w-]*\w)?", re.sub(r"\\f[A-Z]|\[ila\]", " -i -l -a ", text)))
 
 
-@pytest.mark.parametrize("name", ["contrib/pipework.8", "README.md"])
+@pytest.mark.parametrize("name", ["contrib/pipework.8", "docs/reference.md"])
 def test_tells_all_words_and_variables(name: str) -> None:
     """Every word of the grammar and every variable of the environment is told."""
     assert (WORDS | VARIABLES) - told(name) == set()

@@ -21,7 +21,7 @@ from tests.vm.kernel import HERE, Kernel, prepare
 BROKEN = 125  # the exit status for a machine that never told how the command ended
 TIMED_OUT = 124
 SLOWNESS = 10  # emulation, compared with the host
-PASSED_ON = ("PIPEWORK_ORIGINAL",)  # what of the environment the command may need
+PASSED_ON = ("PIPEWORK_ORIGINAL", "PIPEWORK_INSTALLED")  # what of the environment the command may need
 CARDS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 
 
@@ -29,8 +29,10 @@ def _devices(folder: Path) -> list[str]:
     """Options for the machine's devices; what happens on its console and its status land in the folder."""
     options = [
         "-device", "virtio-serial-pci",
-        # The command's output is ours, as it comes.
+        # The command's input, output and errors are ours, as they come.
         "-chardev", "stdio,id=output,signal=off", "-device", "virtserialport,chardev=output,name=output",
+        "-chardev", "file,id=errors,path=/dev/stderr,append=on",
+        "-device", "virtserialport,chardev=errors,name=errors",
         "-chardev", f"file,id=status,path={folder}/status", "-device", "virtserialport,chardev=status,name=status",
         "-serial", f"file:{folder}/console",
         "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
@@ -42,7 +44,7 @@ def _devices(folder: Path) -> list[str]:
     return options
 
 
-def boot(kernel: Kernel, command: Sequence[str], timeout: float) -> int | None:
+def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = False) -> int | None:
     """Boot, run the command in the checkout, and return its exit status; None if the machine broke down."""
     with tempfile.TemporaryDirectory(prefix="machine-", dir=kernel.initramfs.parent) as name:
         folder = Path(name)
@@ -58,13 +60,14 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float) -> int | None:
         # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
         # One processor: while a kernel patches its own code, a second emulated one may run half of it and panic.
         argv = [
+            "setpriv", "--pdeathsig", "KILL",  # it does not outlive us
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "4G",
             "-kernel", str(kernel.image), "-initrd", str(kernel.initramfs), "-append", line,
             *_devices(folder),
         ]  # fmt: skip
-        # A standard input that ends would close the command's output as well; this one stays open and empty.
-        with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        # A standard input that ends closes the command's output as well; one of ours stays open and empty.
+        with subprocess.Popen(argv, stdin=None if fed else subprocess.PIPE) as process:
             try:
                 process.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -88,14 +91,18 @@ def main() -> int:
     """Run the command; a machine that breaks down gets a second try."""
     parser = argparse.ArgumentParser(prog="python -m tests.vm.machine", description=__doc__)
     parser.add_argument("--timeout", type=float, default=3600, help="seconds for boot and command together")
+    parser.add_argument(
+        "--fed", action="store_true", help="give it this process's standard input, which has to outlast it"
+    )
     parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     wanted = parser.parse_args()
     if len(str(CHECKOUT).split()) != 1:
         parser.error(f"the kernel's command line cannot hold a path with blanks: {CHECKOUT}")
     kernel = prepare()
     sys.stdout.flush()
-    for _ in range(2):
-        status = boot(kernel, wanted.command, wanted.timeout)
+    # What has been fed to one is not there for another.
+    for _ in range(1 if wanted.fed else 2):
+        status = boot(kernel, wanted.command, wanted.timeout, wanted.fed)
         if status is not None:
             return status
     return BROKEN

@@ -1,4 +1,4 @@
-"""The README's commands that want a distribution kernel, as printed."""
+"""The commands of README.md and docs/ that want a distribution kernel, as printed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.lab.console import Section
 from tests.lab.guest import HOST, run
 from tests.lab.lxc import started_lxc
 from tests.lab.netns import Nic
+from tests.lab.pages import CARD, MACHINE_SECTIONS, check, name_of
 from tests.lab.podman import ensure_podman_image
-from tests.lab.readme import CARD, MACHINE_SECTIONS, check
 from tests.vm.wiring import delete, vlan_on
 
 pytestmark = pytest.mark.vm
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.vm
 
 @pytest.fixture
 def card(cable: Nic) -> Iterator[None]:
-    """The cable's end by the name that the README has for it, and VLAN 100 on the LAN."""
+    """The cable's end by the name that the pages have for it, and VLAN 100 on the LAN."""
     HOST.run("ip", "link", "set", cable.name, "down")
     HOST.run("ip", "link", "set", cable.name, "name", CARD)
     HOST.run("ip", "link", "set", CARD, "up")
@@ -30,7 +30,7 @@ def card(cable: Nic) -> Iterator[None]:
     HOST.run("ip", "link", "set", CARD, "name", cable.name)
 
 
-@pytest.mark.parametrize("section", MACHINE_SECTIONS, ids=lambda section: section.heading)
+@pytest.mark.parametrize("section", MACHINE_SECTIONS, ids=name_of)
 def test_prints_what_it_says(
     section: Section,
     engine: None,
@@ -38,7 +38,7 @@ def test_prints_what_it_says(
     card: None,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Every command of the README prints what stands below it."""
+    """Every command of a page prints what stands below it."""
     if section.heading in ("Wi-Fi", "IPoIB"):
         request.getfixturevalue("radios" if section.heading == "Wi-Fi" else "infiniband")
     if section.heading == "podman":

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.command import ENTRY, run_pipework
+from tests.lab.command import COMMAND, run_pipework
 from tests.lab.guest import HOST, SLOW, eventually
 from tests.lab.netns import Nic
 from tests.vm.wiring import NO_ROUTER, Namespaces, delete, fail, kind, succeed, untouched, vlan_on
@@ -126,7 +125,7 @@ def test_failure_leaves_a_link_that_another_run_uses(tagged: Nic, guest_ns: Name
     slow, quick = guest_ns(), guest_ns()
     # the kernel checks the address for long, so that the run waits
     slow.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=60")
-    argv = [sys.executable, str(ENTRY), "eth0", slow.spec, "fd00:100::8/64", "@100"]
+    argv = [*COMMAND, "eth0", slow.spec, "fd00:100::8/64", "@100"]
     running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert eventually(lambda: slow.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False))
     done = run_pipework("eth0", quick.spec, "192.168.100.9/24", "@100")

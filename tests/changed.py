@@ -1,0 +1,69 @@
+"""`python -m tests.changed [COMMIT]`: print the tests that the changes since a commit can touch, as pytest's words.
+
+The changes are those of the work tree, new files included, against that commit; HEAD if none is named.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from tests.lab.command import CHECKOUT
+
+# What has changed -> the files of tests/integration that drive it.  Of several rows the first that matches counts.
+ROWS = (
+    (r"pipework/guests/", "guests least_harm refusals races"),
+    (r"pipework/(addressing|actions)/dhcp|pipework/kernel/(supervisor|private_files)", "dhcp del_dhcp least_harm"),
+    (r"pipework/addressing/|pipework/actions/(addresses|announce|default_route)", "addresses del dry_run replace"),
+    (r"pipework/kernel/announcing", "addresses"),
+    (r"pipework/kernel/codec", "codec addresses ls"),
+    (r"pipework/(actions/)?firewall", "bridge gc least_harm"),
+    (r"pipework/links/bridge", "bridge dry_run replace races"),
+    (r"pipework/(links|actions)/openvswitch|pipework/kernel/ovsdb", "openvswitch dry_run gc"),
+    (r"pipework/links/(macvlan|nic)", "macvlan replace"),
+    (r"pipework/links/(direct|loan)|pipework/actions/nic", "direct del gc replace"),
+    (r"pipework/(detach|unwiring)", "del del_dhcp gc"),
+    (r"pipework/collect", "gc"),
+    (r"pipework/(inventory|listing)|pipework/kernel/census", "ls del gc"),
+    (r"pipework/replacing|pipework/actions/aside", "replace dry_run"),
+    (r"pipework/passthrough", "verbs"),
+    (r"pipework/wait|contrib/pipework-wait", "wait"),
+    (r"contrib/completion/", "completion"),
+    (r"README\.md|docs/|tests/lab/(readme|console)\.py", "readme"),
+    (r"pipework/(request|words|errors)\.py", "refusals fuzz"),
+    (r"tests/(unit|vm|soak|bench)/|contrib/pipework\.8|[^/]+\.md|LICENSE", ""),
+)
+ALWAYS = "tests/unit"
+ALL = (ALWAYS, "tests/integration", "tests/parity")
+
+
+def files(names: str) -> list[str]:
+    """The test files of a row."""
+    return [f"tests/integration/test_{name}.py" for name in names.split()]
+
+
+def touched(changed: Iterable[str]) -> tuple[str, ...]:
+    """Return what to run when these files have changed: all, for one that no row speaks of."""
+    wanted = {ALWAYS: None}
+    for path in changed:
+        if re.match(r"tests/(integration|parity)/test_", path):
+            wanted[path] = None
+            continue
+        row = next((names for pattern, names in ROWS if re.match(pattern, path)), None)
+        if row is None:
+            return ALL
+        wanted.update(dict.fromkeys(files(row)))
+    return tuple(path for path in wanted if (CHECKOUT / path).exists())
+
+
+def changes(since: str) -> list[str]:
+    """Return the files that differ from a commit, and those that git does not know yet."""
+    asked = (["git", "diff", "--name-only", since], ["git", "ls-files", "--others", "--exclude-standard"])
+    told = [subprocess.run(words, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout for words in asked]
+    return "".join(told).splitlines()
+
+
+if __name__ == "__main__":
+    print(*touched(changes(sys.argv[1] if len(sys.argv) > 1 else "HEAD")))

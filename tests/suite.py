@@ -1,0 +1,45 @@
+"""`python -m tests.suite [--machines N] [PYTEST'S WORDS...]`: run tests in several places at once.
+
+Each of pytest-xdist's workers lives in a sandbox (tests/lab/sandbox), or with --machines in a virtual machine
+(tests/vm/machine.py), and has an engine and a switch of its own as soon as a test asks for them. So no test meets what
+another has left, all ends with the suite however that ends, and any number of suites can run side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.lab.command import CHECKOUT
+from tests.vm.kernel import prepare
+
+SANDBOX = str(CHECKOUT / "tests" / "lab" / "sandbox")
+MACHINE = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.vm.machine", "--fed", "--")
+# A test waits most of its time: for the kernel to remove namespaces, for links to settle, for programs to end.
+SANDBOXES = int(os.environ.get("PIPEWORK_SANDBOXES", "0")) or 3 * (os.cpu_count() or 1)
+# One test after the other to whoever is free: some take a minute, most a moment.
+WORDS = ("--dist=load", "--maxschedchunk=1", "--durations=20", "--override-ini=console_output_style=count")
+
+
+def main() -> int:
+    """Run pytest; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.suite", description=__doc__)
+    parser.add_argument("--machines", type=int, default=0, help="virtual machines, in place of sandboxes")
+    wanted, words = parser.parse_known_args()
+    if wanted.machines:
+        prepare()  # once, before any of them starts
+    place = MACHINE if wanted.machines else (SANDBOX,)
+    workers = f"{wanted.machines or SANDBOXES}*popen//python={shlex.join([*place, sys.executable])}"
+    try:
+        return int(pytest.main([*WORDS, f"--tx={workers}", *words]))
+    finally:
+        subprocess.run([SANDBOX, "--sweep"], check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
