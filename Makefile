@@ -25,6 +25,7 @@ SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 .DEFAULT_GOAL := help
 .PHONY: help venv packages python set-up wheel lint test test-changed test-unit test-vm soak bench demo install \
     uninstall clean
+.PHONY: test-pythons release-check
 
 help:
 	@echo "make demo       two network namespaces wired, pinged and removed (root)"
@@ -32,8 +33,10 @@ help:
 	@echo "make test-changed  of them those that a change can touch: of the work tree, or SINCE=COMMIT (root)"
 	@echo "make test-unit  the tests that need no root"
 	@echo "make test-vm    what needs a distribution kernel, in two virtual machines (root)"
+	@echo "make test-pythons  unit tests and those of the netlink messages, on every Python that is here (root)"
 	@echo "make soak       the long tests of faults, races and scale, with their figures (root)"
-	@echo "make lint       ruff, mypy and shellcheck"
+	@echo "make lint       ruff, mypy, shellcheck, the manual page, spelling"
+	@echo "make release-check  whether HEAD can be released: version, changelog, manual page, wheel, source archive"
 	@echo "make bench      how fast it is, next to others (root)"
 	@echo "make venv       $(BIN)/pipework, for work on this checkout"
 	@echo "make install    $(COMMAND) (root); make uninstall takes it back"
@@ -59,11 +62,13 @@ packages:
 	@$(INSTALL) - <tests/lab/packages.txt
 
 lint: venv
-	@$(INSTALL) shellcheck
+	@$(INSTALL) shellcheck man-db mandoc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	shellcheck $$(git grep -lIE '^#!/bin/(ba)?sh') contrib/completion/pipework.bash
+	sh tests/lint-man contrib/pipework.8
+	git ls-files -z | xargs -0 $(BIN)/codespell
 
 wheel: dist/.ready
 
@@ -97,6 +102,10 @@ test-vm:
 	@$(SET_UP) set-up
 	$(SUITE) --machines 2 -m vm tests/vm tests/parity
 
+test-pythons:
+	@$(SET_UP) set-up
+	$(PYTHON) -m tests.pythons
+
 soak:
 	@$(SET_UP) set-up
 	PIPEWORK_INSTALLED=$(TESTED) PIPEWORK_LAB_KILLS=100 PIPEWORK_LAB_CROWD=50 \
@@ -105,6 +114,9 @@ soak:
 
 bench: packages venv
 	$(BIN)/python -m tests.bench
+
+release-check: venv
+	$(BIN)/python -m tests.release_check
 
 demo: venv
 	@$(INSTALL) iproute2 iputils-ping

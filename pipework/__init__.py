@@ -1,3 +1,3 @@
 """pipework: put containers and network namespaces on any network."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -15,6 +15,7 @@ from pipework.actions.nic import BringHome, Home
 from pipework.actions.openvswitch import RemoveBridge, RemovePort
 from pipework.addressing.returning import bring_back
 from pipework.carry_out import Action, rehearsing, undoing
+from pipework.errors import one_line
 from pipework.inventory import STACKED, Host
 from pipework.kernel import ledger, ovsdb, processes
 from pipework.kernel.census import NAMED, Residence, residences
@@ -44,7 +45,7 @@ def collect(request: Collect) -> None:
         for remnant in _remnants(Host.read(own)):
             log.carry_out(remnant.removal)
             if not request.dry_run:
-                print(f"removed {remnant.what}")
+                print(one_line(f"removed {remnant.what}"))
 
 
 def _remnants(host: Host) -> Iterator[Remnant]:

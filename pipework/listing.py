@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pipework import guests
+from pipework.errors import one_line
 from pipework.inventory import Host, Wired, find_all
 from pipework.kernel.namespaces import Namespace
 from pipework.request import List
@@ -67,4 +68,4 @@ def _row(wire: Wired) -> tuple[str, ...]:
         wire.mtu or "",
         wire.state,
     )
-    return tuple(str(cell) if cell not in (None, "") else "-" for cell in cells)
+    return tuple(one_line(str(cell)) if cell not in (None, "") else "-" for cell in cells)

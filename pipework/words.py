@@ -225,3 +225,13 @@ def parse_mac_and_tag(words: list[str]) -> tuple[Optional[str], Optional[Tag]]:
 
 def _is_hex(text: str, longest: int) -> bool:
     return 0 < len(text) <= longest and all(c in "0123456789abcdefABCDEF" for c in text)
+
+
+def quote(word: str) -> str:
+    """A word as a shell takes it, and a terminal shows it: names from the kernel may hold anything."""
+    if word and all((c.isalnum() and c.isascii()) or c in "@%+=:,./-_" for c in word):
+        return word
+    if not word.isprintable():
+        octal = "".join(f"\\{byte:03o}" for byte in word.encode("utf-8", "surrogateescape"))
+        return f"\"$(printf '{octal}')\""
+    return "'" + word.replace("'", "'\"'\"'") + "'"

@@ -13,7 +13,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
 from pipework.typed import Optional
 from pipework.value import Value
-from pipework.words import Address, Interface
+from pipework.words import Address, Interface, quote
 
 # The link of a route is down or gone, or the gateway or the source address that it names; or somebody was faster.
 NO_WAY = (EEXIST, ENETDOWN, ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL)
@@ -41,7 +41,7 @@ class EnableIPv6(Value):
 
     def say(self) -> str:
         # sysctl would read the dots of a VLAN link's name as slashes
-        return self.namespace.say(f"sysctl -qw net/ipv6/conf/{self.link}/disable_ipv6=0")
+        return self.namespace.say(f"sysctl -qw {quote(f'net/ipv6/conf/{self.link}/disable_ipv6=0')}")
 
 
 class AddAddress(Value):
@@ -63,7 +63,7 @@ class AddAddress(Value):
 
     def say(self) -> str:
         broadcast = f" broadcast {self.broadcast}" if self.broadcast else ""
-        return self.namespace.say(f"ip address add {self.interface.with_prefixlen}{broadcast} dev {self.link}")
+        return self.namespace.say(f"ip address add {self.interface.with_prefixlen}{broadcast} dev {quote(self.link)}")
 
 
 class AddRoute(Value):
@@ -91,7 +91,7 @@ class AddRoute(Value):
     def say(self) -> str:
         to = str(self.to) if self.to else "default"
         via = f" via {self.gateway}" if self.gateway else ""
-        return self.namespace.say(f"ip -{self.family} route add {to}{via} dev {self.link}")
+        return self.namespace.say(f"ip -{self.family} route add {to}{via} dev {quote(self.link)}")
 
 
 class DeleteRoute(Value):

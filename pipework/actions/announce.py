@@ -9,7 +9,7 @@ from pipework.kernel import signals
 from pipework.kernel.announcing import gratuitous_arp, unsolicited_advertisement
 from pipework.kernel.namespaces import Namespace
 from pipework.value import Value
-from pipework.words import Address
+from pipework.words import Address, quote
 
 PATIENCE = 0.1  # seconds for the link's carrier to be noticed; microseconds to few ms in practice
 ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h
@@ -47,5 +47,5 @@ class Announce(Value):
     def say(self) -> str:
         if isinstance(self.address, IPv4Address):
             # there are two programs of that name, and without carrier both fail
-            return self.namespace.say(f"arping -q -U -c 1 -I {self.link} {self.address} || true")
+            return self.namespace.say(f"arping -q -U -c 1 -I {quote(self.link)} {self.address} || true")
         return ""

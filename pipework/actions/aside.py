@@ -9,6 +9,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
 from pipework.typed import Any
 from pipework.value import Value
+from pipework.words import quote
 
 
 class TakeDown(Value):
@@ -31,7 +32,7 @@ class TakeDown(Value):
             put_back(self.namespace, self.namespace.netlink.index(self.name), self.addresses, self.routes)
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link set dev {self.name} down") if self.up else ""
+        return self.namespace.say(f"ip link set dev {quote(self.name)} down") if self.up else ""
 
 
 class Strip(TakeDown):
@@ -58,7 +59,7 @@ class Strip(TakeDown):
                 netlink.delete_address(index, address.interface)
 
     def say(self) -> str:
-        flush = self.namespace.say(f"ip address flush dev {self.name}")
+        flush = self.namespace.say(f"ip address flush dev {quote(self.name)}")
         return "\n".join(filter(None, (super().say(), flush)))
 
 

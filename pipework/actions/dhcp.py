@@ -12,7 +12,6 @@ import time
 from contextlib import suppress
 
 from pipework.actions.announce import Announce
-from pipework.actions.links import quote
 from pipework.errors import Refused
 from pipework.kernel import ledger, processes, signals
 from pipework.kernel.ledger import Page
@@ -20,7 +19,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
 from pipework.typed import Any, Callable, Optional
 from pipework.value import Value
-from pipework.words import Address
+from pipework.words import Address, quote
 
 ENDING_LIMIT = 10.0  # seconds that a client may take to give its lease back
 PAUSE = 0.02  # seconds between two looks

@@ -12,13 +12,13 @@ import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from pipework.actions.dhcp import ended, leased, wait_for_lease
-from pipework.actions.links import quote
 from pipework.errors import Refused
 from pipework.kernel import ledger
 from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.typed import Any
 from pipework.value import Value
+from pipework.words import quote
 
 IMAGE = "busybox"
 ENDING_LIMIT = 3  # seconds that a client may take to give its lease back
@@ -137,7 +137,7 @@ class EndClientInContainer(Value):
         """Nothing: its lease is another's by now."""
 
     def say(self) -> str:
-        filters = [f"--filter label={label}" for label in _labels(self.note["container"], self.page.ifname)]
+        filters = [f"--filter {quote(f'label={label}')}" for label in _labels(self.note["container"], self.page.ifname)]
         return f"docker stop -t {ENDING_LIMIT} $(docker ps -q {' '.join(filters)})"
 
 

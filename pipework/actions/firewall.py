@@ -13,6 +13,7 @@ from pipework.kernel import processes, sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.programs import Outcome, run
 from pipework.value import Value
+from pipework.words import quote
 
 CHAIN = "DOCKER-USER"
 TIMEOUT = 10.0  # seconds, of which iptables may wait five for its lock
@@ -42,7 +43,7 @@ class AllowBridged(Value):
                 _change(self.iptables, "-D", self.bridge)
 
     def say(self) -> str:
-        rule = " ".join(_rule(self.bridge)).replace(comment(self.bridge), f"'{comment(self.bridge)}'")
+        rule = " ".join(map(quote, _rule(self.bridge)))
         return f"{self.iptables} -w 5 -I {CHAIN} {rule}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
 from pipework.typed import Any
+from pipework.words import quote
 
 # linux/rtnetlink.h, linux/if_addr.h
 KERNEL, BOOT = 2, 3  # who made a route
@@ -58,7 +59,7 @@ def _route_words(route: Route, names: dict[int, str]) -> str:
 
 def _way(attributes: dict[Any, Any], link: int, names: dict[int, str]) -> list[str]:
     via = [f"via {attributes['RTA_GATEWAY']}"] if attributes.get("RTA_GATEWAY") else []
-    return [*via, *([f"dev {names[link]}"] if link in names else [])]
+    return [*via, *([f"dev {quote(names[link])}"] if link in names else [])]
 
 
 def address_line(namespace: Namespace, link: str, address: LinkAddress) -> str:
@@ -68,4 +69,4 @@ def address_line(namespace: Namespace, link: str, address: LinkAddress) -> str:
     words += [f"scope {address.scope}"] if address.interface.version == 4 and address.scope else []
     for flag, word in ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute")):
         words += [word] if address.flags & flag else []
-    return namespace.say(f"ip address replace {' '.join(words)} dev {link}")
+    return namespace.say(f"ip address replace {' '.join(words)} dev {quote(link)}")

@@ -12,6 +12,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import NEWBORN
 from pipework.typed import Any, Optional
 from pipework.value import Value
+from pipework.words import quote
 
 BORN = "pwborn"  # the name under which a link is born where its own is taken on the host
 
@@ -38,7 +39,7 @@ class CreateBridge(Value):
                 delete(self.host, self.name)
 
     def say(self) -> str:
-        return f"ip link add name {self.name} up type bridge{' vlan_filtering 1' if self.filtering else ''}"
+        return f"ip link add name {quote(self.name)} up type bridge{' vlan_filtering 1' if self.filtering else ''}"
 
 
 class CreateVeth(Value):
@@ -71,9 +72,9 @@ class CreateVeth(Value):
 
     def say(self) -> str:
         mac = f" address {self.mac}" if self.mac else ""
-        master = f" master {self.master}" if self.master else ""
-        peer = f"peer name {self.peer}{mac} mtu {self.mtu} netns {self.guest.path}"
-        return f"ip link add name {self.name} mtu {self.mtu}{master} type veth {peer}"
+        master = f" master {quote(self.master)}" if self.master else ""
+        peer = f"peer name {quote(self.peer)}{mac} mtu {self.mtu} netns {quote(self.guest.path)}"
+        return f"ip link add name {quote(self.name)} mtu {self.mtu}{master} type veth {peer}"
 
 
 class CreateStacked(Value):
@@ -118,8 +119,8 @@ class CreateStacked(Value):
     def say(self) -> str:
         mac = f" address {self.mac}" if self.mac else ""
         options = f" {self.options}" if self.options else ""
-        place = f"netns {self.guest.path}"
-        return f"ip link add link {self.parent} name {self.name} {place}{mac} type {self.kind}{options}"
+        place = f"netns {quote(self.guest.path)}"
+        return f"ip link add link {quote(self.parent)} name {quote(self.name)} {place}{mac} type {self.kind}{options}"
 
 
 class CreateDummy(Value):
@@ -138,7 +139,7 @@ class CreateDummy(Value):
 
     def say(self) -> str:
         mac = f" address {self.mac}" if self.mac else ""
-        return self.guest.say(f"ip link add name {self.name}{mac} type dummy")
+        return self.guest.say(f"ip link add name {quote(self.name)}{mac} type dummy")
 
 
 class CreateVlan(Value):
@@ -170,7 +171,7 @@ class CreateVlan(Value):
                 delete(self.host, self.name)
 
     def say(self) -> str:
-        return f"ip link add link {self.nic} name {self.name} up type vlan id {self.vlan}"
+        return f"ip link add link {quote(self.nic)} name {quote(self.name)} up type vlan id {self.vlan}"
 
 
 class SetAccessVlan(Value):
@@ -191,8 +192,8 @@ class SetAccessVlan(Value):
         """Nothing: it goes with the port."""
 
     def say(self) -> str:
-        add = f"bridge vlan add dev {self.port} vid {self.vlan} pvid untagged"
-        remove = f"\nbridge vlan del dev {self.port} vid {self.default_vlan}"
+        add = f"bridge vlan add dev {quote(self.port)} vid {self.vlan} pvid untagged"
+        remove = f"\nbridge vlan del dev {quote(self.port)} vid {self.default_vlan}"
         return add + (remove if self.default_vlan not in (0, self.vlan) else "")
 
 
@@ -212,7 +213,7 @@ class SetUp(Value):
             netlink.set_link(netlink.index(self.name), up=False)
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link set dev {self.name} up")
+        return self.namespace.say(f"ip link set dev {quote(self.name)} up")
 
 
 class Adopt(Value):
@@ -265,7 +266,8 @@ class SetAlias(Value):
         netlink.set_link(netlink.index(self.name), **attributes)
 
     def say(self) -> str:
-        return "" if self.passing else self.namespace.say(f"ip link set dev {self.name} alias {quote(self.alias)}")
+        line = f"ip link set dev {quote(self.name)} alias {quote(self.alias)}"
+        return "" if self.passing else self.namespace.say(line)
 
 
 class SetMac(Value):
@@ -285,7 +287,7 @@ class SetMac(Value):
         netlink.set_link(netlink.index(self.name), IFLA_ADDRESS=self.before)
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link set dev {self.name} address {self.mac}")
+        return self.namespace.say(f"ip link set dev {quote(self.name)} address {self.mac}")
 
 
 class RenameLink(Value):
@@ -309,7 +311,7 @@ class RenameLink(Value):
         netlink.forget(new)
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link set dev {self.name} name {self.new_name}")
+        return self.namespace.say(f"ip link set dev {quote(self.name)} name {quote(self.new_name)}")
 
 
 class DeleteLink(Value):
@@ -327,7 +329,7 @@ class DeleteLink(Value):
         """Nothing: nobody wants it back."""
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link delete dev {self.name}")
+        return self.namespace.say(f"ip link delete dev {quote(self.name)}")
 
 
 def delete(namespace: Namespace, name: str) -> None:
@@ -352,9 +354,3 @@ class suppress_errno(suppress):
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
         return isinstance(error, KernelRefused) and error.errno in self._errnos
-
-
-def quote(word: str) -> str:
-    """A word as a shell takes it."""
-    plain = word and all((c.isalnum() and c.isascii()) or c in "@%+=:,./-_" for c in word)
-    return word if plain else "'" + word.replace("'", "'\"'\"'") + "'"

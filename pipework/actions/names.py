@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 
 from pipework.value import Value
+from pipework.words import quote
 
 
 class RemoveName(Value):
@@ -23,4 +24,4 @@ class RemoveName(Value):
             os.symlink(self.target, self.path)
 
     def say(self) -> str:
-        return f"rm {self.path}"
+        return f"rm {quote(self.path)}"

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from pipework.actions.aside import put_back
 from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
-from pipework.actions.links import quote
 from pipework.errors import KernelRefused, PipeworkError, Refused
 from pipework.kernel import ledger, processes
 from pipework.kernel.ledger import Page
@@ -16,6 +15,7 @@ from pipework.kernel.programs import run
 from pipework.kernel.records import Link, LinkAddress, Route
 from pipework.typed import Any, Optional
 from pipework.value import Value
+from pipework.words import quote
 
 IW_LIMIT = 10.0  # seconds
 
@@ -70,10 +70,12 @@ class MoveLink(Value):
         BringHome(self.host, self.guest, self.new_name, self.home).do()
 
     def say(self) -> str:
-        name, phy, place = self.home.link.name, self.home.phy, self.guest.path
+        name, phy, place = quote(self.home.link.name), self.home.phy, quote(self.guest.path)
+        new_name = quote(self.new_name)
         if phy:
-            return f"iw {phy} set netns name {place}\n" + self.guest.say(f"ip link set dev {name} name {self.new_name}")
-        return f"ip link set dev {name} netns {place} name {self.new_name}"
+            renamed = self.guest.say(f"ip link set dev {name} name {new_name}")
+            return f"iw {quote(phy)} set netns name {place}\n{renamed}"
+        return f"ip link set dev {name} netns {place} name {new_name}"
 
 
 class BringHome(Value):
@@ -116,15 +118,15 @@ class BringHome(Value):
             _move(self.host, self.guest, self.home.link.name, self.name, self.home.phy)
 
     def say(self) -> str:
-        home = self.home
+        home, name = self.home, quote(self.home.link.name)
         lines = [
             *self._way_home(),
-            f"ip link set dev {home.link.name} mtu {home.link.mtu} alias {quote(home.link.alias)}",
+            f"ip link set dev {name} mtu {home.link.mtu} alias {quote(home.link.alias)}",
         ]
-        lines += [f"ip link set dev {home.link.name} address {home.link.mac}"] if self._has_other_mac() else []
+        lines += [f"ip link set dev {name} address {home.link.mac}"] if self._has_other_mac() else []
         master = self.host.netlink.link(home.master) if home.master else None
-        lines += [f"ip link set dev {home.link.name} master {home.master}"] if master else []
-        lines += [f"ip link set dev {home.link.name} up"] if home.link.up else []
+        lines += [f"ip link set dev {name} master {quote(master.name)}"] if master else []
+        lines += [f"ip link set dev {name} up"] if home.link.up else []
         lines += [address_line(self.host, home.link.name, address) for address in home.addresses]
         names = {**link_names(self.host), home.link.number: home.link.name}
         own = [route for route in home.routes if not is_the_kernels(route)]
@@ -132,15 +134,15 @@ class BringHome(Value):
 
     def _way_home(self) -> list[str]:
         """The lines after which it is on the host, under its own name; the shell's own namespace is the host's."""
-        name, phy = self.home.link.name, self.home.phy
+        name, phy, there = quote(self.home.link.name), self.home.phy, quote(self.name)
         if self.guest is None:
-            down = f"ip link set dev {self.name} down"
-            return [down, f"ip link set dev {self.name} name {name}"] if self.name != name else []
-        down = self.guest.say(f"ip link set dev {self.name} down")
+            down = f"ip link set dev {there} down"
+            return [down, f"ip link set dev {there} name {name}"] if there != name else []
+        down = self.guest.say(f"ip link set dev {there} down")
         if phy:
-            renamed = self.guest.say(f"ip link set dev {self.name} name {name}")
-            return [down, renamed, self.guest.say(f"iw {phy} set netns $$")]
-        return [down, self.guest.say(f"ip link set dev {self.name} netns $$ name {name}")]
+            renamed = self.guest.say(f"ip link set dev {there} name {name}")
+            return [down, renamed, self.guest.say(f"iw {quote(phy)} set netns $$")]
+        return [down, self.guest.say(f"ip link set dev {there} netns $$ name {name}")]
 
     def _has_other_mac(self) -> bool:
         there = (self.guest or self.host).netlink.link(self.name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from pipework.actions.links import quote
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes, sysfs
 from pipework.kernel.locks import host_lock
 from pipework.value import Value
+from pipework.words import quote
 
 
 class AddBridge(Value):
@@ -45,7 +45,7 @@ class AddBridge(Value):
                 ovsdb.vsctl("del-br", self.name)
 
     def say(self) -> str:
-        return f"ovs-vsctl add-br {self.name}"
+        return _say(["add-br", self.name])
 
 
 class AdoptBridge(Value):
@@ -75,7 +75,7 @@ class RemoveBridge(Value):
         """Nothing: nobody misses it."""
 
     def say(self) -> str:
-        return f"ovs-vsctl --if-exists del-br {self.name}"
+        return _say(["--if-exists", "del-br", self.name])
 
 
 class RemovePort(Value):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from pipework.typed import TYPE_CHECKING, Optional
+from pipework.words import quote
 
 if TYPE_CHECKING:
     from pipework.kernel.netlink import Netlink
@@ -84,7 +85,7 @@ class Namespace:
 
     def say(self, command: str) -> str:
         """The shell line that runs a command in this namespace."""
-        return f"nsenter --net={self.path} {command}" if self.path else command
+        return f"nsenter --net={quote(self.path)} {command}" if self.path else command
 
     def close(self) -> None:
         if self._netlink is not None:

@@ -92,7 +92,7 @@ def test_files_are_roots_alone(host: Host, inhabited: Inhabited, own_run: Path) 
     assert {path.name for path in own_run.iterdir()} <= {"pipework", "xtables.lock"}
 
 
-@pytest.mark.parametrize("what", ["link", "file", "open", "anothers"])
+@pytest.mark.parametrize("what", ["link", "file", "open", "another's"])
 def test_folder_of_others(host: Host, inhabited: Inhabited, own_run: Path, what: str) -> None:
     """A /run/pipework that others have made, or may write to, is refused and not used."""
     place, elsewhere = own_run / "pipework", own_run / "elsewhere"
@@ -104,7 +104,7 @@ def test_folder_of_others(host: Host, inhabited: Inhabited, own_run: Path, what:
     else:
         place.mkdir(0o700)
         place.chmod(0o777 if what == "open" else 0o700)
-        os.chown(place, 65534 if what == "anothers" else 0, 0)
+        os.chown(place, 65534 if what == "another's" else 0, 0)
     watched = Unchanged(host), Unchanged(inhabited)
     done = with_own_run(host, own_run, "br0", inhabited.spec, ASKED)
     assert done.code == 1
@@ -276,6 +276,43 @@ def test_names_are_names(host: Host, inhabited: Inhabited, name: str) -> None:
     assert host.link(f"v{name}") is not None
     assert host.pipework("del", "-i", name, inhabited.spec) == (0, "", "")
     assert inhabited.link(name) is None
+
+
+@pytest.mark.parametrize("name", ["$(id)", "a;b&c|d", "a'b\"c", "`id`", "é€", "a\\b", "\x1b[31m'"])
+def test_names_are_names_when_pasted(host: Host, inhabited: Inhabited, name: str) -> None:
+    """A rehearsal's lines do their work in a shell and nothing else, whatever a guest has called its links."""
+    guest = inhabited
+    guest.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0")
+    guest.run("ip", "link", "add", name, "link", "eth0", "type", "macvlan")
+    guest.run("ip", "link", "set", name, "alias", "pipework unfinished 1.1")
+    said = host.pipework("gc", "--dry-run")
+    assert (said.code, said.err) == (0, "")
+    assert "\x1b" not in said.out
+    # gc looks at every namespace of the machine
+    (line,) = [line for line in said.out.splitlines() if str(guest.pid) in line or str(guest.namespace) in line]
+    assert host.run("sh", "-ec", line) == ""
+    assert guest.link(name) is None
+    if name.isprintable():  # others are refused
+        said = host.pipework("--dry-run", "br0", "-i", name, "-l", f"v{name}", guest.spec, ASKED)
+        assert (said.code, said.err) == (0, "")
+        host.run("sh", "-ec", said.out)
+        assert guest.addresses(name) == [ASKED]
+
+
+def test_guest_that_paints(host: Host, inhabited: Inhabited) -> None:
+    """What a guest has called its links is shown by ls and gc, never sent to the terminal as it is."""
+    assert host.pipework("br0", inhabited.spec, ASKED) == (0, "", "")
+    inhabited.run("ip", "link", "set", "eth1", "down")
+    inhabited.run("ip", "link", "set", "eth1", "name", "\x1b[31mred")
+    shown = host.pipework("ls", inhabited.spec)
+    assert (shown.code, shown.err) == (0, "")
+    assert "\\x1b[31mred" in shown.out
+    assert "\x1b" not in shown.out
+    inhabited.run("ip", "link", "add", "\x1b[32m", "link", "\x1b[31mred", "type", "macvlan")
+    inhabited.run("ip", "link", "set", "\x1b[32m", "alias", "pipework unfinished 1.1")
+    removed = host.pipework("gc")
+    assert "link \\x1b[32m in " in removed.out
+    assert "\x1b" not in removed.out
 
 
 @pytest.mark.parametrize("name", ["br+", 'br"x', "br'x", "br\\"])

@@ -1,4 +1,4 @@
-"""The manual page, the completions and the reference keep up with the command."""
+"""The manual page, the completions and the reference keep up with the command, what is promised with the tests."""
 
 from __future__ import annotations
 
@@ -35,3 +35,14 @@ def test_tells_all_words_and_variables(name: str) -> None:
 def test_completes_all_words(name: str) -> None:
     """Every word of the grammar is completed."""
     assert WORDS - told(name) == set()
+
+
+@pytest.mark.parametrize("name", ["SECURITY.md", "docs/reliability.md"])
+def test_names_tests_that_there_are(name: str) -> None:
+    """Each test that is said to hold a promise is there."""
+    named = set(re.findall(r"\btest_\w+(?:\.py)?", (CHECKOUT / name).read_text()))
+    files = [*CHECKOUT.glob("tests/*/test_*.py")]
+    there = {path.name for path in files}
+    there |= {function for path in files for function in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)}
+    assert len(named) > 10
+    assert named - there == set()
