@@ -23,24 +23,24 @@ PIP     := -m pip --quiet --disable-pip-version-check
 SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages python set-up wheel lint test test-changed test-unit test-vm soak bench demo install \
-    uninstall clean
-.PHONY: test-pythons release-check
+.PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-pythons soak \
+    bench release-check demo install uninstall clean
 
 help:
-	@echo "make demo       two network namespaces wired, pinged and removed (root)"
-	@echo "make test       all tests but those of the virtual machine; installs and starts what they need (root)"
-	@echo "make test-changed  of them those that a change can touch: of the work tree, or SINCE=COMMIT (root)"
-	@echo "make test-unit  the tests that need no root"
-	@echo "make test-vm    what needs a distribution kernel, in two virtual machines (root)"
-	@echo "make test-pythons  unit tests and those of the netlink messages, on every Python that is here (root)"
-	@echo "make soak       the long tests of faults, races and scale, with their figures (root)"
-	@echo "make lint       ruff, mypy, shellcheck, the manual page, spelling"
+	@echo "make demo           two network namespaces wired, pinged and removed (root)"
+	@echo "make test           all tests but those of the virtual machines; installs and starts what they need (root)"
+	@echo "make test-changed   of them those that a change can touch: of the work tree, or SINCE=COMMIT (root)"
+	@echo "make test-unit      the tests that need no root"
+	@echo "make test-vm        what needs a distribution kernel, in two virtual machines (root)"
+	@echo "make test-pythons   unit tests and those of the netlink messages, on every Python that is here (root)"
+	@echo "make soak           the long tests of faults, races and scale, with their figures (root)"
+	@echo "make lint           ruff, mypy, shellcheck, the manual page, spelling"
+	@echo "make bench          how fast it is, next to others (root)"
 	@echo "make release-check  whether HEAD can be released: version, changelog, manual page, wheel, source archive"
-	@echo "make bench      how fast it is, next to others (root)"
-	@echo "make venv       $(BIN)/pipework, for work on this checkout"
-	@echo "make install    $(COMMAND) (root); make uninstall takes it back"
-	@echo "make clean      remove what was made in this checkout"
+	@echo "make venv           $(BIN)/pipework, for work on this checkout"
+	@echo "make wheel          dist/*.whl"
+	@echo "make install        $(COMMAND) (root); make uninstall takes it back"
+	@echo "make clean          remove what was made in this checkout"
 
 # Debian keeps ensurepip, without which there is no pip in a virtual environment, in a package of its own.
 python:
@@ -82,10 +82,13 @@ $(TESTED)/.ready: dist/.ready Makefile contrib/write-launcher
 	@$(MAKE) --no-print-directory install PREFIX=$(TESTED) SOURCE=dist/*.whl
 	@touch $@
 
-# All that the tests need and may not fetch for themselves, for their sandboxes have no network.
+# All that the tests need and cannot fetch for themselves: their sandboxes and machines have no network.
 set-up: packages venv $(TESTED)/.ready
-	@$(INSTALL) - <tests/vm/packages.txt
 	@$(BIN)/python -m tests.lab.pyroute2_releases
+
+set-up-vm: set-up
+	@$(INSTALL) - <tests/vm/packages.txt
+	@$(BIN)/python -m tests.vm.kernel
 
 test:
 	@$(SET_UP) set-up
@@ -99,7 +102,7 @@ test-unit: venv
 	$(BIN)/python -m pytest tests/unit
 
 test-vm:
-	@$(SET_UP) set-up
+	@$(SET_UP) set-up-vm
 	$(SUITE) --machines 2 -m vm tests/vm tests/parity
 
 test-pythons:

@@ -48,6 +48,7 @@ ANY_ORDER = "options stand in any order"
 TWO_WORDS = "a VLAN after a MAC counts as a word of its own, too"
 LEASE = "exit 0 exactly when there is a lease"
 FILES = "no file of the host changes"
+SCRIPT = "the official image has no script for its client, which is brought along"
 NAME = "the server is told the guest's name"
 # Parts of the state.
 ADDRESSES, ROUTES, ROUTES6, QUEUES = "guest addresses", "guest routes", "guest routes6", "guest queues"
@@ -286,13 +287,19 @@ OTHERS = [
 
 UPLINK = "$ ip link add lxcbr0 up type bridge", "$ ip link set {nic} master lxcbr0"
 LEASES = [
-    Row("{nic} {guest} dhcp {reserved}", on="dhcp", mac="{reserved}"),
+    Row(
+        "{nic} {guest} dhcp {reserved}",
+        on="dhcp",
+        mac="{reserved}",
+        better=SCRIPT,
+        differs=(EXIT_TELLS, "leases", "clients", INSIDE, ADDRESSES, ROUTES, QUEUES),
+    ),
     Row(
         "lxcbr0 -i eth0 {guest} dhcp",
         on="dhcp",
         first=UPLINK,
-        better=f"{NEIGHBOURS}; {LEASE}",
-        differs=(EXIT_TELLS, "leases", "clients", ADDRESSES, ROUTES),
+        better=f"{SCRIPT}; {NEIGHBOURS}",
+        differs=(EXIT_TELLS, "leases", "clients", INSIDE, ADDRESSES, ROUTES, QUEUES),
     ),
     Row(
         "{nic} {guest} udhcpc {reserved}",

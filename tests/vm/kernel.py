@@ -1,4 +1,7 @@
-"""Debian's own kernel, unpacked into the checkout: what the virtual machine boots."""
+"""Debian's own kernel, unpacked into the checkout: what the virtual machine boots.
+
+`python -m tests.vm.kernel` makes it ready.
+"""
 
 from __future__ import annotations
 
@@ -130,3 +133,7 @@ def _build_initramfs(kernel: Kernel) -> None:
         check=True,
     )
     kernel.initramfs.write_bytes(packed.stdout)
+
+
+if __name__ == "__main__":
+    prepare()
