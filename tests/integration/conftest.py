@@ -10,8 +10,9 @@ import pytest
 
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.host import host, host_nic
+from tests.lab.sandboxed import sandboxed
 
-__all__ = ["bridge", "host", "host_nic"]
+__all__ = ["bridge", "host", "host_nic", "sandboxed"]
 
 FIREWALLS = ("iptables", "ip6tables")
 

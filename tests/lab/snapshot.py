@@ -9,7 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -38,14 +38,34 @@ def _settled(value: Any) -> Any:
     return value
 
 
-def _entries(guest: Guest, *args: str) -> list[str]:
-    told = guest.ip("-j", *args)
-    return sorted(json.dumps(_settled(entry), sort_keys=True) for entry in told if entry)
+def _entries(said: str) -> list[str]:
+    # a filter that nothing matches makes `ip -j` print nothing
+    return sorted(json.dumps(_settled(entry), sort_keys=True) for entry in json.loads(said or "[]") if entry)
 
 
-def _firewall(guest: Guest, program: str) -> list[str]:
-    lines = guest.run(program).splitlines()
-    return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in lines if not line.startswith("#")]
+def _lines(said: str) -> list[str]:
+    return sorted(line.strip() for line in said.splitlines())
+
+
+def _firewall(said: str) -> list[str]:
+    return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in said.splitlines() if not line.startswith("#")]
+
+
+# What is asked of a namespace, and how its answer is read.
+_ASKED: dict[str, tuple[str, Callable[[str], list[str]]]] = {
+    "links": ("ip -j -d link show", _entries),
+    "addresses": ("ip -j addr show", _entries),
+    "routes": ("ip -j -4 route show table all", _entries),
+    "routes6": ("ip -j -6 route show table all", _entries),
+    "rules": ("ip -j -4 rule show", _entries),
+    "rules6": ("ip -j -6 rule show", _entries),
+    "queues": ("tc qdisc show", _lines),
+    "firewall": ("iptables-save", _firewall),
+    "firewall6": ("ip6tables-save", _firewall),
+}
+# One shell for all of them: starting programs is most of what a snapshot costs.
+_MARK = "\x01"
+_SCRIPT = f"\nprintf '{_MARK}'\n".join(command for command, _ in _ASKED.values())
 
 
 def _switch() -> list[str]:
@@ -65,17 +85,8 @@ def _switch() -> list[str]:
 
 def snapshot(guest: Guest = HOST) -> Snapshot:
     """Return the state of one network namespace; for the host's, that of its files and switch as well."""
-    taken = {
-        "links": _entries(guest, "-d", "link", "show"),
-        "addresses": _entries(guest, "addr", "show"),
-        "routes": _entries(guest, "-4", "route", "show", "table", "all"),
-        "routes6": _entries(guest, "-6", "route", "show", "table", "all"),
-        "rules": _entries(guest, "-4", "rule", "show"),
-        "rules6": _entries(guest, "-6", "rule", "show"),
-        "queues": sorted(line.strip() for line in guest.run("tc", "qdisc", "show").splitlines()),
-        "firewall": _firewall(guest, "iptables-save"),
-        "firewall6": _firewall(guest, "ip6tables-save"),
-    }
+    answers = guest.run("sh", "-e", "-c", _SCRIPT).split(_MARK)
+    taken = {name: read(said) for (name, (_, read)), said in zip(_ASKED.items(), answers)}
     if guest.namespace is None:
         taken["namespaces"] = sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []
         taken["resolver"] = [repr(Path("/etc/resolv.conf").read_bytes())]

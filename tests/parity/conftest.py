@@ -7,8 +7,11 @@ from typing import Callable, NamedTuple
 
 import pytest
 
+from tests.lab.sandboxed import sandboxed
 from tests.parity.guests import end_lent
 from tests.parity.rows import ROWS
+
+__all__ = ["sandboxed"]
 
 WIDTHS = (58, 44, 44)
 PROPERTY = "compared"

@@ -1,0 +1,5 @@
+"""What takes minutes is as much for sandboxes as what does not."""
+
+from tests.lab.sandboxed import sandboxed
+
+__all__ = ["sandboxed"]
