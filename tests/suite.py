@@ -12,11 +12,13 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from tests.lab.command import CHECKOUT
 from tests.vm.kernel import prepare
+from tests.vm.machine import FOLDER
 
 SANDBOX = str(CHECKOUT / "tests" / "lab" / "sandbox")
 MACHINE = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.vm.machine", "--fed", "--")
@@ -35,10 +37,11 @@ def main() -> int:
         prepare()  # once, before any of them starts
     place = MACHINE if wanted.machines else (SANDBOX,)
     workers = f"{wanted.machines or SANDBOXES}*popen//python={shlex.join([*place, sys.executable])}"
-    try:
-        return int(pytest.main([*WORDS, f"--tx={workers}", *words]))
-    finally:
-        subprocess.run([SANDBOX, "--sweep"], check=False)
+    with tempfile.TemporaryDirectory(prefix="machines-", dir=CHECKOUT / ".cache") as os.environ[FOLDER]:
+        try:
+            return int(pytest.main([*WORDS, f"--tx={workers}", *words]))
+        finally:
+            subprocess.run([SANDBOX, "--sweep"], check=False)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.lab.command import CHECKOUT
-from tests.lab.guest import SLOW
+from tests.lab.guest import MARK, SLOW
 
 PROMPT = "# "
-MARK = "\x01"  # between the outputs of two commands
 # What is another in every run: ids, MAC addresses and those made of them, process and link numbers, times.
 VOLATILE = re.compile(
     r"\b[0-9a-f]{64}\b|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|fe80::[0-9a-f:]+|(?<=172\.17\.0\.)\d+"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -177,13 +178,18 @@ def _bring_online_as_docker(guest: Guest) -> None:
 
 def shape(taken: Scene) -> str:
     """Return what counts of the state after a success, without what depends on the guest's name."""
-    routes = taken.guest.run("ip", "route") + taken.guest.run("ip", "-6", "route", "show", "default")
+    *routes, addresses = taken.guest.answers("ip route", "ip -6 route show default", "ip -j addr show")
+    outside, rules = taken.host.answers("ip -j link show", "iptables -S")
+    inside = {entry["ifname"]: entry["addr_info"] for entry in json.loads(addresses) if entry["ifname"] != "lo"}
     told = {
-        "host": links(taken.host),
-        "guest": links(taken.guest),
-        "addresses": {name: taken.guest.addresses(name) for name in links(taken.guest)},
-        "routes": routes,
-        "rules": taken.host.run("iptables", "-S").count("pipework"),
+        "host": sorted(entry["ifname"] for entry in json.loads(outside) if entry["ifname"] != "lo"),
+        "guest": sorted(inside),
+        "addresses": {
+            name: [f"{info['local']}/{info['prefixlen']}" for info in inside[name] if info["scope"] != "link"]
+            for name in sorted(inside)
+        },
+        "routes": "".join(routes),
+        "rules": rules.count("pipework"),
         "switch": taken.switch.rows() if taken.switch else "",
     }
     return re.sub(f"vpl[0-9a-f]+|v[a-z0-9]+pl{taken.guest.name}", "PORT", str(told))

@@ -63,9 +63,6 @@ _ASKED: dict[str, tuple[str, Callable[[str], list[str]]]] = {
     "firewall": ("iptables-save", _firewall),
     "firewall6": ("ip6tables-save", _firewall),
 }
-# One shell for all of them: starting programs is most of what a snapshot costs.
-_MARK = "\x01"
-_SCRIPT = f"\nprintf '{_MARK}'\n".join(command for command, _ in _ASKED.values())
 
 
 def _switch() -> list[str]:
@@ -85,7 +82,7 @@ def _switch() -> list[str]:
 
 def snapshot(guest: Guest = HOST) -> Snapshot:
     """Return the state of one network namespace; for the host's, that of its files and switch as well."""
-    answers = guest.run("sh", "-e", "-c", _SCRIPT).split(_MARK)
+    answers = guest.answers(*(command for command, _ in _ASKED.values()))
     taken = {name: read(said) for (name, (_, read)), said in zip(_ASKED.items(), answers)}
     if guest.namespace is None:
         taken["namespaces"] = sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab.command import CHECKOUT
-from tests.vm.kernel import HERE, Kernel, prepare
+from tests.vm.kernel import CACHE, HERE, Kernel, prepare
 
 BROKEN = 125  # the exit status for a machine that never told how the command ended
 TIMED_OUT = 124
 SLOWNESS = 10  # emulation, compared with the host
 PASSED_ON = ("PIPEWORK_ORIGINAL", "PIPEWORK_INSTALLED")  # what of the environment the command may need
+FOLDER = "PIPEWORK_MACHINES"  # where to have their files, for one who removes them if they are killed
 CARDS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 
 
@@ -46,7 +47,7 @@ def _devices(folder: Path) -> list[str]:
 
 def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = False) -> int | None:
     """Boot, run the command in the checkout, and return its exit status; None if the machine broke down."""
-    with tempfile.TemporaryDirectory(prefix="machine-", dir=kernel.initramfs.parent) as name:
+    with tempfile.TemporaryDirectory(prefix="machine-", dir=os.environ.get(FOLDER, CACHE)) as name:
         folder = Path(name)
         job = folder / "job"
         given = {"PIPEWORK_MACHINE": "1", "PIPEWORK_LAB_SLOW": str(SLOWNESS)}
@@ -54,12 +55,14 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = Fal
         words = shlex.join(f"{name}={value}" for name, value in given.items())
         job.write_text(f"export {words}\nexec {shlex.join(command)}\n")
         line = (
-            f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no_timer_check "
+            f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no_timer_check rcupdate.rcu_expedited=1 "
             f"second_init={HERE}/second-init job={job} modules={kernel.modules} checkout={CHECKOUT}"
         )
         # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
         # One processor: while a kernel patches its own code, a second emulated one may run half of it and panic.
         argv = [
+            # What runs beside it waits for the clock, and it does not: its patience is ten times as long.
+            "nice", "-n", "5",
             "setpriv", "--pdeathsig", "KILL",  # it does not outlive us
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "4G",
