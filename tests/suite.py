@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,9 @@ def main() -> int:
         prepare()  # once, before any of them starts
     place = MACHINE if wanted.machines else (SANDBOX,)
     workers = f"{wanted.machines or SANDBOXES}*popen//python={shlex.join([*place, sys.executable])}"
+    # Ended from outside, or with Ctrl-C where a shell's background ignores that: all ends in order.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="machines-", dir=CHECKOUT / ".cache") as os.environ[FOLDER]:
         try:
             return int(pytest.main([*WORDS, f"--tx={workers}", *words]))
