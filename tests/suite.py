@@ -38,9 +38,11 @@ def main() -> int:
         prepare()  # once, before any of them starts
     place = MACHINE if wanted.machines else (SANDBOX,)
     workers = f"{wanted.machines or SANDBOXES}*popen//python={shlex.join([*place, sys.executable])}"
-    # Ended from outside, or with Ctrl-C where a shell's background ignores that: all ends in order.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    # Also where a shell's background ignores it; nohup means what it says.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="machines-", dir=CHECKOUT / ".cache") as os.environ[FOLDER]:
         try:
             return int(pytest.main([*WORDS, f"--tx={workers}", *words]))
