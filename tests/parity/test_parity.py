@@ -12,6 +12,8 @@ from tests.parity.telling import original, ours, tell
 
 pytestmark = [pytest.mark.docker, pytest.mark.parity]
 
+RACES = 4  # how often the original may lose one
+
 if not original():
     pytest.skip("PIPEWORK_ORIGINAL=/path/to/pipework is not set: nothing to compare with", allow_module_level=True)
 
@@ -26,6 +28,9 @@ def param(number: int, row: Row) -> object:
 def test_line(rows_guests: None, compared: Callable[[Compared], None], row: Row) -> None:
     """Host and guest are in the same state after both, but for what is said to be better."""
     theirs, mine = tell(row, original()), tell(row, ours())
+    for _ in range(RACES):
+        if row.fails and row.fails in theirs.summary:
+            theirs = tell(row, original())
     differing = {part for part in theirs.state if theirs.state[part] != mine.state[part]}
     if set(theirs.state["texts"]) <= set(mine.state["texts"]):  # a text more harms no script
         differing.discard("texts")
