@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,7 +37,7 @@ def cookie(guest: Guest) -> int:
 
 def notes(namespace: int) -> list[str]:
     """Return the names of the notes that are kept of a namespace."""
-    return [name for name in os.listdir(NOTES) if f".{namespace}." in name]
+    return [path.name for path in NOTES.glob(f"*.{namespace}.*")]
 
 
 def collected(host: Host | SwitchHost, namespace: int = 0) -> str:

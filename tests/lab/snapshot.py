@@ -80,10 +80,17 @@ def _switch() -> list[str]:
     return rows
 
 
+def _goes_with(addresses: list[str], route: dict[str, Any]) -> bool:
+    """Tell whether a route is that of an IPv6 address which is there: it comes a moment later, once that is checked."""
+    own = f'"local": "{route["dst"]}"'
+    return route.get("table") == route.get("type") == "local" and any(own in entry for entry in addresses)
+
+
 def snapshot(guest: Guest = HOST) -> Snapshot:
     """Return the state of one network namespace; for the host's, that of its files and switch as well."""
     answers = guest.answers(*(command for command, _ in _ASKED.values()))
     taken = {name: read(said) for (name, (_, read)), said in zip(_ASKED.items(), answers)}
+    taken["routes6"] = [entry for entry in taken["routes6"] if not _goes_with(taken["addresses"], json.loads(entry))]
     if guest.namespace is None:
         taken["namespaces"] = sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []
         taken["resolver"] = [repr(Path("/etc/resolv.conf").read_bytes())]
