@@ -20,7 +20,7 @@ from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.scenes import scene
-from tests.lab.snapshot import diff, snapshot
+from tests.lab.snapshot import diff, snapshot, wait_for_the_ended
 from tests.lab.switch_host import SwitchHost, switch_host
 
 Namespaces = Callable[[], NamedNamespace]
@@ -46,6 +46,7 @@ def collected(host: Host | SwitchHost, namespace: int = 0) -> str:
     namespace: the cookie of one whose notes are watched; those of others come and go.
     """
     plain = host.host if isinstance(host, SwitchHost) else host
+    wait_for_the_ended(plain)
     settle(plain)
     before, kept = snapshot(plain), notes(namespace)
     rehearsed = host.pipework("gc", "--dry-run")

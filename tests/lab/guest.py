@@ -74,7 +74,7 @@ class Guest:
             if info["scope"] != "link"
         ]
 
-    def ping(self, address: str, count: int = 1, wait: int = 2) -> bool:
+    def ping(self, address: str, count: int = 1, wait: int = 5) -> bool:
         """Tell whether an answer comes back from the address."""
         argv = self.enter("ping", "-n", "-c", str(count), "-w", str(wait * count), address)
         return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0

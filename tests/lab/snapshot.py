@@ -109,7 +109,7 @@ def diff(before: Snapshot, after: Snapshot) -> str:
     return "\n".join(told)
 
 
-def _wait_for_the_ended(guest: Guest) -> None:
+def wait_for_the_ended(guest: Guest) -> None:
     """Wait until what leads to namespaces that have ended is gone: the kernel removes them in their order, some time
     later, so one that ends now is the last.
     """
@@ -131,7 +131,7 @@ class Unchanged:
 
     def __call__(self) -> None:
         """Take the baseline afresh, once the test has arranged its guests."""
-        _wait_for_the_ended(self.guest)
+        wait_for_the_ended(self.guest)
         self.before = snapshot(self.guest)
 
     def check(self) -> None:
