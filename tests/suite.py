@@ -24,7 +24,7 @@ from tests.vm.machine import FOLDER
 SANDBOX = str(CHECKOUT / "tests" / "lab" / "sandbox")
 MACHINE = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.vm.machine", "--fed", "--")
 # A test waits most of its time: for the kernel to remove namespaces, for links to settle, for programs to end.
-SANDBOXES = int(os.environ.get("PIPEWORK_SANDBOXES", "0")) or 5 * (os.cpu_count() or 1)
+SANDBOXES = int(os.environ.get("PIPEWORK_SANDBOXES", "0")) or min(5 * (os.cpu_count() or 1), 16)
 # One test after the other to whoever is free: some take a minute, most a moment.
 WORDS = ("--dist=load", "--maxschedchunk=1", "--durations=20", "--override-ini=console_output_style=count")
 
