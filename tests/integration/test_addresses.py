@@ -79,6 +79,7 @@ def test_gateway_link_local(host: Host, host_nic: Nics, guest_ns: Namespaces) ->
     (route,) = default_routes(guest, 6)
     assert (route["gateway"], route["dev"]) == ("fe80::1", "eth1")
     nic.lan.run("ip", "addr", "add", "fd00:99::1/128", "dev", "lo")
+    assert eventually(lambda: nic.lan.ping("fd00:99::1"))  # the kernel takes a moment to know it for its own
     assert guest.ping("fd00:99::1")
 
 

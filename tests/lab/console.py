@@ -20,6 +20,8 @@ VOLATILE = re.compile(
     r"|(?<=pl)\d+|(?<=@if)\d+|(?<=/proc/)\d+|^\d+(?=: | \w+$)|(?<=\"pid\": )\d+|(?<=nspid=)\d+"
     r"|(?<== )[\d./]+(?= ms)|(?<=time )\d+(?=ms)|\d+(?=sec\b)|(?<=tbf )[0-9a-f]+(?=:)"
 )
+# What the kernel says of a link that is up, until it has looked at its cable.
+SETTLING = re.compile(r"(?<=@if)(\d+ +)UNKNOWN\b")
 
 
 class Step(NamedTuple):
@@ -81,5 +83,6 @@ def run_steps(steps: Sequence[Step], enter: Sequence[str]) -> list[str]:
 
 def plain(output: str) -> list[str]:
     """The lines of an output without what is another in every run, and blanks told apart from nothing but words."""
-    lines = (" ".join(VOLATILE.sub("N", line).split()) for line in output.splitlines())
+    settled = SETTLING.sub(r"\1UP", output)
+    lines = (" ".join(VOLATILE.sub("N", line).split()) for line in settled.splitlines())
     return [line for line in lines if line]
