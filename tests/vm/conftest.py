@@ -32,6 +32,7 @@ def cable() -> Iterator[Nic]:
         lan.run("ip", "link", "set", nic.far, "up")
         HOST.run("ip", "link", "set", nic.name, "up")
         yield nic
+        HOST.run("ip", "addr", "flush", "dev", nic.name)
         HOST.run("ip", "link", "set", nic.name, "down")
         lan.run("ip", "link", "set", nic.far, "netns", "1")
 
