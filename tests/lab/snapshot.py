@@ -136,7 +136,7 @@ class Unchanged:
 
     def check(self) -> None:
         """Fail, saying what changed, unless all is as it was, or comes to be: carrier takes a moment to show."""
-        eventually(lambda: not diff(self.before, snapshot(self.guest)), 2 * SLOW)
+        eventually(lambda: not diff(self.before, snapshot(self.guest)), 10 * SLOW)
         changed = diff(self.before, snapshot(self.guest))
         assert not changed, f"{self.guest.name} is not as before:\n{changed}"
 
