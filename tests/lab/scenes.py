@@ -60,7 +60,7 @@ class Scene(NamedTuple):
         changed = diff(before, self.state())
         if changed:
             settle(self.host, self.guest)
-            eventually(lambda: not diff(before, self.state()), 10 * SLOW)
+            eventually(lambda: not diff(before, self.state()), 2 * SLOW)
             changed = diff(before, self.state())
         return changed
 
