@@ -96,7 +96,7 @@ test:
 
 test-changed:
 	@$(SET_UP) set-up
-	$(SUITE) $$($(BIN)/python -m tests.changed $(SINCE))
+	tests=$$($(BIN)/python -m tests.changed $(SINCE)) && $(SUITE) $$tests
 
 test-unit: venv
 	$(BIN)/python -m pytest tests/unit

@@ -59,10 +59,12 @@ def touched(changed: Iterable[str]) -> tuple[str, ...]:
 
 
 def changes(since: str) -> list[str]:
-    """Return the files that differ from a commit, and those that git does not know yet."""
-    asked = (["git", "diff", "--name-only", since], ["git", "ls-files", "--others", "--exclude-standard"])
-    told = [subprocess.run(words, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout for words in asked]
-    return "".join(told).splitlines()
+    """Return the files that differ from a commit, and those that git does not know yet; SystemExit: git's no."""
+    asked = (["git", "diff", "--name-only", since, "--"], ["git", "ls-files", "--others", "--exclude-standard"])
+    done = [subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False) for words in asked]
+    if any(one.returncode for one in done):
+        sys.exit("".join(one.stderr for one in done).strip())
+    return [path for one in done for path in one.stdout.splitlines()]
 
 
 if __name__ == "__main__":
