@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from pipework import addressing, guests, links
 from pipework.carry_out import Action, rehearsing, undoing
+from pipework.errors import AlreadyWired
 from pipework.kernel.namespaces import Namespace
 from pipework.links import LinkKind, Wire
+from pipework.links.naming import local_name
 from pipework.request import Attach
 from pipework.typed import Callable, Optional
 from pipework.value import Value
@@ -32,7 +34,13 @@ def attach(request: Attach) -> None:
 
                 log.carry_out(take_back(request, host, guest))
             kind, wire = links.resolve(request, host, guest)
-            plan = decide(kind, wire)
+            try:
+                plan = decide(kind, wire)
+            except AlreadyWired:
+                from pipework.links.completing import left_to_do  # seldom is it needed
+
+                log.carry_out(left_to_do(host, wire.hostif, local_name(wire)))
+                raise
             log.carry_out(plan.at_once)
         log.carry_out(plan.afterwards)
     if plan.hold and not request.dry_run:

@@ -21,6 +21,7 @@ from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
 from pipework.links import Wire
+from pipework.links.completing import left_to_do
 from pipework.links.naming import mark_finished, mark_unfinished, put_aside, removal
 from pipework.request import Attach
 from pipework.typed import Optional, Union
@@ -46,6 +47,7 @@ def replace(request: Attach) -> None:
                 kind, wire = links.resolve(request, host, guest)
                 old = _look(wire)
                 if old.as_asked:
+                    log.carry_out(left_to_do(host, wire.hostif, old.local))
                     return
                 log.carry_out(old.first)
                 plan = decide(kind, wire.replace(vacated=bool(old.first), returned=old.returned))
@@ -59,13 +61,14 @@ def replace(request: Attach) -> None:
 class Old(Value):
     """The wire that is there: whether it is as asked, what puts it aside at first, and what removes it in the end.
 
-    returned: the default routes that it had replaced, which come back at first.
+    returned: the default routes that it had replaced, which come back at first; local: the host's end.
     """
 
     as_asked: bool
     first: Sequence[Action] = ()
     last: Sequence[Action] = ()
     returned: tuple[Route, ...] = ()
+    local: str = ""
 
 
 class Lent(Value):
@@ -123,7 +126,7 @@ def _look(wire: Wire) -> Old:
     if there is None:
         return Old(False)
     if _is_as_asked(wire, there):
-        return Old(True)
+        return Old(True, local=there.link)
     if there.kind in LENT:
         raise Refused(
             f"{wire.ifname} of {wire.guest.name} is a NIC on loan",

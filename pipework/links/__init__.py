@@ -29,6 +29,7 @@ KINDS = {
 }
 MADE_WHEN_MISSING = {"br": "Linux bridge", "ovs": "Open vSwitch bridge", "dummy": "dummy link"}
 DEFAULT_IFNAME = {"IPoIB interface": "ib0"}
+SWITCHED = ("openvswitch", "tun")  # what the link of a bridge of Open vSwitch is to the kernel, or in userspace
 
 
 class Wire(Value):
@@ -102,7 +103,7 @@ def _is_openvswitch(name: str, host: Namespace) -> bool:
     Such links outlive their switch: where that is stopped nobody knows what they are.  Raises Refused.
     """
     link = host.netlink.link(name)
-    if link is None or link.kind not in ("openvswitch", "tun"):
+    if link is None or link.kind not in SWITCHED:
         return False
     from pipework.kernel import ovsdb  # no other kind needs it
 

@@ -107,7 +107,7 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
     guest = wire.guest.namespace
     taken = guest.netlink.link(wire.ifname)
     held = wire.host.netlink.link(local) if local else None
-    debris = _debris(wire, local) if local else []
+    debris = put_aside_for(wire.host, local) if local else []
     if held and is_left_over(held):
         debris, held = [*debris, held], None
     elif held and held.up:
@@ -148,9 +148,9 @@ def is_left_over(link: Link) -> bool:
     return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
 
 
-def _debris(wire: Wire, local: str) -> list[Link]:
-    """What a run put aside for the same name and had no time to remove, since it was killed."""
-    found = [wire.host.netlink.link(name) for name in sysfs.names() if name.startswith(ASIDE)]
+def put_aside_for(host: Namespace, local: str) -> list[Link]:
+    """What a run has put aside for that name, and had no time to remove if it was killed."""
+    found = [host.netlink.link(name) for name in sysfs.names() if name.startswith(ASIDE)]
     return [link for link in found if link and link.name == digest_name(ASIDE, f"{local} {link.number}")]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.test_del import assert_as_before, on_bridge, rules
 from tests.lab.faults import breaking
-from tests.lab.guest import SLOW, Guest
+from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host, settle, without_dad
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.scenes import bring_online
@@ -66,6 +66,34 @@ def test_same_line_on_openvswitch(guest_ns: Namespaces) -> None:
         [port] = taken.vsctl("list-ports", bridge).split()
         assert taken.vsctl("get", "Port", port, "tag").strip() == "200"
         assert guest.addresses("eth1") == ["192.168.77.9/24"]
+
+
+@pytest.mark.parametrize("again", [[], ["--replace"]], ids=["again", "replace"])
+def test_bridge_of_a_killed_run_stays(again: list[str], host: Host) -> None:
+    """A bridge whose maker was killed once the wire was complete is one that stays, when the line is typed again."""
+    with named_namespace() as guest:
+        line = ["br0", guest.spec, "192.168.77.9/24"]
+        with breaking(host.argv()) as run:
+            assert any(run("KILL", number, line).step == "action Adopt" for number in range(1, 40))
+        assert host.pipework(*again, *line).err == ""
+        [link] = [entry["ifname"] for entry in host.ip("-j", "link", "show", "master", "br0")]
+    assert eventually(lambda: host.link(link) is None, 30 * SLOW)
+    assert host.pipework("gc").code == 0
+    assert host.link("br0")
+
+
+@pytest.mark.parametrize("again", [[], ["--replace"]], ids=["again", "replace"])
+def test_switch_of_a_killed_run_stays(again: list[str], guest_ns: Namespaces) -> None:
+    """The same for a bridge of Open vSwitch."""
+    guest = guest_ns()
+    with switch_host() as taken:
+        bridge = taken.add_bridge()
+        line = [bridge, guest.spec, "192.168.77.9/24"]
+        assert taken.pipework(*line).code == 0
+        rows = taken.rows()
+        taken.vsctl("br-set-external-id", bridge, "pipework.unfinished", "1.1")
+        assert taken.pipework(*again, *line).err == ""
+        assert taken.rows() == rows
 
 
 def test_looking_costs_little(host: Host) -> None:

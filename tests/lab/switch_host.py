@@ -71,7 +71,7 @@ class SwitchHost:
     def rows(self) -> str:
         """Return bridges, ports, tags and external ids as the database has them."""
         columns = {
-            "Bridge": "name,datapath_type",
+            "Bridge": "name,datapath_type,external_ids",
             "Port": "name,tag,trunks,external_ids",
             "Interface": "name,type,external_ids",
         }
