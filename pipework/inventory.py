@@ -16,12 +16,12 @@ from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.ovsdb import Port
 from pipework.kernel.records import Link
+from pipework.links import SWITCHED
 from pipework.links.naming import Mark, is_unfinished, read_mark
 from pipework.typed import Optional
 from pipework.value import Value
 
 ORIGINAL = re.compile(r"v(.+)pl(\d+)")
-SWITCHED = ("openvswitch", "tun")  # kinds of the links that Open vSwitch shows for its bridges
 STACKED = ("macvlan", "ipoib", "dummy", "vlan")
 
 

@@ -95,7 +95,12 @@ def _heal(taken: Scene, where: str) -> None:
     """Run the command again, which does what is left to do, or says that the wire is there."""
     again = taken.host.pipework(*taken.words)
     assert "exists and is up" in again.out or again == (0, "", ""), f"{where}: {again}"
+    _assert_finished(taken, where)
+
+
+def _assert_finished(taken: Scene, where: str) -> None:
     assert unfinished(taken.host, taken.guest) == [], where
+    assert not taken.switch or "pipework.unfinished" not in taken.switch.rows(), where
 
 
 def collected_at_every_step(stage: Stage, told: str) -> int:
@@ -110,6 +115,7 @@ def collected_at_every_step(stage: Stage, told: str) -> int:
             again = taken.host.pipework(*taken.words)
             complete = "exists and is up" in again.out or "File exists" in again.err
             assert complete, f"{broken.step}\n{collected.out}\n{changed}"
+            _assert_finished(taken, broken.step)
         return not changed
 
     return _at_every_step(stage, "KILL", told, look)
