@@ -46,7 +46,7 @@ def test_lease_is_given_back(client: str, container: Containers, dhcp_server: Dh
     assert leases(dhcp_server) == 1
     assert run_pipework("del", guest.name) == (0, "", "")
     assert not processes(namespace)
-    assert dhcp_server.count("DHCPRELEASE") == 1
+    assert eventually(lambda: dhcp_server.count("DHCPRELEASE") == 1)
     assert eventually(lambda: leases(dhcp_server) == 0)
     assert not diff(before, snapshot(guest))
     assert not docker("ps", "-aq", f"--filter=label=pipework.guest={guest.id}")

@@ -22,6 +22,8 @@ VOLATILE = re.compile(
 )
 # What the kernel says of a link that is up, until it has looked at its cable.
 SETTLING = re.compile(r"(?<=@if)(\d+ +)UNKNOWN\b")
+# Both at once is what the kernel says of a link that has carrier, until it has noticed.
+WAIT_FOR_CARRIERS = "while ip link | grep -q 'NO-CARRIER.*LOWER_UP'; do sleep 0.05; done"
 
 
 class Step(NamedTuple):
@@ -66,7 +68,7 @@ def _steps(block: str) -> list[Step]:
 
 def run_steps(steps: Sequence[Step], enter: Sequence[str]) -> list[str]:
     """Run the commands in one shell, which `enter` starts; return what each has printed on either stream."""
-    script = one_script([step.command for step in steps])
+    script = one_script([f"{WAIT_FOR_CARRIERS}\n{step.command}" for step in steps])
     place = Path(sys.executable).parent
     done = subprocess.run(
         [*enter, "sh", "-c", f"exec 2>&1 </dev/null\n{script}"],

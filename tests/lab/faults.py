@@ -22,6 +22,7 @@ from typing import Any, Callable, NamedTuple
 from pipework import cli
 from pipework.carry_out import UndoLog
 from pipework.errors import KernelRefused
+from pipework.kernel import ovsdb
 from pipework.kernel.netlink import Netlink
 from pipework.kernel.programs import Running
 from tests.lab.guest import SLOW
@@ -131,6 +132,7 @@ def main() -> None:
     """Serve until standard input ends."""
     for name in PRELOADED:
         import_module(f"pipework.{name}")
+    ovsdb.PATIENCE = round(ovsdb.PATIENCE * SLOW)
     for line in sys.stdin:
         asked = json.loads(line)
         print(json.dumps(_run(asked["fault"], asked["number"], asked["words"])), flush=True)
