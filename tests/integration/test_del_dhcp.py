@@ -24,16 +24,9 @@ def leases(server: DhcpServer) -> int:
     return len(server.leases())
 
 
-def lasting(namespace: int) -> dict[int, str]:
-    """Return the processes there once no helper of a client comes or goes any more."""
-    seen: list[dict[int, str]] = [{}, {}]
-
-    def are_still() -> bool:
-        seen[:] = [processes(namespace), *seen[:1]]
-        return seen[0] == seen[1]
-
-    assert eventually(are_still)
-    return seen[0]
+def first_of(namespace: int, name: str) -> int:
+    """Return the process of that name that was there first; helpers of a client come and go."""
+    return min(pid for pid, its_name in processes(namespace).items() if its_name == name)
 
 
 @pytest.mark.docker
@@ -70,10 +63,10 @@ def test_lines_of_a_rehearsal(client: str, container: Containers, dhcp_server: D
     guest = container()
     namespace = inode(guest)
     assert run_pipework(nic.name, guest.name, client) == (0, "", "")
-    there = lasting(namespace)
+    at_work = first_of(namespace, STAYING[client])
     rehearsed = run_pipework("--dry-run", "del", guest.name)
     assert (rehearsed.code, rehearsed.err) == (0, "")
-    assert lasting(namespace) == there
+    assert first_of(namespace, STAYING[client]) == at_work
     assert leases(dhcp_server) == 1
     run("sh", "-e", stdin=rehearsed.out.encode())
     assert eventually(lambda: not processes(namespace))
