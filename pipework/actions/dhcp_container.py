@@ -88,12 +88,12 @@ class ObtainLeaseInContainer(Value):
         return client
 
     def _has_lease(self, client: Any) -> bool:
-        there = leased(self.namespace, self.link, 4) is not None
         try:
             client.reload()
         except NotFound:
             raise ended("udhcpc", None, "") from None
         state = client.attrs["State"]
+        there = leased(self.namespace, self.link, 4) is not None  # after it: one that has ended may just have had it
         if state["Status"] in ("exited", "dead"):
             if there:
                 return True
