@@ -14,7 +14,10 @@ from typing import Callable
 
 import psutil
 import pytest
+from docker.models.containers import Container as DockerContainer
 
+from pipework.actions.dhcp_container import ObtainLeaseInContainer
+from pipework.kernel.namespaces import Namespace
 from tests.lab.command import COMMAND, run_pipework
 from tests.lab.engine import IMAGE, OFFICIAL, Container, docker
 from tests.lab.guest import HOST, SLOW, Guest, eventually, run
@@ -105,6 +108,26 @@ def test_lease(
     [default] = guest.ip("-j", "route", "show", "default")
     assert (default["gateway"], default["dev"]) == (dhcp_server.gateway, "eth1")
     assert guest.ping(dhcp_server.gateway)
+
+
+@pytest.mark.docker
+def test_lease_had_between_two_looks(
+    container: Containers, dhcp_server: DhcpServer, nic: Nic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client in a container that gets its lease and ends while it is being looked at has brought a lease."""
+    guest = container()
+    assert run_pipework(nic.name, guest.name, "0/0").code == 0
+    reload = DockerContainer.reload
+
+    def reload_late(client: DockerContainer) -> None:
+        client.wait(timeout=30)
+        reload(client)
+
+    monkeypatch.setattr(DockerContainer, "reload", reload_late)
+    with Namespace.open(str(guest.namespace)) as namespace:
+        arguments = ("-i", "eth1", "-f", "-q", "-n")
+        ObtainLeaseInContainer(namespace, "eth1", guest.id, arguments, 30.0, stays=False).do()
+    assert guest.addresses("eth1") == [f"{dhcp_server.leases()[0].address}/24"]
 
 
 @pytest.mark.docker
