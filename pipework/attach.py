@@ -39,7 +39,7 @@ def attach(request: Attach) -> None:
             except AlreadyWired:
                 from pipework.links.completing import left_to_do  # seldom is it needed
 
-                log.carry_out(left_to_do(host, wire.hostif, local_name(wire)))
+                log.carry_out(left_to_do(wire, local_name(wire)))
                 raise
             log.carry_out(plan.at_once)
         log.carry_out(plan.afterwards)

@@ -47,7 +47,7 @@ def replace(request: Attach) -> None:
                 kind, wire = links.resolve(request, host, guest)
                 old = _look(wire)
                 if old.as_asked:
-                    log.carry_out(left_to_do(host, wire.hostif, old.local))
+                    log.carry_out(left_to_do(wire, old.local))
                     return
                 log.carry_out(old.first)
                 plan = decide(kind, wire.replace(vacated=bool(old.first), returned=old.returned))

@@ -24,9 +24,16 @@ def leases(server: DhcpServer) -> int:
     return len(server.leases())
 
 
-def first_of(namespace: int, name: str) -> int:
-    """Return the process of that name that was there first; helpers of a client come and go."""
-    return min(pid for pid, its_name in processes(namespace).items() if its_name == name)
+def lasting(namespace: int) -> dict[int, str]:
+    """Return the processes there once none has come or gone for a second, helpers of a client included."""
+    seen: list[dict[int, str]] = []
+
+    def are_still() -> bool:
+        seen.append(processes(namespace))
+        return len(seen) >= 20 and all(look == seen[-1] for look in seen[-20:])
+
+    assert eventually(are_still)
+    return seen[-1]
 
 
 @pytest.mark.docker
@@ -63,10 +70,10 @@ def test_lines_of_a_rehearsal(client: str, container: Containers, dhcp_server: D
     guest = container()
     namespace = inode(guest)
     assert run_pipework(nic.name, guest.name, client) == (0, "", "")
-    at_work = first_of(namespace, STAYING[client])
+    there = lasting(namespace)
     rehearsed = run_pipework("--dry-run", "del", guest.name)
     assert (rehearsed.code, rehearsed.err) == (0, "")
-    assert first_of(namespace, STAYING[client]) == at_work
+    assert lasting(namespace) == there
     assert leases(dhcp_server) == 1
     run("sh", "-e", stdin=rehearsed.out.encode())
     assert eventually(lambda: not processes(namespace))

@@ -23,7 +23,7 @@ VOLATILE = re.compile(
 # What the kernel says of a link that is up, until it has looked at its cable.
 SETTLING = re.compile(r"(?<=@if)(\d+ +)UNKNOWN\b")
 # Both at once is what the kernel says of a link that has carrier, until it has noticed.
-WAIT_FOR_CARRIERS = "while ip link | grep -q 'NO-CARRIER.*LOWER_UP'; do sleep 0.05; done"
+WAIT_FOR_CARRIERS = """timeout 20 sh -c 'while ip link | grep -q "NO-CARRIER.*LOWER_UP"; do sleep 0.05; done'"""
 
 
 class Step(NamedTuple):
