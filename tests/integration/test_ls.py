@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from resource import RUSAGE_CHILDREN, getrusage
@@ -284,12 +285,17 @@ def crowd() -> Iterator[Host]:
 
 
 def test_two_hundred_links(crowd: Host) -> None:
-    """Two hundred wires are told in well under a second of the processor's time."""
-    times = []
-    for _ in range(3):
+    """Two hundred wires are told for the processor's time of some sixty bare interpreters."""
+
+    def cost(act: Callable[[], Any]) -> float:
         before = getrusage(RUSAGE_CHILDREN)
-        wires = listed(crowd)
+        act()
         after = getrusage(RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert len([wire for wire in wires if wire["hostif"] == "br0" and wire["link"].startswith("pl")]) == 200
-    assert min(times) < 0.7 * SLOW, times
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    bare, telling = [], []
+    for _ in range(5):  # in turn: how fast a processor is changes with what else runs on it
+        bare.append(cost(lambda: run(sys.executable, "-I", "-S", "-c", "pass")))
+        telling.append(cost(lambda: listed(crowd)))
+    assert len([wire for wire in listed(crowd) if wire["hostif"] == "br0" and wire["link"].startswith("pl")]) == 200
+    assert min(telling) < 65 * min(bare), (telling, bare)
