@@ -12,7 +12,7 @@ from tests.integration.test_del import on_bridge
 from tests.lab.host import nic_of, settle
 from tests.lab.netns import named_namespace
 from tests.lab.rehearsing import assert_same
-from tests.lab.scenes import ADDRESSES, MAC, Scene, bring_online
+from tests.lab.scenes import ADDRESSES, MAC, Scene, bring_online, set_scene
 from tests.lab.switch_host import switch_host
 
 KINDS = ("bridge-new", "bridge", "left-over", "openvswitch", "macvlan", "direct", "direct-port")
@@ -47,7 +47,8 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             words = [switch.add_bridge("sw0")]
         tag = f"{MAC}@100" if kind == "openvswitch" else MAC
         settle(host, guest)
-        yield Scene(host, guest, [*words, guest.spec, ADDRESSES[address], tag], switch)
+        with set_scene(host, guest, [*words, guest.spec, ADDRESSES[address], tag], switch) as taken:
+            yield taken
 
 
 @pytest.mark.parametrize("address", ["v4-gateway", "v6-off-link"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from tests.lab.guest import SLOW, Guest, eventually, run
+from tests.lab.guest import SLOW, eventually, run
 from tests.lab.host import settle
 from tests.lab.scenes import MAC, Scene, Stage
-from tests.lab.snapshot import diff
+from tests.lab.snapshot import Snapshot, diff
 
 # What no two links made after each other have in common, and what changes by itself.
 OWN = re.compile(r"^(ifindex|link_index|link_netnsid|address|link_netns|.*_timer|bridge_id|root_id|designated_.*)$")
@@ -30,24 +31,23 @@ def _is_link_local(entry: Any) -> bool:
     return isinstance(entry, dict) and str(entry.get("local") or entry.get("dst")).startswith("fe80")
 
 
-def told(guest: Guest, name: str) -> dict[str, list[str]]:
-    """Return all that `ip -j` and the firewall say, in comparable terms."""
-    asked = {
-        "links": ["-d", "link", "show"],
-        "addresses": ["addr", "show"],
-        "routes": ["-4", "route", "show", "table", "all"],
-        "routes6": ["-6", "route", "show", "table", "all"],
+def told(looked: Snapshot, name: str) -> Snapshot:
+    """Return what a look has seen, in comparable terms."""
+    shown = {
+        section: lines
+        if section.startswith("firewall")
+        else sorted(str(plain(json.loads(line), name)) for line in lines)
+        for section, lines in looked.items()
     }
-    shown = {key: sorted(str(plain(entry, name)) for entry in guest.ip("-j", *words)) for key, words in asked.items()}
     # a link-local address brings routes of its own
-    shown["routes6"] = [route for route in shown["routes6"] if "fe80" not in route]
-    return {**shown, "firewall": guest.run("iptables", "-S").splitlines()}
+    shown["routes"] = [route for route in shown["routes"] if "fe80" not in route]
+    return shown
 
 
-def state(taken: Scene) -> dict[str, list[str]]:
+def state(taken: Scene) -> Snapshot:
     """Return the state of host, guest and switch, in comparable terms."""
     settle(taken.host, taken.guest)
-    host, guest = (told(one, taken.guest.name) for one in (taken.host, taken.guest))
+    host, guest = (told(look(), taken.guest.name) for look in (taken.at_host, taken.at_guest))
     rows = taken.switch.rows() if taken.switch else ""
     rows = re.sub("vpl[0-9a-f]+", "vpl", rows.replace(taken.guest.name, "GUEST"))
     return {**{f"host {key}": lines for key, lines in host.items()}, **guest, "switch": sorted(rows.splitlines())}

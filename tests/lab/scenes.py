@@ -12,7 +12,7 @@ from tests.lab.guest import HOST, SLOW, Guest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
 from tests.lab.modules import infiniband_of, radio_of
 from tests.lab.netns import NamedNamespace, dnsmasq, named_namespace
-from tests.lab.snapshot import Snapshot, diff, snapshot
+from tests.lab.snapshot import Snapshot, diff, watching
 from tests.lab.switch_host import SwitchHost, switch_host
 
 MAC = "02:00:00:00:09:09"
@@ -47,12 +47,14 @@ class Scene(NamedTuple):
     host: Host
     guest: NamedNamespace
     words: list[str]
-    switch: Optional[SwitchHost] = None
+    switch: Optional[SwitchHost]
+    at_host: Callable[[], Snapshot]
+    at_guest: Callable[[], Snapshot]
 
     def state(self) -> Snapshot:
         """Return all that the command may touch."""
-        host = {f"host's {key}": lines for key, lines in snapshot(self.host).items()}
-        guest = {f"guest's {key}": lines for key, lines in snapshot(self.guest).items()}
+        host = {f"host's {key}": lines for key, lines in self.at_host().items()}
+        guest = {f"guest's {key}": lines for key, lines in self.at_guest().items()}
         return {**host, **guest, "switch": self.switch.rows().splitlines() if self.switch else []}
 
     def difference(self, before: Snapshot) -> str:
@@ -106,7 +108,16 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             host.run("ip", "link", "set", "ib0", "down")
         settle(host, guest)
         tail = [ADDRESSES.get(address, address), LAST_WORD.get(kind, MAC)]
-        yield Scene(host, guest, [*words, guest.spec, *tail], switch)
+        yield stack.enter_context(set_scene(host, guest, [*words, guest.spec, *tail], switch))
+
+
+@contextmanager
+def set_scene(
+    host: Host, guest: NamedNamespace, words: list[str], switch: Optional[SwitchHost] = None
+) -> Iterator[Scene]:
+    """Host and guest as they are, looked at from now on."""
+    with watching(host) as at_host, watching(guest) as at_guest:
+        yield Scene(host, guest, words, switch, at_host, at_guest)
 
 
 @contextmanager
@@ -137,6 +148,11 @@ def _leave_dead_port(switch: SwitchHost, guest: NamedNamespace) -> None:
     """A port of an earlier guest, under the name that the new one will have."""
     assert switch.pipework("sw0", guest.spec, "10.9.9.9/24", "@7").code == 0
     guest.run("ip", "link", "del", "eth1")
+
+
+def _names(entries: list[str]) -> list[str]:
+    names = (json.loads(entry)["ifname"] for entry in entries)
+    return sorted(name for name in names if name != "lo")
 
 
 def links(guest: Guest) -> list[str]:
@@ -178,18 +194,18 @@ def _bring_online_as_docker(guest: Guest) -> None:
 
 def shape(taken: Scene) -> str:
     """Return what counts of the state after a success, without what depends on the guest's name."""
-    *routes, addresses = taken.guest.answers("ip route", "ip -6 route show default", "ip -j addr show")
-    outside, rules = taken.host.answers("ip -j link show", "iptables -S")
-    inside = {entry["ifname"]: entry["addr_info"] for entry in json.loads(addresses) if entry["ifname"] != "lo"}
+    outside, inside = taken.at_host(), taken.at_guest()
     told = {
-        "host": sorted(entry["ifname"] for entry in json.loads(outside) if entry["ifname"] != "lo"),
-        "guest": sorted(inside),
-        "addresses": {
-            name: [f"{info['local']}/{info['prefixlen']}" for info in inside[name] if info["scope"] != "link"]
-            for name in sorted(inside)
-        },
-        "routes": "".join(routes),
-        "rules": rules.count("pipework"),
+        "host": _names(outside["links"]),
+        "guest": _names(inside["links"]),
+        "addresses": [
+            f"{entry['ifname']} {info['local']}/{info['prefixlen']}"
+            for entry in map(json.loads, inside["addresses"])
+            for info in entry["addr_info"]
+            if entry["ifname"] != "lo" and info["scope"] != "link"
+        ],
+        "routes": [entry for entry in inside["routes"] if re.search('"dst": "(default|[^:"]+)"', entry)],
+        "rules": str(outside["firewall"]).count("pipework"),
         "switch": taken.switch.rows() if taken.switch else "",
     }
     return re.sub(f"vpl[0-9a-f]+|v[a-z0-9]+pl{taken.guest.name}", "PORT", str(told))

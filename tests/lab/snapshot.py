@@ -8,12 +8,14 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name
+from tests.lab.guest import HOST, MARK, SLOW, Guest, eventually, fresh_name
+from tests.lab.switch import switch_rows, vsctl
 
 Snapshot = dict[str, list[str]]
 
@@ -22,11 +24,6 @@ _VOLATILE = re.compile(
     r".*_timer$|^(expires|age|used|valid_life_time|preferred_life_time|tentative|optimistic|dadfailed"
     r"|topology_change|topology_change_detected|message_age|stats|stats64)$"
 )
-_OVS_COLUMNS = {
-    "Bridge": "name,datapath_type,ports",
-    "Port": "name,tag,trunks,interfaces,external_ids",
-    "Interface": "name,type,external_ids",
-}
 
 
 def _settled(value: Any) -> Any:
@@ -43,59 +40,98 @@ def _entries(said: str) -> list[str]:
     return sorted(json.dumps(_settled(entry), sort_keys=True) for entry in json.loads(said or "[]") if entry)
 
 
-def _lines(said: str) -> list[str]:
-    return sorted(line.strip() for line in said.splitlines())
-
-
 def _firewall(said: str) -> list[str]:
     return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in said.splitlines() if not line.startswith("#")]
 
 
-# What is asked of a namespace, and how its answer is read.
-_ASKED: dict[str, tuple[str, Callable[[str], list[str]]]] = {
-    "links": ("ip -j -d link show", _entries),
-    "addresses": ("ip -j addr show", _entries),
-    "routes": ("ip -j -4 route show table all", _entries),
-    "routes6": ("ip -j -6 route show table all", _entries),
-    "rules": ("ip -j -4 rule show", _entries),
-    "rules6": ("ip -j -6 rule show", _entries),
-    "queues": ("tc qdisc show", _lines),
-    "firewall": ("iptables-save", _firewall),
-    "firewall6": ("ip6tables-save", _firewall),
+# The programs that look at a namespace; the first three answer each line of their input with one line of JSON.
+_LOOKERS = {
+    "ip": ("ip", "-j", "-d", "-batch", "-"),
+    "ip -6": ("ip", "-j", "-6", "-batch", "-"),
+    "tc": ("tc", "-j", "-batch", "-"),
+    "sh": ("sh", "-e"),
+}
+# What is asked of them, and how an answer is read.
+_ASKED: dict[str, tuple[str, str, Callable[[str], list[str]]]] = {
+    "links": ("ip", "link show", _entries),
+    "addresses": ("ip", "addr show", _entries),
+    "routes": ("ip", "route show table all", _entries),  # of both families
+    "rules": ("ip", "rule show", _entries),
+    "rules6": ("ip -6", "rule show", _entries),
+    "queues": ("tc", "qdisc show", _entries),
+    "firewall": ("sh", f"iptables-save; echo {MARK}", _firewall),
+    "firewall6": ("sh", f"ip6tables-save; echo {MARK}", _firewall),
 }
 
 
+def _answer(looker: subprocess.Popen[str], end: str) -> str:
+    """Read one answer: a line, or those before the one that marks the end."""
+    assert looker.stdout is not None
+    lines = ""
+    for line in looker.stdout:
+        if line.strip() == end:
+            return lines
+        if not end:
+            return line
+        lines += line
+    raise RuntimeError(f"{looker.args!r} has ended")
+
+
 def _switch() -> list[str]:
-    """The Open vSwitch database, or nothing where no switch runs."""
+    """The machine's Open vSwitch database, or nothing where no switch runs."""
     if not Path("/run/openvswitch/db.sock").exists():
         return []
-    rows = []
-    for table, columns in _OVS_COLUMNS.items():
-        asked = ["ovs-vsctl", "--timeout=5", "--format=json", f"--columns={columns}", "list", table]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)
-        # The socket of a switch that is gone stays behind; no switch is a state, too.
-        if done.returncode:
-            return ["no answer"]
-        rows += sorted(f"{table} {json.dumps(row)}" for row in json.loads(done.stdout)["data"])
-    return rows
+    # The socket of a switch that is gone stays behind; no switch is a state, too.
+    try:
+        return switch_rows(vsctl)
+    except RuntimeError:
+        return ["no answer"]
 
 
 def _goes_with(addresses: list[str], route: dict[str, Any]) -> bool:
     """Tell whether a route is that of an IPv6 address which is there: it comes a moment later, once that is checked."""
     own = f'"local": "{route["dst"]}"'
-    return route.get("table") == route.get("type") == "local" and any(own in entry for entry in addresses)
+    local = route.get("table") == route.get("type") == "local" and ":" in route["dst"]
+    return local and any(own in entry for entry in addresses)
+
+
+@contextmanager
+def watching(guest: Guest = HOST) -> Iterator[Callable[[], Snapshot]]:
+    """What comes back tells the state of one network namespace each time that it is called; for the host's, that of its
+    files and switch as well. The programs that look stay meanwhile: in a virtual machine their start takes the time.
+    """
+    with ExitStack() as running:
+        lookers = {
+            name: running.enter_context(
+                subprocess.Popen(
+                    guest.enter(*argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="replace"
+                )
+            )
+            for name, argv in _LOOKERS.items()
+        }
+
+        def look() -> Snapshot:
+            for looker, line, _ in _ASKED.values():
+                print(line, file=lookers[looker].stdin, flush=True)
+            taken = {
+                section: read(_answer(lookers[looker], MARK if looker == "sh" else ""))
+                for section, (looker, _, read) in _ASKED.items()
+            }
+            addresses = taken["addresses"]
+            taken["routes"] = [entry for entry in taken["routes"] if not _goes_with(addresses, json.loads(entry))]
+            if guest.namespace is None:
+                taken["namespaces"] = sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []
+                taken["resolver"] = [repr(Path("/etc/resolv.conf").read_bytes())]
+                taken["switch"] = _switch()
+            return taken
+
+        yield look
 
 
 def snapshot(guest: Guest = HOST) -> Snapshot:
-    """Return the state of one network namespace; for the host's, that of its files and switch as well."""
-    answers = guest.answers(*(command for command, _ in _ASKED.values()))
-    taken = {name: read(said) for (name, (_, read)), said in zip(_ASKED.items(), answers)}
-    taken["routes6"] = [entry for entry in taken["routes6"] if not _goes_with(taken["addresses"], json.loads(entry))]
-    if guest.namespace is None:
-        taken["namespaces"] = sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []
-        taken["resolver"] = [repr(Path("/etc/resolv.conf").read_bytes())]
-        taken["switch"] = _switch()
-    return taken
+    """Return the state of one network namespace, once."""
+    with watching(guest) as look:
+        return look()
 
 
 def diff(before: Snapshot, after: Snapshot) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,11 +15,28 @@ from tests.lab.guest import SLOW, fresh_name, need, run
 
 CONTROL = "/usr/share/openvswitch/scripts/ovs-ctl"
 PREFIX = "pwovs"
+_COLUMNS = {
+    "Bridge": "_uuid,name,datapath_type,external_ids,ports",
+    "Port": "_uuid,name,tag,trunks,external_ids,interfaces",
+    "Interface": "_uuid,name,type,external_ids",
+}
 
 
 def vsctl(*args: str) -> str:
     """Run ovs-vsctl, which gives up instead of waiting for a switch that does not answer."""
     return run("ovs-vsctl", f"--timeout={round(10 * SLOW)}", *args)
+
+
+def switch_rows(ask: Callable[..., str]) -> list[str]:
+    """Return bridges with their ports, tags and ids as the database has them; ask: the switch's ovs-vsctl."""
+    words = ["--format=json"]
+    for table, columns in _COLUMNS.items():
+        words += ["--", f"--columns={columns}", "list", table]
+    tables = {table: json.loads(line)["data"] for table, line in zip(_COLUMNS, ask(*words).splitlines())}
+    # Rows refer to others by numbers, which are new with each switch.
+    names = {uuid: name for rows in tables.values() for (_, uuid), name, *_ in rows}
+    told = [f"{table} {json.dumps(row[1:])}" for table, rows in tables.items() for row in rows]
+    return sorted(re.sub(r'\["uuid", "([^"]+)"\]', lambda found: f'"{names[found[1]]}"', row) for row in told)
 
 
 def _answers() -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.lab.command import Result
 from tests.lab.guest import SLOW, eventually, fresh_name, run
 from tests.lab.host import Host, throwaway_host
+from tests.lab.switch import switch_rows
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
@@ -70,17 +71,7 @@ class SwitchHost:
 
     def rows(self) -> str:
         """Return bridges, ports, tags and external ids as the database has them."""
-        columns = {
-            "Bridge": "name,datapath_type,external_ids",
-            "Port": "name,tag,trunks,external_ids",
-            "Interface": "name,type,external_ids",
-        }
-        told = [f"{bridge}: {self.vsctl('list-ports', bridge).split()}" for bridge in self.vsctl("list-br").split()]
-        for table, names in columns.items():
-            told += sorted(
-                self.vsctl("--format=csv", "--no-headings", f"--columns={names}", "list", table).splitlines()
-            )
-        return "\n".join(told)
+        return "\n".join(switch_rows(self.vsctl))
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None) -> Result:
         """Run pipework on this host."""
