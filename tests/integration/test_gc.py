@@ -85,10 +85,10 @@ def test_port_of_a_dead_guest() -> None:
         bridge = taken.add_bridge()
         assert taken.pipework(bridge, living.spec, "192.168.77.8/24").code == 0
         taken.vsctl("add-port", bridge, "foreign", "--", "set", "Interface", "foreign", "type=internal")
-        rows = taken.rows()
+        rows, ports = taken.rows(), taken.vsctl("list-ports", bridge).split()
         with named_namespace() as guest:
             assert taken.pipework(bridge, guest.spec, "192.168.77.9/24").code == 0
-            [port] = set(taken.vsctl("list-ports", bridge).split()) - set(rows.split("[")[1].split("]")[0].split("'"))
+            [port] = set(taken.vsctl("list-ports", bridge).split()) - set(ports)
         assert eventually(lambda: taken.host.link(port) is None, 30 * SLOW)
         assert f"port {port} of {bridge}" in collected(taken)
         assert taken.rows() == rows

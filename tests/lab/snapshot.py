@@ -44,16 +44,17 @@ def _firewall(said: str) -> list[str]:
     return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in said.splitlines() if not line.startswith("#")]
 
 
-# The programs that look at a namespace; the first three answer each line of their input with one line of JSON.
+# The programs that look at a namespace; all but the last answer each line of their input with one line of JSON.
 _LOOKERS = {
-    "ip": ("ip", "-j", "-d", "-batch", "-"),
+    "ip -d": ("ip", "-j", "-d", "-batch", "-"),
+    "ip": ("ip", "-j", "-batch", "-"),
     "ip -6": ("ip", "-j", "-6", "-batch", "-"),
     "tc": ("tc", "-j", "-batch", "-"),
     "sh": ("sh", "-e"),
 }
 # What is asked of them, and how an answer is read.
 _ASKED: dict[str, tuple[str, str, Callable[[str], list[str]]]] = {
-    "links": ("ip", "link show", _entries),
+    "links": ("ip -d", "link show", _entries),
     "addresses": ("ip", "addr show", _entries),
     "routes": ("ip", "route show table all", _entries),  # of both families
     "rules": ("ip", "rule show", _entries),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -35,8 +34,15 @@ def switch_rows(ask: Callable[..., str]) -> list[str]:
     tables = {table: json.loads(line)["data"] for table, line in zip(_COLUMNS, ask(*words).splitlines())}
     # Rows refer to others by numbers, which are new with each switch.
     names = {uuid: name for rows in tables.values() for (_, uuid), name, *_ in rows}
-    told = [f"{table} {json.dumps(row[1:])}" for table, rows in tables.items() for row in rows]
-    return sorted(re.sub(r'\["uuid", "([^"]+)"\]', lambda found: f'"{names[found[1]]}"', row) for row in told)
+
+    def named(value: Any) -> Any:
+        if isinstance(value, list) and value[0] == "uuid":
+            return names[value[1]]
+        if isinstance(value, list) and value[0] == "set":
+            return sorted(map(named, value[1]))
+        return value
+
+    return sorted(f"{table} {json.dumps([*map(named, row[1:])])}" for table, rows in tables.items() for row in rows)
 
 
 def _answers() -> bool:

@@ -54,8 +54,9 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = Fal
         given.update({name: os.environ[name] for name in PASSED_ON if name in os.environ})
         words = shlex.join(f"{name}={value}" for name, value in given.items())
         job.write_text(f"export {words}\nexec {shlex.join(command)}\n")
+        # norandmaps: what is emulated is translated once for each address, so libraries had better stay at theirs.
         line = (
-            f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr no_timer_check rcupdate.rcu_expedited=1 "
+            f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr norandmaps no_timer_check rcupdate.rcu_expedited=1 "
             f"second_init={HERE}/second-init job={job} modules={kernel.modules} checkout={CHECKOUT}"
         )
         # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
