@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.lab.guest import SLOW, eventually, run
 from tests.lab.host import settle
-from tests.lab.scenes import MAC, Scene, Stage
+from tests.lab.scenes import MAC, Scene, Stage, named_alike
 from tests.lab.snapshot import Snapshot, diff
 
 # What no two links made after each other have in common, and what changes by itself.
@@ -24,7 +24,7 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(value, list):
         entries = [plain(inner, name) for inner in value]
         return [entry for entry in entries if not _is_link_local(entry)]
-    return re.sub("vpl[0-9a-f]+", "vpl", value.replace(name, "GUEST")) if isinstance(value, str) else value
+    return named_alike(value, name) if isinstance(value, str) else value
 
 
 def _is_link_local(entry: Any) -> bool:
@@ -49,8 +49,8 @@ def state(taken: Scene) -> Snapshot:
     settle(taken.host, taken.guest)
     host, guest = (told(look(), taken.guest.name) for look in (taken.at_host, taken.at_guest))
     rows = taken.switch.rows() if taken.switch else ""
-    rows = re.sub("vpl[0-9a-f]+", "vpl", rows.replace(taken.guest.name, "GUEST"))
-    return {**{f"host {key}": lines for key, lines in host.items()}, **guest, "switch": sorted(rows.splitlines())}
+    rows = sorted(named_alike(row, taken.guest.name) for row in rows.splitlines())
+    return {**{f"host {key}": lines for key, lines in host.items()}, **guest, "switch": rows}
 
 
 def macs_of(taken: Scene) -> list[str]:

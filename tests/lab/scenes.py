@@ -192,6 +192,11 @@ def _bring_online_as_docker(guest: Guest) -> None:
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv6.conf.default.dad_transmits=0")
 
 
+def named_alike(text: str, name: str) -> str:
+    """The text without the guest's name, and without that of its port, which depends on how long the guest's is."""
+    return re.sub("vpl[0-9a-f]+|v[a-z0-9]+plGUEST", "PORT", text.replace(name, "GUEST"))
+
+
 def shape(taken: Scene) -> str:
     """Return what counts of the state after a success, without what depends on the guest's name."""
     outside, inside = taken.at_host(), taken.at_guest()
@@ -208,4 +213,4 @@ def shape(taken: Scene) -> str:
         "rules": str(outside["firewall"]).count("pipework"),
         "switch": taken.switch.rows() if taken.switch else "",
     }
-    return re.sub(f"vpl[0-9a-f]+|v[a-z0-9]+pl{taken.guest.name}", "PORT", str(told))
+    return named_alike(str(told), taken.guest.name)

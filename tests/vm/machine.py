@@ -56,8 +56,9 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = Fal
         job.write_text(f"export {words}\nexec {shlex.join(command)}\n")
         # norandmaps: what is emulated is translated once for each address, so libraries had better stay at theirs.
         line = (
-            f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr norandmaps no_timer_check rcupdate.rcu_expedited=1 "
-            f"second_init={HERE}/second-init job={job} modules={kernel.modules} checkout={CHECKOUT}"
+            f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr norandmaps no_timer_check "
+            f"rcupdate.rcu_expedited=1 second_init={HERE}/second-init job={job} modules={kernel.modules} "
+            f"checkout={CHECKOUT}"
         )
         # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
         # One processor: while a kernel patches its own code, a second emulated one may run half of it and panic.
