@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.lab.command import CHECKOUT
-from tests.lab.guest import MARK, SLOW, one_script
+from tests.lab.guest import MARK, SLOW
 
 PROMPT = "# "
 # What is another in every run: ids, MAC addresses and those made of them, process and link numbers, times.
@@ -68,7 +68,7 @@ def _steps(block: str) -> list[Step]:
 
 def run_steps(steps: Sequence[Step], enter: Sequence[str]) -> list[str]:
     """Run the commands in one shell, which `enter` starts; return what each has printed on either stream."""
-    script = one_script([f"{WAIT_FOR_CARRIERS}\n{step.command}" for step in steps])
+    script = f"\nprintf '{MARK}'\n".join(f"{WAIT_FOR_CARRIERS}\n{step.command}" for step in steps)
     place = Path(sys.executable).parent
     done = subprocess.run(
         [*enter, "sh", "-c", f"exec 2>&1 </dev/null\n{script}"],

@@ -30,11 +30,6 @@ def run(*argv: str, check: bool = True, timeout: float = 60 * SLOW, stdin: bytes
     return done.stdout.decode(errors="replace")
 
 
-def one_script(commands: Sequence[str]) -> str:
-    """Return a shell's script that runs the commands with MARK between what they print."""
-    return f"\nprintf '{MARK}'\n".join(commands)
-
-
 class Guest:
     """A network namespace with the handles a test needs: run a program in it, ask `ip`, ping from it."""
 
@@ -50,10 +45,6 @@ class Guest:
     def run(self, *argv: str, check: bool = True, timeout: float = 60 * SLOW) -> str:
         """Run a program of this machine in the namespace and return its stdout."""
         return run(*self.enter(*argv), check=check, timeout=timeout)
-
-    def answers(self, *commands: str) -> list[str]:
-        """Run shell lines in one shell, which costs less than one program each, and return what each prints."""
-        return self.run("sh", "-e", "-c", one_script(commands)).split(MARK)
 
     def ip(self, *args: str) -> Any:
         """Run `ip`; with -j among the arguments the parsed answer comes back, else the text.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from tests.lab.guest import HOST, SLOW, Guest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
@@ -112,9 +112,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
 
 
 @contextmanager
-def set_scene(
-    host: Host, guest: NamedNamespace, words: list[str], switch: Optional[SwitchHost] = None
-) -> Iterator[Scene]:
+def set_scene(host: Host, guest: NamedNamespace, words: list[str], switch: Optional[SwitchHost]) -> Iterator[Scene]:
     """Host and guest as they are, looked at from now on."""
     with watching(host) as at_host, watching(guest) as at_guest:
         yield Scene(host, guest, words, switch, at_host, at_guest)
@@ -150,14 +148,13 @@ def _leave_dead_port(switch: SwitchHost, guest: NamedNamespace) -> None:
     guest.run("ip", "link", "del", "eth1")
 
 
-def _names(entries: list[str]) -> list[str]:
-    names = (json.loads(entry)["ifname"] for entry in entries)
-    return sorted(name for name in names if name != "lo")
+def _names(entries: Iterable[Any]) -> list[str]:
+    return sorted(entry["ifname"] for entry in entries if entry["ifname"] != "lo")
 
 
 def links(guest: Guest) -> list[str]:
     """Return the names of a namespace's links."""
-    return sorted(entry["ifname"] for entry in guest.ip("-j", "link", "show") if entry["ifname"] != "lo")
+    return _names(guest.ip("-j", "link", "show"))
 
 
 def online(guest: Guest, *routes: str) -> None:
@@ -201,8 +198,8 @@ def shape(taken: Scene) -> str:
     """Return what counts of the state after a success, without what depends on the guest's name."""
     outside, inside = taken.at_host(), taken.at_guest()
     told = {
-        "host": _names(outside["links"]),
-        "guest": _names(inside["links"]),
+        "host": _names(map(json.loads, outside["links"])),
+        "guest": _names(map(json.loads, inside["links"])),
         "addresses": [
             f"{entry['ifname']} {info['local']}/{info['prefixlen']}"
             for entry in map(json.loads, inside["addresses"])

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from tests.lab.guest import HOST, MARK, SLOW, Guest, eventually, fresh_name
-from tests.lab.switch import switch_rows, vsctl
+from tests.lab.switch import switch_tables, vsctl
 
 Snapshot = dict[str, list[str]]
 
@@ -84,9 +84,10 @@ def _switch() -> list[str]:
         return []
     # The socket of a switch that is gone stays behind; no switch is a state, too.
     try:
-        return switch_rows(vsctl)
+        tables = switch_tables(vsctl)
     except RuntimeError:
         return ["no answer"]
+    return sorted(f"{table} {json.dumps(row)}" for table, rows in tables.items() for row in rows)
 
 
 def _goes_with(addresses: list[str], route: dict[str, Any]) -> bool:

@@ -26,13 +26,16 @@ def vsctl(*args: str) -> str:
     return run("ovs-vsctl", f"--timeout={round(10 * SLOW)}", *args)
 
 
-def switch_rows(ask: Callable[..., str]) -> list[str]:
-    """Return bridges with their ports, tags and ids as the database has them; ask: the switch's ovs-vsctl."""
+def switch_tables(ask: Callable[..., str]) -> dict[str, list[Any]]:
+    """Return the database's rows of bridges, ports and interfaces, the number first; ask: the switch's ovs-vsctl."""
     words = ["--format=json"]
     for table, columns in _COLUMNS.items():
         words += ["--", f"--columns={columns}", "list", table]
-    tables = {table: json.loads(line)["data"] for table, line in zip(_COLUMNS, ask(*words).splitlines())}
-    # Rows refer to others by numbers, which are new with each switch.
+    return {table: json.loads(line)["data"] for table, line in zip(_COLUMNS, ask(*words).splitlines())}
+
+
+def named_rows(tables: dict[str, list[Any]]) -> list[str]:
+    """Return the rows with names in place of numbers, which are new with each switch."""
     names = {uuid: name for rows in tables.values() for (_, uuid), name, *_ in rows}
 
     def named(value: Any) -> Any:

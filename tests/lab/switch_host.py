@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.lab.command import Result
 from tests.lab.guest import SLOW, eventually, fresh_name, run
 from tests.lab.host import Host, throwaway_host
-from tests.lab.switch import switch_rows
+from tests.lab.switch import named_rows, switch_tables
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
@@ -71,7 +71,7 @@ class SwitchHost:
 
     def rows(self) -> str:
         """Return bridges, ports, tags and external ids as the database has them."""
-        return "\n".join(switch_rows(self.vsctl))
+        return "\n".join(named_rows(switch_tables(self.vsctl)))
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None) -> Result:
         """Run pipework on this host."""
