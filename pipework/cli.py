@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
+from pipework.grammar import USAGE, parse
 from pipework.kernel import sysfs
-from pipework.request import USAGE, Collect, Delete, List, Passthrough, Tell, Wait, parse
+from pipework.model import Collect, Delete, List, Passthrough, Tell, Wait
 from pipework.typed import NoReturn, Optional
 
 CAPABILITIES = 1 << 12 | 1 << 21  # CAP_NET_ADMIN, CAP_SYS_ADMIN: linux/capability.h
@@ -50,33 +51,33 @@ def _dispatch(argv: list[str]) -> None:
         print(request.text, end="")
         return
     if isinstance(request, Wait):
-        from pipework.wait import wait
+        from pipework.commands.wait import wait
 
         wait(request)
         return
     _need_capabilities(argv)
     if isinstance(request, Passthrough):
-        from pipework.passthrough import pass_through
+        from pipework.commands.passthrough import pass_through
 
         pass_through(request)
     elif isinstance(request, List):
-        from pipework.listing import list_wires
+        from pipework.commands.ls import list_wires
 
         list_wires(request)
     elif isinstance(request, Delete):
-        from pipework.detach import detach
+        from pipework.commands.delete import detach
 
         detach(request)
     elif isinstance(request, Collect):
-        from pipework.collect import collect
+        from pipework.commands.gc import collect
 
         collect(request)
     elif request.replace_wire:
-        from pipework.replacing import replace
+        from pipework.commands.replace import replace
 
         replace(request)
     else:
-        from pipework.attach import attach
+        from pipework.commands.attach import attach
 
         attach(request)
 

@@ -2,65 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
+from ipaddress import ip_address, ip_interface
 
 from pipework.errors import BadArgument
+from pipework.model import Address, Dhcp, Interface, Static, Tag
 from pipework.typed import NoReturn, Optional, Union
-from pipework.value import Value
-
-Address = Union[IPv4Address, IPv6Address]
-Interface = Union[IPv4Interface, IPv6Interface]
 
 DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")
 FAMILIES = {"4": 4, "inet": 4, "6": 6, "inet6": 6}
-
-
-class Tag(Value):
-    """What stands after ``@`` behind the MAC: a VLAN id or a partition key, as HOSTIF will have it."""
-
-    text: str
-
-    @property
-    def vlan(self) -> int:
-        """The VLAN id, 1 to 4094.  Raises BadArgument."""
-        value = int(self.text) if self.text.isdecimal() else 0
-        if not 1 <= value <= 4094:
-            raise BadArgument(
-                f"VLAN @{self.text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100."
-            )
-        return value
-
-    @property
-    def pkey(self) -> int:
-        """The InfiniBand partition key, 1 to 0xffff.  Raises BadArgument."""
-        value = int(self.text, 16)
-        if not 1 <= value <= 0xFFFF:
-            raise BadArgument(
-                f"partition key @{self.text} is out of range",
-                "A partition key is hexadecimal, from @1 to @ffff, such as @8001.",
-            )
-        return value
-
-
-class Static(Value):
-    """A fixed address (None for 0/0: no address) and the gateway of the default route, if any."""
-
-    interface: Optional[Interface]
-    gateway: Optional[Address]
-
-    @property
-    def family(self) -> int:
-        """4 or 6; 4 where there is neither address nor gateway."""
-        given = self.interface or self.gateway
-        return given.version if given else 4
-
-
-class Dhcp(Value):
-    """A DHCP client to run: its name, its extra options, and whether it stays (``-f``)."""
-
-    client: str
-    options: tuple[str, ...]
-    foreground: bool
 
 
 def parse_address(text: str, family: Optional[int] = None) -> Union[Static, Dhcp]:
@@ -225,13 +174,3 @@ def parse_mac_and_tag(words: list[str]) -> tuple[Optional[str], Optional[Tag]]:
 
 def _is_hex(text: str, longest: int) -> bool:
     return 0 < len(text) <= longest and all(c in "0123456789abcdefABCDEF" for c in text)
-
-
-def quote(word: str) -> str:
-    """A word as a shell takes it, and a terminal shows it: names from the kernel may hold anything."""
-    if word and all((c.isalnum() and c.isascii()) or c in "@%+=:,./-_" for c in word):
-        return word
-    if not word.isprintable():
-        octal = "".join(f"\\{byte:03o}" for byte in word.encode("utf-8", "surrogateescape"))
-        return f"\"$(printf '{octal}')\""
-    return "'" + word.replace("'", "'\"'\"'") + "'"

@@ -5,22 +5,23 @@ from __future__ import annotations
 from contextlib import suppress
 from errno import EADDRNOTAVAIL, EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH
 
+from pipework.actions.base import Action
 from pipework.actions.lines import link_names, route_line
 from pipework.actions.links import suppress_errno
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
+from pipework.model import Address, Interface
+from pipework.quoting import quote
 from pipework.typed import Optional
-from pipework.value import Value
-from pipework.words import Address, Interface, quote
 
 # The link of a route is down or gone, or the gateway or the source address that it names; or somebody was faster.
 NO_WAY = (EEXIST, ENETDOWN, ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL)
 DAD_LIMIT = 10.0  # seconds; one probe takes at most two (RFC 4862, 5.4)
 
 
-class EnableIPv6(Value):
+class EnableIPv6(Action):
     """Allow IPv6 on one link of the guest: Docker switches it off in containers that it gives no IPv6."""
 
     namespace: Namespace
@@ -44,7 +45,7 @@ class EnableIPv6(Value):
         return self.namespace.say(f"sysctl -qw {quote(f'net/ipv6/conf/{self.link}/disable_ipv6=0')}")
 
 
-class AddAddress(Value):
+class AddAddress(Action):
     """An address, and the broadcast address of its network where it has one."""
 
     namespace: Namespace
@@ -66,7 +67,7 @@ class AddAddress(Value):
         return self.namespace.say(f"ip address add {self.interface.with_prefixlen}{broadcast} dev {quote(self.link)}")
 
 
-class AddRoute(Value):
+class AddRoute(Action):
     """The default route (to is None), or a route to one host, out of a link of the guest."""
 
     namespace: Namespace
@@ -94,7 +95,7 @@ class AddRoute(Value):
         return self.namespace.say(f"ip -{self.family} route add {to}{via} dev {quote(self.link)}")
 
 
-class DeleteRoute(Value):
+class DeleteRoute(Action):
     """Remove a default route that another is to take the place of; undone, it is what it was."""
 
     namespace: Namespace
@@ -111,7 +112,7 @@ class DeleteRoute(Value):
         return route_line(self.namespace, "delete", self.route, link_names(self.namespace))
 
 
-class PutBackRoute(Value):
+class PutBackRoute(Action):
     """A default route that an attach had replaced comes back; the guest may have no way for it any more."""
 
     namespace: Namespace
@@ -131,7 +132,7 @@ class PutBackRoute(Value):
         return route_line(self.namespace, "add", self.route, names) if there else ""
 
 
-class SettleAddress(Value):
+class SettleAddress(Action):
     """Wait until duplicate address detection is over (RFC 4862, 5.4), so that the address may be used."""
 
     namespace: Namespace
@@ -162,6 +163,3 @@ class SettleAddress(Value):
 
     def undo(self) -> None:
         """Nothing: waiting changes nothing."""
-
-    def say(self) -> str:
-        return ""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from ipaddress import IPv4Address
 
+from pipework.actions.base import Action
 from pipework.kernel import signals
-from pipework.kernel.announcing import gratuitous_arp, unsolicited_advertisement
 from pipework.kernel.namespaces import Namespace
-from pipework.value import Value
-from pipework.words import Address, quote
+from pipework.kernel.packets import gratuitous_arp, unsolicited_advertisement
+from pipework.model import Address
+from pipework.quoting import quote
 
 PATIENCE = 0.1  # seconds for the link's carrier to be noticed; microseconds to few ms in practice
 ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h
 
 
-class Announce(Value):
+class Announce(Action):
     """Tell the neighbours once where the address lives: gratuitous ARP, or neighbour advertisement.
 
     A frame that cannot be sent is no failure: neighbours then find out by asking, as for any host.
@@ -39,7 +40,7 @@ class Announce(Value):
             if isinstance(self.address, IPv4Address):
                 gratuitous_arp(self.link, mac, self.address)
             else:
-                unsolicited_advertisement(self.link, link.number, mac, self.address)
+                unsolicited_advertisement(self.link, link.ifindex, mac, self.address)
 
     def undo(self) -> None:
         """Nothing: a frame cannot be called back, and neighbours forget."""

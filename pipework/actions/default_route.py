@@ -5,17 +5,17 @@ from __future__ import annotations
 from errno import EEXIST, ESRCH
 
 from pipework.actions.addresses import DeleteRoute
-from pipework.actions.ledger import NoteRoutes
+from pipework.actions.base import Action
 from pipework.actions.links import suppress_errno
+from pipework.actions.notes import NoteRoutes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
 from pipework.typed import Any, Optional
-from pipework.value import Value
 
 LAST = 0xFFFF0000  # metrics from here on: behind every route that somebody has set
 
 
-class PostponeDefault(Value):
+class PostponeDefault(Action):
     """Give IPv4 default routes the last metrics: they serve until a better one comes, and are in nobody's way.
 
     link: the one whose default route is to come.  They are noted first, to come back with its end.
@@ -42,7 +42,7 @@ class PostponeDefault(Value):
         return "\n".join(DeleteRoute(self.namespace, route).say() for route in self.routes)
 
 
-class YieldDefault(Value):
+class YieldDefault(Action):
     """Remove postponed default routes if a link has one of its own by now; else they are again what they were."""
 
     namespace: Namespace
@@ -51,8 +51,8 @@ class YieldDefault(Value):
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        number = netlink.index(self.link)
-        replaced = any(route.link == number for route in netlink.default_routes(4))
+        ifindex = netlink.index(self.link)
+        replaced = any(route.link == ifindex for route in netlink.default_routes(4))
         _exchange(self.namespace, _postponed(self.routes), () if replaced else self.routes)
         if not replaced:
             NoteRoutes(self.namespace, self.link, self.routes).undo()
@@ -60,9 +60,6 @@ class YieldDefault(Value):
     def undo(self) -> None:
         _exchange(self.namespace, self.routes, _postponed(self.routes))
         NoteRoutes(self.namespace, self.link, self.routes).do()
-
-    def say(self) -> str:
-        return ""
 
 
 def is_postponed(route: Route) -> bool:

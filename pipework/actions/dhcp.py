@@ -11,15 +11,17 @@ import signal
 import time
 from contextlib import suppress
 
+from pipework import notes
 from pipework.actions.announce import Announce
+from pipework.actions.base import Action
 from pipework.errors import Refused
-from pipework.kernel import ledger, processes, signals
-from pipework.kernel.ledger import Page
+from pipework.kernel import processes, signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
+from pipework.model import Address
+from pipework.notes import Page
+from pipework.quoting import quote
 from pipework.typed import Any, Callable, Optional
-from pipework.value import Value
-from pipework.words import Address, quote
 
 ENDING_LIMIT = 10.0  # seconds that a client may take to give its lease back
 PAUSE = 0.02  # seconds between two looks
@@ -32,7 +34,7 @@ APART = (
 LAST_LINES = 4  # of what a client has printed, to show when it fails
 
 
-class ObtainLease(Value):
+class ObtainLease(Action):
     """Run a client of the host until the link has a lease; patience in seconds.
 
     One that stays keeps the lease renewed until the guest, or the link, is gone.
@@ -58,7 +60,7 @@ class ObtainLease(Value):
     def _note(self) -> None:
         """Keep who looks after the client, for whoever will end it."""
         try:
-            ledger.write(self._page, {"supervisor": self.client.supervisor()})
+            notes.write(self._page, {"supervisor": self.client.supervisor()})
         except BaseException:
             self.client.stop()
             raise
@@ -79,14 +81,14 @@ class ObtainLease(Value):
 
     def undo(self) -> None:
         self.client.stop()
-        ledger.erase(self._page)
+        notes.erase(self._page)
 
     def say(self) -> str:
         words = " ".join(quote(word) for word in (APART, self.client.host_name, *self.client.command))
         return self.client.guest.say(f"unshare --mount --uts sh -c {words}")
 
 
-class EndClient(Value):
+class EndClient(Action):
     """End a client of the host that stays: it gives its lease back.  Nobody can undo that, so it comes first."""
 
     page: Page
@@ -102,7 +104,7 @@ class EndClient(Value):
             if time.monotonic() > deadline:
                 raise Refused(f"the DHCP client of {self.page.ifname} does not end", f"Look at it: pstree -p {pid}")
             signals.sleep(PAUSE)
-        ledger.erase(self.page)
+        notes.erase(self.page)
 
     def undo(self) -> None:
         """Nothing: its lease is another's by now."""
@@ -112,7 +114,7 @@ class EndClient(Value):
         return f"kill {pid}\ntail --pid={pid} -f /dev/null" if processes.is_alive(self.note["supervisor"]) else ""
 
 
-class AnnounceLease(Value):
+class AnnounceLease(Action):
     """Tell the neighbours once where the leased address lives."""
 
     namespace: Namespace
@@ -126,9 +128,6 @@ class AnnounceLease(Value):
 
     def undo(self) -> None:
         """Nothing: a frame cannot be called back."""
-
-    def say(self) -> str:
-        return ""
 
 
 def leased(namespace: Namespace, link: str, family: int) -> Optional[Address]:

@@ -11,14 +11,14 @@ import docker
 import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
+from pipework import notes
+from pipework.actions.base import Action
 from pipework.actions.dhcp import ended, leased, wait_for_lease
 from pipework.errors import Refused
-from pipework.kernel import ledger
-from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
+from pipework.notes import Page
+from pipework.quoting import quote
 from pipework.typed import Any
-from pipework.value import Value
-from pipework.words import quote
 
 IMAGE = "busybox"
 ENDING_LIMIT = 3  # seconds that a client may take to give its lease back
@@ -40,7 +40,7 @@ SCRIPT = (
 BECOME = f"""printf '#!/bin/sh\\n%s\\n' "$0" >{PLACE}; chmod 755 {PLACE}; exec udhcpc -s {PLACE} "$@\""""
 
 
-class ObtainLeaseInContainer(Value):
+class ObtainLeaseInContainer(Action):
     """Run udhcpc in a container until the link has a lease; patience in seconds.
 
     One that stays is in the guest's process namespace, too, so that the kernel ends it with the guest.
@@ -65,7 +65,7 @@ class ObtainLeaseInContainer(Value):
             if not self.stays:
                 self._remove_all(engine)
                 return
-        ledger.write(self._page, {"container": self.container})
+        notes.write(self._page, {"container": self.container})
 
     @property
     def _page(self) -> Page:
@@ -104,7 +104,7 @@ class ObtainLeaseInContainer(Value):
     def undo(self) -> None:
         with _engine() as engine:
             self._remove_all(engine)
-        ledger.erase(self._page)
+        notes.erase(self._page)
 
     def _remove_all(self, engine: Any) -> None:
         """Remove this link's client, or what an earlier link of that name has left."""
@@ -120,7 +120,7 @@ class ObtainLeaseInContainer(Value):
         return f"docker run {' '.join(options)} {IMAGE} sh -c {words}"
 
 
-class EndClientInContainer(Value):
+class EndClientInContainer(Action):
     """End a client that stays in a container of its own: it gives its lease back.  Nobody can undo that."""
 
     page: Page
@@ -131,7 +131,7 @@ class EndClientInContainer(Value):
             for client in _clients(engine, self.note["container"], self.page.ifname):
                 with suppress(NotFound), _being_removed():
                     client.stop(timeout=ENDING_LIMIT)
-        ledger.erase(self.page)
+        notes.erase(self.page)
 
     def undo(self) -> None:
         """Nothing: its lease is another's by now."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
+from pipework.quoting import quote
 from pipework.typed import Any
-from pipework.words import quote
 
 # linux/rtnetlink.h, linux/if_addr.h
 KERNEL, BOOT = 2, 3  # who made a route
@@ -23,13 +23,13 @@ METRICS = {
 
 
 def route_line(namespace: Namespace, verb: str, route: Route, names: dict[int, str]) -> str:
-    """``ip route add`` or ``delete`` of a route; names: of the namespace's links, by number."""
+    """``ip route add`` or ``delete`` of a route; names: of the namespace's links, by ifindex."""
     return namespace.say(f"ip -{route.family} route {verb} {_route_words(route, names)}")
 
 
 def link_names(namespace: Namespace) -> dict[int, str]:
-    """The names of a namespace's links, by number."""
-    return {link.number: link.name for link in namespace.netlink.links()}
+    """The names of a namespace's links, by ifindex."""
+    return {link.ifindex: link.name for link in namespace.netlink.links()}
 
 
 def is_the_kernels(route: Route) -> bool:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from errno import ENODEV
 
+from pipework.actions.base import Action
 from pipework.errors import KernelRefused, PipeworkError
 from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import NEWBORN
+from pipework.quoting import quote
 from pipework.typed import Any, Optional
-from pipework.value import Value
-from pipework.words import quote
 
 BORN = "pwborn"  # the name under which a link is born where its own is taken on the host
 
 
-class CreateBridge(Value):
+class CreateBridge(Action):
     """A Linux bridge, up, without address; undone only while nobody else has plugged a port into it.
 
     filtering: whether it keeps VLANs apart.
@@ -42,7 +42,7 @@ class CreateBridge(Value):
         return f"ip link add name {quote(self.name)} up type bridge{' vlan_filtering 1' if self.filtering else ''}"
 
 
-class CreateVeth(Value):
+class CreateVeth(Action):
     """A veth pair: one end on the host, a port of master if given, the peer born in the guest."""
 
     host: Namespace
@@ -77,7 +77,7 @@ class CreateVeth(Value):
         return f"ip link add name {quote(self.name)} mtu {self.mtu}{master} type veth {peer}"
 
 
-class CreateStacked(Value):
+class CreateStacked(Action):
     """A link on top of a host link (macvlan, vlan, ipoib), born in the guest under its final name.
 
     data are the kind's own attributes, options the words that ``ip link`` has for them.  MTU is its parent's.
@@ -123,7 +123,7 @@ class CreateStacked(Value):
         return f"ip link add link {quote(self.parent)} name {quote(self.name)} {place}{mac} type {self.kind}{options}"
 
 
-class CreateDummy(Value):
+class CreateDummy(Action):
     """A dummy link, born in the guest."""
 
     guest: Namespace
@@ -142,7 +142,7 @@ class CreateDummy(Value):
         return self.guest.say(f"ip link add name {quote(self.name)}{mac} type dummy")
 
 
-class CreateVlan(Value):
+class CreateVlan(Action):
     """A VLAN link of a NIC on the host, up, for everyone who asks for that VLAN.
 
     Undone only while it still bears our mark: another run that has come to use it takes the mark off.
@@ -174,7 +174,7 @@ class CreateVlan(Value):
         return f"ip link add link {quote(self.nic)} name {quote(self.name)} up type vlan id {self.vlan}"
 
 
-class SetAccessVlan(Value):
+class SetAccessVlan(Action):
     """Make a port of a VLAN-filtering bridge an access port of one VLAN, and of no other."""
 
     host: Namespace
@@ -197,7 +197,7 @@ class SetAccessVlan(Value):
         return add + (remove if self.default_vlan not in (0, self.vlan) else "")
 
 
-class SetUp(Value):
+class SetUp(Action):
     """Bring up a link that is down."""
 
     namespace: Namespace
@@ -216,7 +216,7 @@ class SetUp(Value):
         return self.namespace.say(f"ip link set dev {quote(self.name)} up")
 
 
-class Adopt(Value):
+class Adopt(Action):
     """Let a link that has just been made, or that a killed run has left, be one that stays."""
 
     namespace: Namespace
@@ -233,11 +233,8 @@ class Adopt(Value):
         netlink = self.namespace.netlink
         netlink.set_link(netlink.index(self.name), IFLA_GROUP=group)
 
-    def say(self) -> str:
-        return ""
 
-
-class SetAlias(Value):
+class SetAlias(Action):
     """Give a link the alias that marks it as ours.
 
     passing: for as long as the run lasts, which is not worth saying.  One that had none before is no newborn any more.
@@ -270,7 +267,7 @@ class SetAlias(Value):
         return "" if self.passing else self.namespace.say(line)
 
 
-class SetMac(Value):
+class SetMac(Action):
     """Give a link another MAC address."""
 
     namespace: Namespace
@@ -290,7 +287,7 @@ class SetMac(Value):
         return self.namespace.say(f"ip link set dev {quote(self.name)} address {self.mac}")
 
 
-class RenameLink(Value):
+class RenameLink(Action):
     """Give a link that is down another name."""
 
     namespace: Namespace
@@ -314,7 +311,7 @@ class RenameLink(Value):
         return self.namespace.say(f"ip link set dev {quote(self.name)} name {quote(self.new_name)}")
 
 
-class DeleteLink(Value):
+class DeleteLink(Action):
     """Remove a link.  It cannot be brought back, so nothing is undone any more afterwards."""
 
     is_final = True

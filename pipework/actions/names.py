@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from pipework.value import Value
-from pipework.words import quote
+from pipework.actions.base import Action
+from pipework.quoting import quote
 
 
-class RemoveName(Value):
+class RemoveName(Action):
     """Remove a symbolic link from there; undone, it is again what it was.  It is never followed."""
 
     path: str

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from pipework.actions.aside import put_back
+from pipework import notes
+from pipework.actions.base import Action
 from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
+from pipework.actions.stash import put_back
 from pipework.errors import KernelRefused, PipeworkError, Refused
-from pipework.kernel import ledger, processes
-from pipework.kernel.ledger import Page
+from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import run
 from pipework.kernel.records import Link, LinkAddress, Route
+from pipework.notes import Page
+from pipework.quoting import quote
 from pipework.typed import Any, Optional
 from pipework.value import Value
-from pipework.words import quote
 
 IW_LIMIT = 10.0  # seconds
 
@@ -52,7 +54,7 @@ class Home(Value):
         )
 
 
-class MoveLink(Value):
+class MoveLink(Action):
     """Hand a NIC of the host to the guest, under a new name; undone, it is what it was, where it was.
 
     A Wi-Fi NIC cannot leave its radio: the whole phy moves, as ``iw phy`` moves it.
@@ -78,7 +80,7 @@ class MoveLink(Value):
         return f"ip link set dev {name} netns {place} name {new_name}"
 
 
-class BringHome(Value):
+class BringHome(Action):
     """Bring a NIC back to the host as it was: from the guest, or, where guest is None, from wherever on the host
     the kernel has put it when its namespace ended."""
 
@@ -97,7 +99,7 @@ class BringHome(Value):
         if self.guest is not None:
             guest = self.guest.netlink
             guest.set_link(guest.index(self.name), up=False)
-            _move(self.guest, self.host, self.name, link.name, self.home.phy, link.number)
+            _move(self.guest, self.host, self.name, link.name, self.home.phy, link.ifindex)
         elif self.name != link.name:
             host.set_link(host.index(self.name), up=False)
             host.set_link(host.index(self.name), IFLA_IFNAME=link.name)
@@ -108,7 +110,7 @@ class BringHome(Value):
         _restore_mac(self.host, link)
         master = host.link(self.home.master) if self.home.master else None
         if master:  # a bridge that has gone meanwhile is not missed
-            host.set_link(index, IFLA_MASTER=master.number)
+            host.set_link(index, IFLA_MASTER=master.ifindex)
         if link.up:
             host.set_link(index, up=True)
         put_back(self.host, index, self.home.addresses, self.home.routes)
@@ -128,7 +130,7 @@ class BringHome(Value):
         lines += [f"ip link set dev {name} master {quote(master.name)}"] if master else []
         lines += [f"ip link set dev {name} up"] if home.link.up else []
         lines += [address_line(self.host, home.link.name, address) for address in home.addresses]
-        names = {**link_names(self.host), home.link.number: home.link.name}
+        names = {**link_names(self.host), home.link.ifindex: home.link.name}
         own = [route for route in home.routes if not is_the_kernels(route)]
         return "\n".join([*lines, *(route_line(self.host, "add", route, names) for route in own)])
 
@@ -149,7 +151,7 @@ class BringHome(Value):
         return there is not None and there.mac != self.home.link.mac
 
 
-class NoteHome(Value):
+class NoteHome(Action):
     """Keep what a NIC is at home, and where that is, until it comes back.
 
     given: the MAC that it is to have in the guest, if another.
@@ -169,23 +171,20 @@ class NoteHome(Value):
     def do(self) -> None:
         run = processes.own_identity()  # while it lives, nobody may take the NIC for one that a killed run has left
         place = {"host": self.host.cookie, "run": run, "given": self.given}
-        ledger.write(self.page, {**place, **self.home.note})
+        notes.write(self.page, {**place, **self.home.note})
 
     def undo(self) -> None:
-        ledger.erase(self.page)
-
-    def say(self) -> str:
-        return ""
+        notes.erase(self.page)
 
 
-def _move(source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str], number: int = 0) -> None:
-    """Move a link or its radio; number is what the link shall have there (Linux 5.12), if it is free.
+def _move(source: Namespace, target: Namespace, name: str, new_name: str, phy: Optional[str], ifindex: int = 0) -> None:
+    """Move a link or its radio; ifindex is what the link shall have there (Linux 5.12), if it is free.
 
     Raises PipeworkError having moved nothing.
     """
     if phy is None:
-        taken = any(link.number == number for link in target.netlink.links()) if number else False
-        wanted = {"IFLA_NEW_IFINDEX": number} if number and not taken else {}
+        taken = any(link.ifindex == ifindex for link in target.netlink.links()) if ifindex else False
+        wanted = {"IFLA_NEW_IFINDEX": ifindex} if ifindex and not taken else {}
         place: dict[str, Any] = {"IFLA_NET_NS_FD": target.fd, "IFLA_IFNAME": new_name, **wanted}
         source.netlink.set_link(source.netlink.index(name), **place)
     else:
@@ -196,16 +195,16 @@ def _move(source: Namespace, target: Namespace, name: str, new_name: str, phy: O
 
 def _move_radio(source: Namespace, target: Namespace, name: str, new_name: str, phy: str) -> None:
     here = source.netlink.link(name)
-    before = {link.number for link in target.netlink.links()}
+    before = {link.ifindex for link in target.netlink.links()}
     _move_phy(source, target, phy)
     try:
-        # the link gets another name where its own is taken, and another number likewise
-        arrived = [link for link in target.netlink.links() if link.number not in before]
+        # the link gets another name where its own is taken, and another ifindex likewise
+        arrived = [link for link in target.netlink.links() if link.ifindex not in before]
         found = [link for link in arrived if here and link.mac == here.mac]
         link = next((link for link in found if link.name == name), found[0] if found else None)
         if link is None:
             raise Refused(f"radio {phy} has come without its link {name}", "See it: iw list")
-        target.netlink.set_link(link.number, IFLA_IFNAME=new_name)
+        target.netlink.set_link(link.ifindex, IFLA_IFNAME=new_name)
     except PipeworkError:
         _move_phy(target, source, phy)
         raise
@@ -223,4 +222,4 @@ def _restore_mac(host: Namespace, home: Link) -> None:
     link = host.netlink.link(home.name)
     if link and link.mac != home.mac:
         with suppress(KernelRefused):  # some NICs refuse any
-            host.netlink.set_link(link.number, IFLA_ADDRESS=home.mac)
+            host.netlink.set_link(link.ifindex, IFLA_ADDRESS=home.mac)

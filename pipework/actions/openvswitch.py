@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
+from pipework.actions.base import Action
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes, sysfs
 from pipework.kernel.locks import host_lock
-from pipework.value import Value
-from pipework.words import quote
+from pipework.quoting import quote
 
 
-class AddBridge(Value):
+class AddBridge(Action):
     """An Open vSwitch bridge; undone only while nobody else has plugged a port into it."""
 
     name: str
@@ -48,7 +48,7 @@ class AddBridge(Value):
         return _say(["add-br", self.name])
 
 
-class AdoptBridge(Value):
+class AdoptBridge(Action):
     """Let a bridge that this run has made be one that stays."""
 
     name: str
@@ -59,11 +59,8 @@ class AdoptBridge(Value):
     def undo(self) -> None:
         """Nothing: it goes with the bridge."""
 
-    def say(self) -> str:
-        return ""
 
-
-class RemoveBridge(Value):
+class RemoveBridge(Action):
     """Remove a bridge that a killed run has left without a port."""
 
     name: str
@@ -78,7 +75,7 @@ class RemoveBridge(Value):
         return _say(["--if-exists", "del-br", self.name])
 
 
-class RemovePort(Value):
+class RemovePort(Action):
     """Take a port off its bridge; undone, the database has it as it was.
 
     Done means that the switch has let go of it: another link that took its name sooner would not be plugged in.
@@ -102,7 +99,7 @@ class RemovePort(Value):
         return _say(_remove(self.port))
 
 
-class AddPort(Value):
+class AddPort(Action):
     """A port of a bridge, for a link that is there.
 
     bridge_is_ours: this run has made the bridge, and is not done with it; another one stays, from now on.

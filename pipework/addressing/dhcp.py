@@ -13,18 +13,18 @@ import os
 import shutil
 
 from pipework.actions.addresses import EnableIPv6
+from pipework.actions.base import Action
 from pipework.actions.default_route import PostponeDefault, YieldDefault
 from pipework.actions.dhcp import AnnounceLease, ObtainLease
 from pipework.actions.links import SetUp
-from pipework.addressing import AddressPlan, replaced_routes
-from pipework.carry_out import Action
+from pipework.addressing.base import AddressPlan, replaced_routes
 from pipework.errors import BadArgument, NotInstalled, Refused
 from pipework.kernel.programs import search_path
 from pipework.kernel.supervisor import Supervised
-from pipework.links import Wire
+from pipework.links.base import Wire
+from pipework.model import Dhcp
 from pipework.typed import Callable, Optional
 from pipework.value import Value
-from pipework.words import Dhcp
 
 PATIENCE = "PIPEWORK_DHCP_TIMEOUT"
 DEFAULT_PATIENCE = 30.0  # seconds

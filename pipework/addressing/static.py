@@ -6,12 +6,12 @@ from ipaddress import IPv4Interface
 
 from pipework.actions.addresses import AddAddress, AddRoute, DeleteRoute, EnableIPv6, SettleAddress
 from pipework.actions.announce import Announce
+from pipework.actions.base import Action
 from pipework.actions.links import SetUp
-from pipework.addressing import AddressPlan, replaced_routes
-from pipework.carry_out import Action
-from pipework.links import Wire
+from pipework.addressing.base import AddressPlan, replaced_routes
+from pipework.links.base import Wire
+from pipework.model import Address, Interface, Static
 from pipework.typed import Optional
-from pipework.words import Address, Interface, Static
 
 LONGEST_WITH_BROADCAST = 30  # /31 and /32 have no broadcast address (RFC 3021)
 
@@ -50,7 +50,7 @@ def _default_route(wire: Wire, static: Static, gateway: Address) -> list[Action]
     steps: list[Action] = [] if on_link else [AddRoute(guest, link, family, gateway, None)]
     replaced = replaced_routes(wire, family)
     if replaced:
-        from pipework.actions.ledger import NoteRoutes  # few guests have a default route before
+        from pipework.actions.notes import NoteRoutes  # few guests have a default route before
 
         steps += [NoteRoutes(guest, link, replaced), *(DeleteRoute(guest, route) for route in replaced)]
     return [*steps, AddRoute(guest, link, family, None, gateway)]

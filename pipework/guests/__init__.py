@@ -13,9 +13,10 @@ import os
 import time
 from importlib import import_module
 
-from pipework.errors import GuestNotFound, GuestStopped, GuestUnusable, NotInstalled, Refused
+from pipework.errors import GuestNotFound, GuestStopped, NotInstalled, Refused
+from pipework.guests.base import Guest, Runtime, on_hosts_network
 from pipework.kernel.namespaces import Namespace
-from pipework.typed import Optional, Protocol, cast
+from pipework.typed import Optional, cast
 from pipework.value import Value
 
 STARTING = 3.0  # seconds that a container may take to start, as in the original
@@ -49,32 +50,6 @@ RUNTIMES = {
 UNPREFIXED = ("docker", "podman", "lxc")
 
 
-class Guest(Value):
-    """A guest with its network namespace, held open.
-
-    name: as its runtime calls it; runtime: a prefix of RUNTIMES; tag: what tells it apart in a link's name, its first
-    process's number where it has one; pid: that number, or None; id: the container's full id, or "".
-    """
-
-    name: str
-    runtime: str
-    namespace: Namespace
-    tag: str
-    pid: Optional[int] = None
-    id: str = ""
-
-
-class Runtime(Protocol):
-    """What each module of this package offers."""
-
-    def find(self, name: str) -> Optional[Guest]:
-        """One look for the guest of that name; None: the runtime knows no such guest.
-
-        Raises GuestStopped if it is known and may yet start, NotInstalled where the runtime is not there,
-        GuestUnusable, Refused.
-        """
-
-
 def find(text: str) -> Guest:
     """The guest that the user means, its namespace open.
 
@@ -85,13 +60,8 @@ def find(text: str) -> Guest:
     with Namespace.own() as own:
         if guest.namespace.identity == own.identity:
             guest.namespace.close()
-            raise on_hosts_network(text, guest.runtime)
+            raise on_hosts_network(text, RUNTIMES[guest.runtime].isolated)
     return guest
-
-
-def on_hosts_network(label: str, runtime: str) -> GuestUnusable:
-    """The refusal of a guest that has no network of its own."""
-    return GuestUnusable(f"{label} shares this host's network, so there is nothing to wire", RUNTIMES[runtime].isolated)
 
 
 def _look_up(text: str) -> Guest:
@@ -168,16 +138,3 @@ def _runtime(prefix: str) -> Runtime:
 def _is_there(sign: str) -> bool:
     folders = [""] if sign.startswith("/") else os.get_exec_path()
     return any(os.access(os.path.join(folder, sign), os.F_OK) for folder in folders)
-
-
-def open_process_namespace(pid: int, label: str) -> Namespace:
-    """The network namespace of a process, which must be alive.  Raises GuestUnusable."""
-    path = f"/proc/{pid}/ns/net"
-    try:
-        return Namespace(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path)
-    except PermissionError:
-        raise GuestUnusable(
-            f"may not open the namespace of {label}", "Run pipework as root: sudo pipework ..."
-        ) from None
-    except OSError:
-        raise GuestUnusable(f"{label} has ended", "Start it again, then run pipework again.") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pipework.errors import Refused
-from pipework.guests import Guest
+from pipework.guests.base import Guest
 from pipework.guests.engine_api import Engine, guest_of, inspect, is_name
 from pipework.typed import Optional
 

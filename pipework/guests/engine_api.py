@@ -6,11 +6,12 @@ import json
 import socket
 
 from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
-from pipework.guests import Guest, on_hosts_network, open_process_namespace
+from pipework.guests.base import Guest, on_hosts_network, open_process_namespace
 from pipework.kernel.processes import in_cgroup_of
 from pipework.typed import Any, Optional
 from pipework.value import Value
 
+NO_HOST_NETWORK = "Start the container without --net=host, for example with --net=none."
 LIMIT = 10.0  # seconds that an engine may take to answer
 FIRST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 CHARACTERS = FIRST_CHARACTERS | frozenset("_.-")
@@ -69,7 +70,7 @@ def guest_of(engine: Engine, container: Any) -> Guest:
     if not pid:
         raise GuestStopped(f"container {name} is not running ({status})", start)
     if network == "host":  # told even where pipework itself runs in another namespace than the host's
-        raise on_hosts_network(name, engine.program)
+        raise on_hosts_network(name, NO_HOST_NETWORK)
     namespace = open_process_namespace(pid, f"container {name}")
     # asked only once the namespace is held: a number that another process has got meanwhile shows here
     if not in_cgroup_of(pid, identifier):

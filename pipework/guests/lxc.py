@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from pipework.errors import GuestStopped, GuestUnusable, Refused
-from pipework.guests import Guest, open_process_namespace
+from pipework.guests.base import Guest, open_process_namespace
 from pipework.kernel.programs import run
 from pipework.typed import Optional
 

@@ -6,7 +6,7 @@ import os
 from errno import ELOOP
 
 from pipework.errors import BadArgument, GuestUnusable
-from pipework.guests import Guest
+from pipework.guests.base import Guest
 from pipework.kernel.namespaces import Namespace, is_network_namespace
 from pipework.typed import Optional
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pipework.errors import NotInstalled, Refused
-from pipework.guests import Guest
+from pipework.guests.base import Guest
 from pipework.guests.engine_api import LIMIT, Engine, guest_of, inspect, is_name
 from pipework.kernel.programs import run
 from pipework.typed import Any, Optional

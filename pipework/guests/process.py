@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipework.errors import BadArgument
-from pipework.guests import Guest, open_process_namespace
+from pipework.guests.base import Guest, open_process_namespace
 from pipework.kernel.processes import identity
 from pipework.typed import Optional
 

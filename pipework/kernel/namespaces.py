@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from pipework.quoting import quote
 from pipework.typed import TYPE_CHECKING, Optional
-from pipework.words import quote
 
 if TYPE_CHECKING:
     from pipework.kernel.netlink import Netlink

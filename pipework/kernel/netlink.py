@@ -16,8 +16,8 @@ from errno import ENODEV
 from pipework.errors import KernelRefused
 from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
 from pipework.kernel.records import IFF_UP, NEWBORN, Link, LinkAddress, Route, read_address, read_link, read_route
+from pipework.model import Address, Interface
 from pipework.typed import Any, Optional
-from pipework.words import Address, Interface
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -87,7 +87,7 @@ class Netlink:
         """The link of that name, or None."""
         try:
             found = read_link(self.request(GETLINK, _message(ifinfmsg, IFLA_IFNAME=name))[0])
-            self._indexes.setdefault(name, found.number)
+            self._indexes.setdefault(name, found.ifindex)
             return found
         except KernelRefused as refusal:
             if refusal.errno == ENODEV:

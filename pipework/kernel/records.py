@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from ipaddress import ip_interface
 
+from pipework.model import Interface
 from pipework.typed import TYPE_CHECKING, Any, Optional, TypeVar
 from pipework.value import Value
-from pipework.words import Interface
 
 if TYPE_CHECKING:
     Self = TypeVar("Self", bound="Record")
@@ -40,14 +40,14 @@ class Record(Value):
 class Link(Record):
     """A link as the kernel shows it.
 
-    master and parent are numbers of links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*);
+    master and parent are ifindexes of other links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*);
     vlan: the VLAN id of a VLAN link, the partition key of an IPoIB one;
     peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another;
     permanent_mac: the address burnt into a NIC, where the kernel tells it; group: NEWBORN until a link that we make
     is marked as ours, else as the administrator has set it.
     """
 
-    number: int
+    ifindex: int
     name: str
     kind: str
     up: bool
@@ -79,7 +79,7 @@ class Route(Record):
 
     @property
     def links(self) -> set[int]:
-        """The numbers of the links that it goes out of: more than one where it has several next hops."""
+        """The ifindexes of the links that it goes out of: more than one where it has several next hops."""
         hops = next((value for key, value in self.message["attrs"] if key == "RTA_MULTIPATH"), ())
         return {self.link, *(hop["oif"] for hop in hops)}
 
@@ -116,7 +116,7 @@ def read_link(answer: Any) -> Link:
     tag = TAGS.get(kind)
     data = info.get_attr("IFLA_INFO_DATA") if tag else None
     return Link(
-        number=answer["index"],
+        ifindex=answer["index"],
         name=answer.get_attr("IFLA_IFNAME"),
         kind=kind,
         up=bool(answer["flags"] & IFF_UP),

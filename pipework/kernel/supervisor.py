@@ -17,9 +17,9 @@ from contextlib import suppress
 from pipework.errors import Interrupted, Refused
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace, enter
-from pipework.kernel.private_files import CLONE_NEWPID, make_private, unshare
 from pipework.kernel.processes import identity
 from pipework.kernel.programs import search_path
+from pipework.kernel.sandbox import CLONE_NEWPID, make_private, unshare
 from pipework.typed import NoReturn, Optional
 
 STARTING, KEEPING = 0.02, 0.5  # seconds between two looks, until the program is ready and afterwards
@@ -151,7 +151,7 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
 
     place and name: the folder, and the name in it, where the guest's namespace is found while the guest is there.
     """
-    guest, number = program.guest.identity, _link_number(program.link)
+    guest, ifindex = program.guest.identity, _ifindex(program.link)
     null = os.open(os.devnull, os.O_RDWR)
     first = os.fork()
     if first == 0:
@@ -163,7 +163,7 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
     control.setblocking(False)
     ready = kept = False
     try:
-        while _identity(place, name) == guest and _link_number(program.link) == number:
+        while _identity(place, name) == guest and _ifindex(program.link) == ifindex:
             ended, more = _ended_children()
             if first in ended:
                 _tell(control, f"{ENDED} {ended[first]}")
@@ -252,7 +252,7 @@ def _identity(place: int, name: str) -> Optional[tuple[int, int]]:
     return status.st_dev, status.st_ino
 
 
-def _link_number(link: str) -> Optional[str]:
+def _ifindex(link: str) -> Optional[str]:
     """The index of a link, as the private /sys has it; None: it is gone."""
     try:
         with open(f"/sys/class/net/{link}/ifindex", encoding="ascii") as file:

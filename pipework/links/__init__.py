@@ -5,18 +5,15 @@ A link kind is a module with one function, see LinkKind.  To add one, add a file
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 
-from pipework.carry_out import Action
 from pipework.errors import NotInstalled, Refused
-from pipework.guests import Guest
+from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Route
-from pipework.request import Attach
-from pipework.typed import Optional, Protocol, cast
-from pipework.value import Value
+from pipework.links.base import SWITCHED, LinkKind, Wire
+from pipework.model import Attach
+from pipework.typed import Optional, cast
 
 # what HOSTIF is -> the module that serves it
 KINDS = {
@@ -29,42 +26,6 @@ KINDS = {
 }
 MADE_WHEN_MISSING = {"br": "Linux bridge", "ovs": "Open vSwitch bridge", "dummy": "dummy link"}
 DEFAULT_IFNAME = {"IPoIB interface": "ib0"}
-SWITCHED = ("openvswitch", "tun")  # what the link of a bridge of Open vSwitch is to the kernel, or in userspace
-
-
-class Wire(Value):
-    """What is to be wired: the request with every name resolved.
-
-    kind: the name of the module that serves it; hostif: the host's link behind HOSTIF; ifname: the guest's end;
-    vacated: what held the names of its ends has been, or in a rehearsal would be, put aside; returned: the default
-    routes that the guest has again, or would have, since then.
-    """
-
-    request: Attach
-    host: Namespace
-    guest: Guest
-    kind: str
-    hostif: str
-    ifname: str
-    vacated: bool = False
-    returned: tuple[Route, ...] = ()
-
-
-class LinkPlan(Value):
-    """The actions that give the guest its link, and those that close the run once its addresses stand.
-
-    The guest's end may be left down: who gives it addresses brings it up.
-    """
-
-    make: Sequence[Action]
-    finish: Sequence[Action] = ()
-
-
-class LinkKind(Protocol):
-    """What each module of this package offers."""
-
-    def plan(self, wire: Wire) -> LinkPlan:
-        """Read the host and the guest, and decide.  Raises PipeworkError for whatever can be seen to fail."""
 
 
 def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, Wire]:

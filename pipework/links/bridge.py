@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pipework import firewall
+from pipework.actions.base import Action
 from pipework.actions.links import Adopt, CreateBridge, CreateVeth, SetAccessVlan, SetUp
-from pipework.carry_out import Action
 from pipework.errors import Refused
+from pipework.firewall import iptables as firewall
 from pipework.kernel import sysfs
 from pipework.kernel.records import NEWBORN
-from pipework.links import LinkPlan, Wire
-from pipework.links.naming import local_name, make_way, mark_finished, mark_unfinished
+from pipework.links.base import LinkPlan, Wire
+from pipework.links.conflicts import local_name, make_way, mark_finished, mark_unfinished
 
 DEFAULT_MTU = 1500  # of a new bridge, in bytes
 DEFAULT_VLAN = 1  # of the ports of a new bridge that filters

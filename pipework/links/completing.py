@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pipework.actions.healing import Heal
+from pipework.actions.base import Action, Heal
 from pipework.actions.links import Adopt, DeleteLink
-from pipework.carry_out import Action
 from pipework.kernel.records import NEWBORN, Link
-from pipework.links import SWITCHED, Wire
-from pipework.links.naming import is_left_over, put_aside_for, read_mark
+from pipework.links.base import SWITCHED, Wire
+from pipework.links.conflicts import is_left_over, put_aside_for, read_mark
 
 
 def left_to_do(wire: Wire, local: str) -> list[Action]:
@@ -26,7 +25,7 @@ def left_to_do(wire: Wire, local: str) -> list[Action]:
 
 def _adoption(wire: Wire, end: Link) -> list[Action]:
     bridge = wire.host.netlink.link(wire.hostif)
-    if bridge and bridge.group == NEWBORN and end.master == bridge.number:
+    if bridge and bridge.group == NEWBORN and end.master == bridge.ifindex:
         return [Adopt(wire.host, bridge.name)]
     if bridge and bridge.kind in SWITCHED:
         from pipework.actions.openvswitch import AdoptBridge  # no other kind needs it

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pipework.actions.base import Action
 from pipework.actions.links import CreateStacked, SetMac, SetUp
 from pipework.actions.nic import Home, MoveLink, NoteHome
-from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.records import Link
-from pipework.links import LinkPlan, Wire
-from pipework.links.naming import make_way, mark_finished, mark_unfinished
-from pipework.links.nic import find_nic, find_vlan
+from pipework.links.base import LinkPlan, Wire
+from pipework.links.conflicts import make_way, mark_finished, mark_unfinished
+from pipework.links.parent import find_nic, find_vlan
 
 
 def plan(wire: Wire) -> LinkPlan:
@@ -48,18 +48,18 @@ def _home(wire: Wire, nic: Link) -> Home:
             f"HOSTIF {nic.name} carries this host's default route; moving it would cut the host off",
             "Leave out --direct-phys to share it, or route the host elsewhere first: ip route",
         )
-    master = next((link.name for link in links if link.number == nic.master), None)
-    addresses = tuple(host.addresses(nic.number))
-    return Home(nic, sysfs.phy(nic.name), master, addresses, host.routes_via(nic.number))
+    master = next((link.name for link in links if link.ifindex == nic.master), None)
+    addresses = tuple(host.addresses(nic.ifindex))
+    return Home(nic, sysfs.phy(nic.name), master, addresses, host.routes_via(nic.ifindex))
 
 
 def _resting_on(nic: Link, links: list[Link]) -> set[int]:
-    """The numbers of the NIC, of its bridge or bond, and of the links that stand on those."""
-    resting, found = set[int](), {nic.number}
+    """The ifindexes of the NIC, of its bridge or bond, and of the links that stand on those."""
+    resting, found = set[int](), {nic.ifindex}
     while found:
         resting |= found
-        found = {link.master for link in links if link.number in resting and link.master}
+        found = {link.master for link in links if link.ifindex in resting and link.master}
         # a veth names its peer where others name what they stand on
-        found |= {link.number for link in links if link.parent in resting and link.kind != "veth"}
+        found |= {link.ifindex for link in links if link.parent in resting and link.kind != "veth"}
         found -= resting
     return resting

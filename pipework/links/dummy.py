@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipework.actions.links import CreateDummy
 from pipework.errors import Refused
-from pipework.links import LinkPlan, Wire
-from pipework.links.naming import make_way, mark_finished, mark_unfinished
+from pipework.links.base import LinkPlan, Wire
+from pipework.links.conflicts import make_way, mark_finished, mark_unfinished
 
 
 def plan(wire: Wire) -> LinkPlan:

@@ -5,13 +5,12 @@ InfiniBand is no Ethernet, so neither bridges nor macvlan go with it; its partit
 
 from __future__ import annotations
 
-from pipework.actions.healing import Heal
+from pipework.actions.base import Action, Heal
 from pipework.actions.links import CreateStacked, DeleteLink, RenameLink, SetUp
-from pipework.carry_out import Action
 from pipework.errors import Refused
-from pipework.links import LinkPlan, Wire
-from pipework.links.naming import digest_name, is_left_over, make_way, mark_finished, mark_unfinished
-from pipework.links.nic import find_nic
+from pipework.links.base import LinkPlan, Wire
+from pipework.links.conflicts import digest_name, is_left_over, make_way, mark_finished, mark_unfinished
+from pipework.links.parent import find_nic
 
 
 def plan(wire: Wire) -> LinkPlan:

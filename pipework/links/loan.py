@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pipework.actions.healing import Heal
-from pipework.actions.ledger import Forget
+from pipework import notes
+from pipework.actions.base import Action, Heal
 from pipework.actions.nic import BringHome, Home
-from pipework.addressing.returning import bring_back
-from pipework.carry_out import Action
+from pipework.actions.notes import Forget
+from pipework.default_routes import bring_back
 from pipework.errors import AlreadyWired
-from pipework.guests import Guest
-from pipework.kernel import ledger, processes
-from pipework.kernel.ledger import Page
+from pipework.guests.base import Guest
+from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.links.naming import read_mark
-from pipework.request import Attach
+from pipework.links.conflicts import read_mark
+from pipework.model import Attach
+from pipework.notes import Page
 from pipework.typed import Optional
 
 
@@ -25,7 +25,7 @@ def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
     """
     ifname = request.ifname or "eth1"
     page = Page("nic", guest.namespace.cookie, ifname)
-    note = ledger.read(page)
+    note = notes.read(page)
     home = Home.from_note(note) if note else None
     if not note or not home or request.hostif not in (home.link.name, f"mac:{home.link.mac}"):
         return []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pipework.actions.base import Action
 from pipework.actions.links import CreateStacked, SetUp
-from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import sysfs
-from pipework.links import LinkPlan, Wire
-from pipework.links.naming import make_way, mark_finished, mark_unfinished
-from pipework.links.nic import find_nic, find_vlan
+from pipework.links.base import LinkPlan, Wire
+from pipework.links.conflicts import make_way, mark_finished, mark_unfinished
+from pipework.links.parent import find_nic, find_vlan
 
 
 def plan(wire: Wire) -> LinkPlan:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pipework.actions.base import Action
 from pipework.actions.links import CreateVeth, SetUp
 from pipework.actions.openvswitch import AddBridge, AddPort, AdoptBridge, RemovePort
-from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel import ovsdb
-from pipework.links import LinkPlan, Wire
-from pipework.links.naming import local_name, make_way, mark_finished, mark_unfinished
+from pipework.links.base import LinkPlan, Wire
+from pipework.links.conflicts import local_name, make_way, mark_finished, mark_unfinished
 from pipework.typed import Optional
 
 DEFAULT_MTU = 1500  # of a new bridge, in bytes

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import Any
 
-from pipework.attach import attach
+from pipework.commands.attach import attach
 from pipework.kernel.codec import ifaddrmsg, ifinfmsg, rtmsg
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
-from pipework.request import Attach, Static
+from pipework.model import Attach, Static
 
 FIRST_INDEX = 20_000_000  # of links, chosen beforehand so that every message can be
 GATEWAY = "10.214.255.254"

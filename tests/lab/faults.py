@@ -20,8 +20,8 @@ from importlib import import_module
 from typing import Any, Callable, NamedTuple
 
 from pipework import cli
-from pipework.carry_out import UndoLog
 from pipework.errors import KernelRefused
+from pipework.executor import UndoLog
 from pipework.kernel import ovsdb
 from pipework.kernel.netlink import Netlink
 from pipework.kernel.programs import Running
@@ -41,7 +41,14 @@ PROGRAM_FAULTS = {
     "do-and-hang": '"$@"; exec sleep 60',
 }
 HANGING = 1 * SLOW  # seconds of patience with a program that hangs: as long as the tests need to see what becomes of it
-PRELOADED = ("attach", "addressing.static", "guests.namespace", "links.bridge", "links.direct", "links.macvlan")
+PRELOADED = (
+    "commands.attach",
+    "addressing.static",
+    "guests.namespace",
+    "links.bridge",
+    "links.direct",
+    "links.macvlan",
+)
 GET = 2  # of four message types each, linux/rtnetlink.h
 # Links, addresses and routes are asked after time and again while something is waited for.
 WAITING = ("SettleAddress", "Announce", "ObtainLease", "ObtainLeaseInContainer")

@@ -19,10 +19,10 @@ from statistics import median
 from typing import Callable, NamedTuple
 
 from pipework.actions.announce import Announce
-from pipework.attach import attach
+from pipework.commands.attach import attach
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
-from pipework.request import Attach, Static
+from pipework.model import Attach, Static
 from tests.bench.many import address, requests, send
 from tests.lab.command import CHECKOUT, COMMAND
 from tests.lab.host import Host

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pipework.request import OPTIONS, PREFIXES, VERBS
+from pipework.grammar import OPTIONS, PREFIXES, VERBS
 from pipework.words import DHCP_CLIENTS
 from tests.lab.command import CHECKOUT
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from pipework.words import quote
+from pipework.quoting import quote
 
 WORDS = (
     "eth1",

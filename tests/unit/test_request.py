@@ -10,8 +10,9 @@ import pytest
 
 from pipework import __version__
 from pipework.errors import BadArgument, PipeworkError, UsageError
-from pipework.request import USAGE, Attach, Collect, Delete, List, Passthrough, Request, Tell, Wait, parse
-from pipework.words import Dhcp, Static, Tag, parse_address, parse_mac
+from pipework.grammar import USAGE, parse
+from pipework.model import Attach, Collect, Delete, Dhcp, List, Passthrough, Request, Static, Tag, Tell, Wait
+from pipework.words import parse_address, parse_mac
 
 MAC = "02:42:ac:11:00:02"
 

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pipework.errors import PipeworkError
-from pipework.request import Attach, Collect, Delete, List, Passthrough, Wait, parse
-from pipework.words import Static, check_ifname, parse_mac
+from pipework.grammar import parse
+from pipework.model import Attach, Collect, Delete, List, Passthrough, Static, Wait
+from pipework.words import check_ifname, parse_mac
 
 WORDS = [
     *("br0", "ovs1", "dummy0", "eth0", "ib0", "route", "rule", "tc", "mac:02:42:ac:11:00:02", "mac:", "eth0:3"),

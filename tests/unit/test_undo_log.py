@@ -8,17 +8,22 @@ from typing import Optional
 
 import pytest
 
-from pipework.carry_out import undoing
+from pipework.actions.base import Action
 from pipework.errors import Interrupted, Refused
+from pipework.executor import undoing
 
 
-class Step:
+class Step(Action):
     """Tells in a list what is done and undone; may raise on either."""
+
+    told: list[str]
+    name: str
+    failures: tuple[Optional[BaseException], Optional[BaseException]]
 
     def __init__(
         self, told: list[str], name: str, do: Optional[BaseException] = None, undo: Optional[BaseException] = None
     ) -> None:
-        self.told, self.name, self.failures = told, name, (do, undo)
+        self.__dict__.update(told=told, name=name, failures=(do, undo))
 
     def do(self) -> None:
         if self.failures[0]:
@@ -39,7 +44,7 @@ class Signalled(Step):
 
     def __init__(self, told: list[str], name: str, number: int) -> None:
         super().__init__(told, name)
-        self.number = number
+        self.__dict__["number"] = number
 
     def do(self) -> None:
         super().do()

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from pipework import guests
 from pipework.errors import one_line
-from pipework.inventory import Host, Wired, find_all
 from pipework.kernel.namespaces import Namespace
-from pipework.request import List
+from pipework.model import List
+from pipework.wires.inventory import Host, Wired, find_all
 
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
 COLOURS = {"up": "32", "down": "31", "no carrier": "33", "guest gone": "31", "unfinished": "33"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pipework import guests, unwiring
-from pipework.carry_out import rehearsing, undoing
+from pipework import guests
 from pipework.errors import GuestNotFound, GuestStopped, Refused
-from pipework.inventory import Host, find_of
+from pipework.executor import rehearsing, undoing
 from pipework.kernel.namespaces import Namespace
-from pipework.request import Delete
+from pipework.model import Delete
+from pipework.wires import teardown
+from pipework.wires.inventory import Host, find_of
 
 
 def detach(request: Delete) -> None:
@@ -35,7 +36,7 @@ def detach(request: Delete) -> None:
         ]
         if not wires and not request.if_exists:
             raise _nothing(request)
-        log.carry_out(unwiring.plan(host, namespace, wires))
+        log.carry_out(teardown.plan(host, namespace, wires))
 
 
 def _nothing(request: Delete) -> Refused:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 
-from pipework.actions.firewall import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged, comment
+from pipework.actions.iptables import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged, comment
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel import sysfs
 from pipework.kernel.programs import Running, run
+from pipework.model import Dhcp, Static
 from pipework.typed import Optional, Union
-from pipework.words import Dhcp, Static
 
 NO_CHAIN = (1, 3)  # exit statuses of iptables -S: no chain of that name, no such table in this kernel
 TAG = re.compile(f'"{re.escape(comment(""))}([^"]+)"')

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from pipework import notes
 from pipework.actions.addresses import DeleteRoute, PutBackRoute
+from pipework.actions.base import Action
 from pipework.actions.default_route import is_postponed
-from pipework.actions.ledger import Forget
-from pipework.carry_out import Action
-from pipework.kernel import ledger
-from pipework.kernel.ledger import Page
+from pipework.actions.notes import Forget
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
+from pipework.notes import Page
 from pipework.typed import Any, Optional
 
 
@@ -41,5 +41,5 @@ def put_back_noted(guest: Namespace, note: dict[str, Any]) -> list[Action]:
 
 
 def _note(guest: Namespace, ifname: str, mac: str) -> Optional[dict[str, Any]]:
-    note = ledger.read(Page("routes", guest.cookie, ifname))
+    note = notes.read(Page("routes", guest.cookie, ifname))
     return note if note and note["mac"] == mac else None

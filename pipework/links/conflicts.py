@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import EEXIST
 
-from pipework.actions.healing import Heal
+from pipework.actions.base import Action, Heal
 from pipework.actions.links import DeleteLink, SetAlias
-from pipework.carry_out import Action
 from pipework.errors import AlreadyWired, KernelRefused
 from pipework.kernel import processes, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import NEWBORN, Link
-from pipework.links import Wire
+from pipework.links.base import Wire
 from pipework.typed import Optional
 from pipework.value import Value
 
@@ -134,7 +133,7 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Aside:
 
 
 def _is_peer(link: Link, ends: list[Link]) -> bool:
-    return link.kind == "veth" and link.parent in [end.number for end in ends]
+    return link.kind == "veth" and link.parent in [end.ifindex for end in ends]
 
 
 def _taken(wire: Wire) -> KernelRefused:
@@ -151,7 +150,7 @@ def is_left_over(link: Link) -> bool:
 def put_aside_for(host: Namespace, local: str) -> list[Link]:
     """What a run has put aside for that name, and had no time to remove if it was killed."""
     found = [host.netlink.link(name) for name in sysfs.names() if name.startswith(ASIDE)]
-    return [link for link in found if link and link.name == digest_name(ASIDE, f"{local} {link.number}")]
+    return [link for link in found if link and link.name == digest_name(ASIDE, f"{local} {link.ifindex}")]
 
 
 def put_aside(namespace: Namespace, link: Link, returning: Sequence[Action] = ()) -> list[Action]:
@@ -160,10 +159,10 @@ def put_aside(namespace: Namespace, link: Link, returning: Sequence[Action] = ()
     returning: what gives the guest the default routes again that the link had replaced, once its own are gone, and
     while it is there to be known by them.
     """
-    from pipework.actions.aside import PutAside, TakeDown  # seldom is there one
+    from pipework.actions.stash import PutAside, TakeDown  # seldom is there one
 
     netlink = namespace.netlink
-    addresses, routes = tuple(netlink.addresses(link.number)), netlink.routes_via(link.number)
+    addresses, routes = tuple(netlink.addresses(link.ifindex)), netlink.routes_via(link.ifindex)
     return [
         TakeDown(namespace, link.name, link.up, addresses, routes),
         *returning,
@@ -173,7 +172,7 @@ def put_aside(namespace: Namespace, link: Link, returning: Sequence[Action] = ()
 
 def _returning(wire: Wire, taken: Link) -> list[Action]:
     """Give the guest the default routes again that the link had replaced."""
-    from pipework.addressing.returning import bring_back  # seldom is there one
+    from pipework.default_routes import bring_back  # seldom is there one
 
     return bring_back(wire.guest.namespace, taken.name, taken.mac)
 
@@ -184,4 +183,4 @@ def removal(namespace: Namespace, link: Link) -> Action:
 
 
 def _spare_name(link: Link) -> str:
-    return digest_name(ASIDE, f"{link.name} {link.number}")
+    return digest_name(ASIDE, f"{link.name} {link.ifindex}")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipework import firewall
+from pipework import notes
+from pipework.actions.base import Action
 from pipework.actions.dhcp import EndClient
-from pipework.actions.ledger import Forget, Rewrite
 from pipework.actions.links import DeleteLink
 from pipework.actions.nic import BringHome, Home
+from pipework.actions.notes import Forget, Rewrite
 from pipework.actions.openvswitch import RemovePort
-from pipework.addressing.returning import put_back_noted
-from pipework.carry_out import Action
+from pipework.default_routes import put_back_noted
 from pipework.errors import Refused
-from pipework.inventory import Host, Wired
-from pipework.kernel import ledger, ovsdb
-from pipework.kernel.ledger import Page
+from pipework.firewall import iptables as firewall
+from pipework.kernel import ovsdb
 from pipework.kernel.namespaces import Namespace
+from pipework.notes import Page
 from pipework.typed import Any
+from pipework.wires.inventory import Host, Wired
 
 
 def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> list[Action]:
@@ -42,7 +43,7 @@ def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[A
         steps += [RemovePort(port)] if port else []
     steps += _removal(host, guest, wire)
     page = _page(guest, wire)
-    note = ledger.read(page)
+    note = notes.read(page)
     if note is None:
         return steps
     steps.append(Forget(page, note))
@@ -57,7 +58,7 @@ def _plan(host: Host, guest: Namespace, wire: Wired, going: set[Page]) -> list[A
 def farewell(guest: Namespace, wire: Wired) -> list[Action]:
     """The end of the DHCP client, while it still has the link to give its lease back."""
     page = Page("dhcp", guest.cookie, wire.ifname)
-    note = ledger.read(page)
+    note = notes.read(page)
     if note is None:
         return []
     if "container" in note:
@@ -83,28 +84,28 @@ def _page(guest: Namespace, wire: Wired) -> Page:
 
 def _who_replaced(guest: Namespace, wire: Wired) -> list[tuple[Page, dict[str, Any]]]:
     """The notes of the links whose default routes have replaced that of a link."""
-    number = guest.netlink.index(wire.ifname)
-    notes = [(page, ledger.read(page)) for page in ledger.pages()]
+    ifindex = guest.netlink.index(wire.ifname)
+    kept = [(page, notes.read(page)) for page in notes.pages()]
     return [
         (page, note)
-        for page, note in notes
+        for page, note in kept
         if (page.kind, page.cookie) == ("routes", guest.cookie)
         and page.ifname != wire.ifname
         and note
-        and any(route["link"] == number for route in note["routes"])
+        and any(route["link"] == ifindex for route in note["routes"])
     ]
 
 
 def _inherited(guest: Namespace, wire: Wired, heir: dict[str, Any], note: dict[str, Any]) -> dict[str, Any]:
     """What remains for the heir to put back: not the route that goes, but those that it had replaced."""
-    number = guest.netlink.index(wire.ifname)
-    own = [route for route in heir["routes"] if route["link"] != number]
+    ifindex = guest.netlink.index(wire.ifname)
+    own = [route for route in heir["routes"] if route["link"] != ifindex]
     return {**heir, "routes": [*own, *note["routes"]]}
 
 
 def _removal(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
     lent = Page("nic", guest.cookie, wire.ifname)
-    note = ledger.read(lent)
+    note = notes.read(lent)
     home = Home.from_note(note) if note else None
     if note and home and _is_from(home, wire):
         return [BringHome(host.namespace, guest, wire.ifname, home), Forget(lent, note)]
@@ -115,5 +116,5 @@ def _removal(host: Host, guest: Namespace, wire: Wired) -> list[Action]:
 
 
 def _is_from(home: Home, wire: Wired) -> bool:
-    """Whether the note is of this link, and not of one that an earlier guest had under the same number."""
+    """Whether the note is of this link, and not of one that an earlier guest had under the same ifindex."""
     return home.link.name == wire.hostif if wire.kind == "nic" else home.link.vlan == wire.vlan is not None

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipework.guests import Guest
-from pipework.guests.membership import guest_of_process, is_the_runtimes_own
+from pipework.guests.base import Guest
+from pipework.guests.by_process import guest_of_process, is_the_runtimes_own
 from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.ovsdb import Port
 from pipework.kernel.records import Link
-from pipework.links import SWITCHED
-from pipework.links.naming import Mark, is_unfinished, read_mark
+from pipework.links.base import SWITCHED
+from pipework.links.conflicts import Mark, is_unfinished, read_mark
 from pipework.typed import Optional
 from pipework.value import Value
 
@@ -54,7 +54,7 @@ class Wired(Value):
 class Host(Value):
     """The host's side of all wires, read once.
 
-    links: by number; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers.
+    links: by ifindex; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers.
     """
 
     namespace: Namespace
@@ -65,7 +65,7 @@ class Host(Value):
     @classmethod
     def read(cls, namespace: Namespace) -> Host:
         """Read it."""
-        links = {link.number: link for link in namespace.netlink.links()}
+        links = {link.ifindex: link for link in namespace.netlink.links()}
         names = {link.name for link in links.values()}
         # where several hosts share one Open vSwitch, its bridges tell whose a port is
         ports = {port.name: port for port in ovsdb.wired_ports() if port.bridge in names}
@@ -77,16 +77,18 @@ class Host(Value):
 
     def guests_of(self, bridge: str) -> set[str]:
         """The names of those ports of a Linux bridge that lead into guests, ours and the original's."""
-        number = self.number(bridge)
-        return {link.name for link in self.links.values() if number and link.master == number and _is_a_hosts_end(link)}
+        ifindex = self.ifindex(bridge)
+        return {
+            link.name for link in self.links.values() if ifindex and link.master == ifindex and _is_a_hosts_end(link)
+        }
 
-    def number(self, name: str) -> int:
-        """The number of the host's link of that name, or 0."""
-        return next((link.number for link in self.links.values() if link.name == name), 0)
+    def ifindex(self, name: str) -> int:
+        """The ifindex of the host's link of that name, or 0."""
+        return next((link.ifindex for link in self.links.values() if link.name == name), 0)
 
-    def name(self, number: int) -> str:
-        """The name of the host's link of that number, or ""."""
-        return self.links[number].name if number in self.links else ""
+    def name(self, ifindex: int) -> str:
+        """The name of the host's link of that ifindex, or ""."""
+        return self.links[ifindex].name if ifindex in self.links else ""
 
 
 def find_all(host: Host) -> list[Wired]:
@@ -112,7 +114,7 @@ def find_in(host: Host, residence: Residence) -> list[Wired]:
         links = guest.netlink.links()
         stacked = any(link.kind in STACKED and link.peer_namespace is not None for link in links)
         back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
-        found = [_wire(host, residence, link, pairs.get(link.number), back) for link in links]
+        found = [_wire(host, residence, link, pairs.get(link.ifindex), back) for link in links]
         return [_with_addresses(guest, wire, link) for wire, link in zip(found, links) if wire]
 
 
@@ -162,7 +164,7 @@ def _other_side(host: Host, link: Link, end: Optional[Link], mark: Optional[Mark
         port = host.ports.get(end.name)
         if port:
             return port.bridge, port.vlan, "openvswitch"
-        bridge = host.links.get(host.number(mark.hostif)) if mark else None
+        bridge = host.links.get(host.ifindex(mark.hostif)) if mark else None
         if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
             return bridge.name, None, "openvswitch"
         return host.name(end.master), _access_vlan(host, end), "bridge"
@@ -178,7 +180,7 @@ def _access_vlan(host: Host, port: Link) -> Optional[int]:
     bridge = host.name(port.master)
     if not sysfs.vlan_filtering(bridge):
         return None
-    vlan = host.namespace.netlink.port_vlan(port.number)
+    vlan = host.namespace.netlink.port_vlan(port.ifindex)
     return vlan if vlan != sysfs.default_vlan(bridge) else None
 
 
@@ -198,7 +200,7 @@ def _state(link: Link) -> str:
 
 
 def _with_addresses(guest: Namespace, wire: Wired, link: Link) -> Wired:
-    found = guest.netlink.addresses(link.number)
+    found = guest.netlink.addresses(link.ifindex)
     shown = tuple(str(a.interface) for a in found if not (a.interface.version == 6 and a.interface.ip.is_link_local))
     return wire.replace(addresses=shown)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pipework.kernel import ledger
-from pipework.kernel.ledger import Page
+from pipework import notes
+from pipework.actions.base import Action
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
+from pipework.notes import Page
 from pipework.typed import Any
-from pipework.value import Value
 
 
-class NoteRoutes(Value):
+class NoteRoutes(Action):
     """Keep the routes that a link's default route has replaced; its MAC tells the link from later ones."""
 
     namespace: Namespace
@@ -24,32 +24,26 @@ class NoteRoutes(Value):
 
     def do(self) -> None:
         link = self.namespace.netlink.link(self.link)
-        ledger.write(self.page, {"mac": link.mac if link else "", "routes": [route.note for route in self.routes]})
+        notes.write(self.page, {"mac": link.mac if link else "", "routes": [route.note for route in self.routes]})
 
     def undo(self) -> None:
-        ledger.erase(self.page)
-
-    def say(self) -> str:
-        return ""
+        notes.erase(self.page)
 
 
-class Forget(Value):
+class Forget(Action):
     """Drop a note."""
 
     page: Page
     note: dict[str, Any]
 
     def do(self) -> None:
-        ledger.erase(self.page)
+        notes.erase(self.page)
 
     def undo(self) -> None:
-        ledger.write(self.page, self.note)
-
-    def say(self) -> str:
-        return ""
+        notes.write(self.page, self.note)
 
 
-class Rewrite(Value):
+class Rewrite(Action):
     """Let a note say something else."""
 
     page: Page
@@ -57,10 +51,7 @@ class Rewrite(Value):
     new: dict[str, Any]
 
     def do(self) -> None:
-        ledger.write(self.page, self.new)
+        notes.write(self.page, self.new)
 
     def undo(self) -> None:
-        ledger.write(self.page, self.note)
-
-    def say(self) -> str:
-        return ""
+        notes.write(self.page, self.note)

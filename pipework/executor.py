@@ -11,25 +11,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+from pipework.actions.base import Action
 from pipework.errors import one_line
 from pipework.kernel import signals
 from pipework.kernel.locks import host_lock
-from pipework.typed import Protocol
-
-
-class Action(Protocol):
-    """One change to the world, decided beforehand.
-
-    ``do`` makes it or raises having changed nothing; ``undo`` takes back exactly that, and is only asked
-    after ``do`` succeeded; ``say`` is the shell line that does the same, "" where there is none.  One that has
-    ``is_final`` set cannot be undone: once it is done the run goes on to its end, whatever signal arrives.
-    """
-
-    def do(self) -> None: ...
-
-    def undo(self) -> None: ...
-
-    def say(self) -> str: ...
 
 
 class UndoLog:
@@ -50,7 +35,7 @@ class UndoLog:
                 signals.check()
             action.do()
             self._done.append(action)
-            self.is_final = self.is_final or getattr(action, "is_final", False)
+            self.is_final = self.is_final or action.is_final
 
     def play_back(self) -> None:
         """Undo everything, newest first."""

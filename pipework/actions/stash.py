@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from errno import EADDRNOTAVAIL, EEXIST
 
+from pipework.actions.base import Action
 from pipework.actions.links import RenameLink, SetAlias, SetUp, gone_is_fine, suppress_errno
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
+from pipework.quoting import quote
 from pipework.typed import Any
-from pipework.value import Value
-from pipework.words import quote
 
 
-class TakeDown(Value):
+class TakeDown(Action):
     """Take a link down, which loses its routes and its IPv6 addresses; undone, it has them again."""
 
     namespace: Namespace
@@ -63,7 +63,7 @@ class Strip(TakeDown):
         return "\n".join(filter(None, (super().say(), flush)))
 
 
-class PutAside(Value):
+class PutAside(Action):
     """Take a link that is down out of its name.
 
     mark: its alias meanwhile, in place of alias, by which it is known if the run is killed.

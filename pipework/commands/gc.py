@@ -6,27 +6,29 @@ import os
 import re
 from collections.abc import Iterator
 
-from pipework import firewall
+from pipework import notes
+from pipework.actions.base import Action
 from pipework.actions.default_route import is_postponed
-from pipework.actions.ledger import Forget
 from pipework.actions.links import DeleteLink
 from pipework.actions.names import RemoveName
 from pipework.actions.nic import BringHome, Home
+from pipework.actions.notes import Forget
 from pipework.actions.openvswitch import RemoveBridge, RemovePort
-from pipework.addressing.returning import bring_back
-from pipework.carry_out import Action, rehearsing, undoing
+from pipework.default_routes import bring_back
 from pipework.errors import one_line
-from pipework.inventory import STACKED, Host
-from pipework.kernel import ledger, ovsdb, processes
+from pipework.executor import rehearsing, undoing
+from pipework.firewall import iptables as firewall
+from pipework.kernel import ovsdb, processes
 from pipework.kernel.census import NAMED, Residence, residences
-from pipework.kernel.ledger import Page
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
+from pipework.links.conflicts import is_left_over, read_mark
 from pipework.links.loan import find_lent
-from pipework.links.naming import is_left_over, read_mark
-from pipework.request import Collect
+from pipework.model import Collect
+from pipework.notes import Page
 from pipework.typed import Any
 from pipework.value import Value
+from pipework.wires.inventory import STACKED, Host
 
 PROCESS = re.compile(r"/proc/(\d+)/ns/net")
 
@@ -88,13 +90,13 @@ def _left_over(host: Host) -> list[Link]:
 
 
 def _ports(host: Host, bridge: Link) -> set[str]:
-    return {link.name for link in host.links.values() if link.master == bridge.number}
+    return {link.name for link in host.links.values() if link.master == bridge.ifindex}
 
 
 def _half_made_switches(host: Host) -> Iterator[Remnant]:
     gone = {link.name for link in _left_over(host)}
     for name, run in ovsdb.unfinished_bridges().items():
-        if host.number(name) and not processes.is_alive(run) and gone.issuperset(ovsdb.ports(name)):
+        if host.ifindex(name) and not processes.is_alive(run) and gone.issuperset(ovsdb.ports(name)):
             yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
 
 
@@ -132,18 +134,18 @@ def _idle_rules(host: Host) -> Iterator[Remnant]:
 
 
 def _orphaned_notes(host: Host) -> Iterator[Remnant]:
-    pages = ledger.pages()
-    notes = {page: note for page in pages for note in [ledger.read(page)] if note is not None}
+    pages = notes.pages()
+    kept = {page: note for page in pages for note in [notes.read(page)] if note is not None}
     own = host.namespace.cookie
     alive = {own}
-    for _residence, guest in _guests() if notes else ():
+    for _residence, guest in _guests() if kept else ():
         alive.add(guest.cookie)
-        for page, note in notes.items():
+        for page, note in kept.items():
             if (page.kind, page.cookie, note.get("host")) == ("nic", guest.cookie, own):
                 yield from _half_lent_nic(host, guest, page, note)
             elif (page.kind, page.cookie) == ("routes", guest.cookie):
                 yield from _unreturned_routes(host, guest, page, note)
-    for page, note in notes.items():
+    for page, note in kept.items():
         if page.cookie in alive:
             continue
         if page.kind == "nic" and note.get("host") == own:
@@ -158,7 +160,7 @@ def _half_lent_nic(host: Host, guest: Namespace, page: Page, note: dict[str, Any
     link = find_lent(guest, page.ifname, home, note.get("given"))
     if processes.is_alive(note.get("run", "")):
         return
-    if link and not read_mark(link) and not host.number(home.link.name):
+    if link and not read_mark(link) and not host.ifindex(home.link.name):
         routes = bring_back(guest, page.ifname, link.mac)
         bring = BringHome(host.namespace, guest, link.name, home)
         yield Remnant(f"the loan of {home.link.name}, half made", (*routes, bring, Forget(page, note)))
@@ -177,7 +179,7 @@ def _unreturned_routes(host: Host, guest: Namespace, page: Page, note: dict[str,
     known = {(route.link, route.gateway, route.metric) for route in noted}
     there = [route for family in {route.family for route in noted} for route in guest.netlink.default_routes(family)]
     others = [route for route in there if (route.link, route.gateway, route.metric) not in known]
-    if any(not is_postponed(route) and not (link and route.link == link.number) for route in others):
+    if any(not is_postponed(route) and not (link and route.link == link.ifindex) for route in others):
         steps = [Forget(page, note)]  # it has found another way
     yield Remnant(f"note of {page.ifname}, which had replaced a default route", tuple(steps))
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from pipework.actions.base import Action
 from pipework.errors import Refused
 from pipework.kernel import processes, sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.programs import Outcome, run
-from pipework.value import Value
-from pipework.words import quote
+from pipework.quoting import quote
 
 CHAIN = "DOCKER-USER"
 TIMEOUT = 10.0  # seconds, of which iptables may wait five for its lock
 
 
-class AllowBridged(Value):
+class AllowBridged(Action):
     """Accept frames that stay in one bridge; undone only while no other run has come to rely on it.
 
     iptables is ``iptables`` or ``ip6tables``, known the ports that did without the rule.
@@ -47,7 +47,7 @@ class AllowBridged(Value):
         return f"{self.iptables} -w 5 -I {CHAIN} {rule}"
 
 
-class WithdrawBridged(Value):
+class WithdrawBridged(Action):
     """Take that rule back."""
 
     iptables: str

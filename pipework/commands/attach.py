@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipework import addressing, guests, links
-from pipework.carry_out import Action, rehearsing, undoing
+from pipework.actions.base import Action
 from pipework.errors import AlreadyWired
+from pipework.executor import rehearsing, undoing
 from pipework.kernel.namespaces import Namespace
-from pipework.links import LinkKind, Wire
-from pipework.links.naming import local_name
-from pipework.request import Attach
+from pipework.links.base import LinkKind, Wire
+from pipework.links.conflicts import local_name
+from pipework.model import Attach
 from pipework.typed import Callable, Optional
 from pipework.value import Value
 

@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import ENODEV
 
-from pipework import addressing, firewall, guests, links
-from pipework.actions.aside import Strip
+from pipework import addressing, guests, links, notes
+from pipework.actions.base import Action
 from pipework.actions.links import SetMac
 from pipework.actions.nic import Home
 from pipework.actions.openvswitch import RemovePort
-from pipework.addressing.returning import bring_back, noted_routes
-from pipework.attach import Plan, decide
-from pipework.carry_out import Action, rehearsing, undoing
+from pipework.actions.stash import Strip
+from pipework.commands.attach import Plan, decide
+from pipework.default_routes import bring_back, noted_routes
 from pipework.errors import KernelRefused, Refused
-from pipework.guests import Guest
-from pipework.inventory import Host, Wired, find_of
-from pipework.kernel import ledger, ovsdb, sysfs
-from pipework.kernel.ledger import Page
+from pipework.executor import rehearsing, undoing
+from pipework.firewall import iptables as firewall
+from pipework.guests.base import Guest
+from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
-from pipework.links import Wire
+from pipework.links.base import Wire
 from pipework.links.completing import left_to_do
-from pipework.links.naming import mark_finished, mark_unfinished, put_aside, removal
-from pipework.request import Attach
+from pipework.links.conflicts import mark_finished, mark_unfinished, put_aside, removal
+from pipework.model import Attach, Dhcp, Static
+from pipework.notes import Page
 from pipework.typed import Optional, Union
-from pipework.unwiring import farewell
 from pipework.value import Value
-from pipework.words import Dhcp, Static
+from pipework.wires.inventory import Host, Wired, find_of
+from pipework.wires.teardown import farewell
 
 LENT = ("nic", "vlan")  # kinds of links that --direct-phys hands over
 FULL_MEMBER = 0x8000  # of a partition, which IPoIB children always are (drivers/infiniband/ulp/ipoib/ipoib_netlink.c)
@@ -85,7 +86,7 @@ def _find_lent(request: Attach, host: Namespace, guest: Guest) -> Optional[Lent]
     there = _find(Host.read(host), guest, ifname) if request.direct_phys else None
     if there is None or there.kind not in LENT:
         return None
-    note = ledger.read(Page("nic", guest.namespace.cookie, ifname))
+    note = notes.read(Page("nic", guest.namespace.cookie, ifname))
     home = Home.from_note(note) if note else None
     names = [there.hostif, f"mac:{home.link.mac}"] if home else [there.hostif]
     vlan = request.tag.vlan if request.tag else None
@@ -106,7 +107,7 @@ def _change_in_place(lent: Lent) -> Plan:
         *farewell(guest, lent.there),
         mark_unfinished(guest, name, link.alias),
         *bring_back(guest, name, link.mac),
-        Strip(guest, name, link.up, tuple(netlink.addresses(link.number)), netlink.routes_via(link.number)),
+        Strip(guest, name, link.up, tuple(netlink.addresses(link.ifindex)), netlink.routes_via(link.ifindex)),
     ]
     mac = wire.request.mac or lent.home_mac or link.mac
     if mac != link.mac:
@@ -176,8 +177,8 @@ def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -
     wanted = (address.interface.with_prefixlen,) if address.interface else ()
     if there.addresses != wanted:
         return False
-    number = guest.netlink.index(there.ifname)
-    gateways = [route.gateway for route in guest.netlink.default_routes(address.family) if route.link == number]
+    ifindex = guest.netlink.index(there.ifname)
+    gateways = [route.gateway for route in guest.netlink.default_routes(address.family) if route.link == ifindex]
     return gateways == ([str(address.gateway)] if address.gateway else [])
 
 

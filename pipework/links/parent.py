@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipework.actions.base import Action
 from pipework.actions.links import Adopt, CreateVlan, SetAlias, SetUp
-from pipework.carry_out import Action
 from pipework.errors import Refused
 from pipework.kernel.records import NEWBORN, Link
-from pipework.links import Wire
-from pipework.links.naming import LONGEST, digest_name, is_unfinished, unfinished_mark
+from pipework.links.base import Wire
+from pipework.links.conflicts import LONGEST, digest_name, is_unfinished, unfinished_mark
 from pipework.typed import Optional
 from pipework.value import Value
 
@@ -58,4 +58,4 @@ def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:
 
 
 def _is_vlan(link: Link, nic: Link, vlan: int) -> bool:
-    return link.kind == "vlan" and link.parent == nic.number and link.vlan == vlan
+    return link.kind == "vlan" and link.parent == nic.ifindex and link.vlan == vlan

@@ -13,18 +13,9 @@ from __future__ import annotations
 
 from pipework import __version__
 from pipework.errors import BadArgument, UsageError
-from pipework.typed import Callable, Optional, Union
-from pipework.value import Value
-from pipework.words import (
-    Dhcp,
-    Static,
-    Tag,
-    check_ifname,
-    parse_address,
-    parse_family,
-    parse_hostif,
-    parse_mac_and_tag,
-)
+from pipework.model import Attach, Collect, Delete, List, Passthrough, Request, Tell, Wait
+from pipework.typed import Callable, Optional
+from pipework.words import check_ifname, parse_address, parse_family, parse_hostif, parse_mac_and_tag
 
 VERBS = ("route", "rule", "tc")
 OPTIONS = ("-i", "-l", "-a", "--direct-phys")
@@ -80,66 +71,6 @@ Examples:
 Exit status: 0 done; 1 refused, nothing was changed; 2 the kernel refused; 130 or 143 interrupted;
 the tool's own for route, rule and tc.
 """
-
-
-class Attach(Value):
-    """Put GUEST on the network behind HOSTIF."""
-
-    hostif: str
-    guest: str
-    address: Union[Static, Dhcp]
-    ifname: Optional[str] = None
-    local_name: Optional[str] = None
-    mac: Optional[str] = None
-    tag: Optional[Tag] = None
-    direct_phys: bool = False
-    dry_run: bool = False
-    replace_wire: bool = False
-
-
-class Passthrough(Value):
-    """Run ``ip route``, ``ip rule`` or ``tc`` inside GUEST."""
-
-    verb: str
-    guest: str
-    arguments: tuple[str, ...]
-
-
-class Wait(Value):
-    """Wait until IFNAME is there and has carrier."""
-
-    ifname: str
-
-
-class List(Value):
-    """Show what is wired: everywhere, or in one guest."""
-
-    guest: Optional[str]
-    as_json: bool
-
-
-class Delete(Value):
-    """Take back one wire of GUEST, or all (ifname is None)."""
-
-    guest: str
-    ifname: Optional[str]
-    if_exists: bool
-    dry_run: bool
-
-
-class Collect(Value):
-    """Remove what guests that are gone have left behind."""
-
-    dry_run: bool
-
-
-class Tell(Value):
-    """Print a text: the help, the version."""
-
-    text: str
-
-
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Tell]
 
 
 def parse(argv: list[str], is_interface: Callable[[str], bool]) -> Request:
