@@ -22,7 +22,7 @@ ROWS = (
         "addresses del dry_run replace gc",
     ),
     (r"pipework/kernel/packets", "addresses"),
-    (r"pipework/kernel/codec", "codec addresses ls"),
+    (r"pipework/kernel/(messages|former_notes)", "messages addresses ls"),
     (r"pipework/(firewall/|actions/iptables)", "bridge gc least_harm"),
     (r"pipework/links/bridge", "bridge dry_run replace races"),
     (r"pipework/(links|actions)/openvswitch|pipework/kernel/ovsdb", "openvswitch dry_run gc"),

@@ -25,7 +25,7 @@ from typing import NamedTuple, TextIO
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / ".cache" / "pythons"
 SANDBOX = "tests/lab/sandbox"
-TESTS = ("tests/unit", "tests/integration/test_codec.py")
+TESTS = ("tests/unit", "tests/integration/test_messages.py")
 VERSIONS = tuple(f"3.{minor}" for minor in range(9, 15))
 PATIENCE = 600  # seconds that any one step may take
 

@@ -10,7 +10,7 @@ from pipework.actions.links import suppress_errno
 from pipework.actions.notes import NoteRoutes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
-from pipework.typed import Any, Optional
+from pipework.typed import Optional
 
 LAST = 0xFFFF0000  # metrics from here on: behind every route that somebody has set
 
@@ -97,10 +97,4 @@ def _key(route: Route) -> tuple[int, Optional[str], int]:
 
 
 def _postponed(routes: tuple[Route, ...]) -> tuple[Route, ...]:
-    return tuple(_with_metric(route, LAST + place) for place, route in enumerate(routes))
-
-
-def _with_metric(route: Route, metric: int) -> Route:
-    attributes: list[tuple[str, Any]] = [pair for pair in route.message["attrs"] if pair[0] != "RTA_PRIORITY"]
-    message = {**route.message, "attrs": [*attributes, ("RTA_PRIORITY", metric)]}
-    return route.replace(metric=metric, message=message)
+    return tuple(route.with_metric(LAST + place) for place, route in enumerate(routes))

@@ -5,26 +5,16 @@ from __future__ import annotations
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
 from pipework.quoting import quote
-from pipework.typed import Any
 
-# linux/rtnetlink.h, linux/if_addr.h
-KERNEL, BOOT = 2, 3  # who made a route
-MAIN_TABLE, ONLINK = 254, 0x4
-SCOPE_GLOBAL, SCOPE_LINK = 0, 253
-IFA_F_NODAD, IFA_F_NOPREFIXROUTE = 0x02, 0x200
-METRICS = {
-    "RTAX_MTU": "mtu",
-    "RTAX_ADVMSS": "advmss",
-    "RTAX_WINDOW": "window",
-    "RTAX_INITCWND": "initcwnd",
-    "RTAX_INITRWND": "initrwnd",
-    "RTAX_HOPLIMIT": "hoplimit",
-}
+KERNEL = 2  # RTPROT_KERNEL, linux/rtnetlink.h
+IFA_F_NODAD, IFA_F_NOPREFIXROUTE = 0x02, 0x200  # linux/if_addr.h
 
 
 def route_line(namespace: Namespace, verb: str, route: Route, names: dict[int, str]) -> str:
     """``ip route add`` or ``delete`` of a route; names: of the namespace's links, by ifindex."""
-    return namespace.say(f"ip -{route.family} route {verb} {_route_words(route, names)}")
+    from pipework.actions.route_words import route_words  # which only a rehearsal needs
+
+    return namespace.say(f"ip -{route.family} route {verb} {route_words(route, names, verb == 'add')}")
 
 
 def link_names(namespace: Namespace) -> dict[int, str]:
@@ -34,32 +24,7 @@ def link_names(namespace: Namespace) -> dict[int, str]:
 
 def is_the_kernels(route: Route) -> bool:
     """Whether the route comes with an address, by itself."""
-    return bool(route.message["proto"] == KERNEL)
-
-
-def _route_words(route: Route, names: dict[int, str]) -> str:
-    message = route.message
-    attributes = dict(map(tuple, message["attrs"]))
-    words = [f"{route.destination}/{message['dst_len']}" if route.destination else "default"]
-    words += _way(attributes, route.link, names)
-    for key, word in (("RTA_PREFSRC", "src"), ("RTA_PRIORITY", "metric")):
-        words += [f"{word} {attributes[key]}"] if attributes.get(key) else []
-    words += [f"table {attributes['RTA_TABLE']}"] if attributes.get("RTA_TABLE", MAIN_TABLE) != MAIN_TABLE else []
-    words += [f"proto {message['proto']}"] if message["proto"] != BOOT else []
-    usual = SCOPE_GLOBAL if "RTA_GATEWAY" in attributes or "RTA_MULTIPATH" in attributes else SCOPE_LINK
-    words += [f"scope {message['scope']}"] if route.family == 4 and message["scope"] != usual else []
-    words += ["onlink"] if message["flags"] & ONLINK else []
-    given = dict(map(tuple, attributes.get("RTA_METRICS", {}).get("attrs", ())))
-    words += [f"{word} {given[key]}" for key, word in METRICS.items() if given.get(key)]
-    for hop in attributes.get("RTA_MULTIPATH", ()):
-        inner = dict(map(tuple, hop["attrs"]))
-        words += ["nexthop", *_way(inner, hop["oif"], names), f"weight {hop['hops'] + 1}"]
-    return " ".join(words)
-
-
-def _way(attributes: dict[Any, Any], link: int, names: dict[int, str]) -> list[str]:
-    via = [f"via {attributes['RTA_GATEWAY']}"] if attributes.get("RTA_GATEWAY") else []
-    return [*via, *([f"dev {quote(names[link])}"] if link in names else [])]
+    return route.made_by == KERNEL
 
 
 def address_line(namespace: Namespace, link: str, address: LinkAddress) -> str:

@@ -9,7 +9,6 @@ from pipework.actions.links import RenameLink, SetAlias, SetUp, gone_is_fine, su
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
 from pipework.quoting import quote
-from pipework.typed import Any
 
 
 class TakeDown(Action):
@@ -110,9 +109,4 @@ def put_back(namespace: Namespace, index: int, addresses: tuple[LinkAddress, ...
             netlink.put_back_address(index, address)
     for route in routes:
         with suppress_errno(EEXIST):  # and the routes of addresses
-            netlink.put_back_route(route.replace(message=_moved(route, index)))
-
-
-def _moved(route: Route, index: int) -> dict[str, Any]:
-    attributes = [(key, index if key == "RTA_OIF" else value) for key, value in route.message["attrs"]]
-    return {**route.message, "attrs": attributes}
+            netlink.put_back_route(route.out_of(index))

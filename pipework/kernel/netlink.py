@@ -1,7 +1,7 @@
 """One rtnetlink socket in one network namespace: requests out, acknowledgements and dumps in.
 
 A netlink socket stays in the namespace in which it was opened, so each side of a wire has its own and
-nothing jumps to and fro.  pyroute2's classes encode and decode; see codec.py.
+nothing jumps to and fro.  What goes through it is made and read by messages.py and records.py.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import fcntl
 import socket
 import struct
-import sys
-from collections.abc import Iterator, Sequence
-from errno import ENODEV
+from collections.abc import Sequence
+from contextlib import suppress
+from errno import EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENODEV, ENOENT, ESRCH
 
-from pipework.errors import KernelRefused
-from pipework.kernel.codec import ifaddrmsg, ifinfmsg, nlmsg, nlmsgerr, nsidmsg, rtmsg
-from pipework.kernel.records import IFF_UP, NEWBORN, Link, LinkAddress, Route, read_address, read_link, read_route
+from pipework.errors import KernelRefused, Refused
+from pipework.kernel import messages
+from pipework.kernel.records import NEWBORN, Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.model import Address, Interface
 from pipework.typed import Any, Optional
 
@@ -25,13 +25,16 @@ NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 NEWNSID, GETNSID = 88, 90
 REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
-ERROR, DONE = 2, 3
-SOL_NETLINK, EXT_ACK = 270, 11
-AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED, EXT_BRIDGE_VLANS = 7, 0x2, 0x4, 0x2  # linux/if_bridge.h
+SOL_NETLINK, EXT_ACK, STRICT_CHECK = 270, 11, 12
+AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
+EXT_BRIDGE_VLANS, EXT_SKIP_STATS = 0x2, 0x8  # RTEXT_FILTER_*: what to tell of links besides, what to leave out
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-MAIN_TABLE, LOCAL_TABLE = 254, 255
+MAIN_TABLE, LOCAL_TABLE, CLONED = 254, 255, 0x200  # RT_TABLE_*, RTM_F_CLONED: an entry of the cache
+BOOT, SCOPE_UNIVERSE, SCOPE_LINK = 3, 0, 253  # RTPROT_*, RT_SCOPE_*
 SIOCGIFINDEX = 0x8933  # linux/sockios.h
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
+LONGEST = 1 << 16  # bytes of a datagram; the kernel fills half of that with a dump
+TRIES = 5  # a dump while others make and remove links or addresses all the time
 
 
 class Netlink:
@@ -42,8 +45,9 @@ class Netlink:
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
-        # without NETLINK_CAP_ACK, for nlmsgerr skips our request by the length that its header tells
         self.socket.setsockopt(SOL_NETLINK, EXT_ACK, 1)
+        with suppress(OSError):  # Linux 4.20; before it dumps come unfiltered
+            self.socket.setsockopt(SOL_NETLINK, STRICT_CHECK, 1)
         self.socket.bind((0, 0))
         self._sequence = 0
         self._indexes: dict[str, int] = {}
@@ -51,42 +55,75 @@ class Netlink:
     def close(self) -> None:
         self.socket.close()
 
-    def request(self, kind: int, message: Any, flags: int = 0) -> list[Any]:
-        """Send one message and return the decoded answers, all of them for a dump."""
-        self._sequence += 1
-        header = message["header"]
-        header["type"], header["flags"] = kind, REQUEST | ACK | flags
-        header["sequence_number"] = self._sequence
-        message.encode()
-        self.socket.send(message.data)
-        return list(self._answers(type(message)))
+    def request(self, kind: int, message: bytes, flags: int = 0) -> list[bytes]:
+        """Send one message and return the answers, all of them for a dump; each without its netlink header.
 
-    def _answers(self, decoder: Any) -> Iterator[Any]:
+        Raises Refused for a dump that is torn again and again.
+        """
+        if flags & DUMP != DUMP:
+            return self._ask(kind, message, flags)[0]
+        for _ in range(TRIES):
+            try:
+                answers, is_torn = self._ask(kind, message, flags)
+            except KernelRefused as refusal:
+                if refusal.errno not in (EBUSY, ENOBUFS):
+                    raise
+                self._drain()  # a dump that nobody has read to its end, or a part of this one is lost
+            else:
+                if not is_torn:
+                    return answers
+        raise Refused(
+            f"links, addresses or routes change faster than the kernel can tell them; gave up after {TRIES} tries",
+            "Try again; what changes them: ip monitor",
+        )
+
+    def _ask(self, kind: int, message: bytes, flags: int) -> tuple[list[bytes], bool]:
+        """The answers, and whether something has changed while a dump was read (NLM_F_DUMP_INTR)."""
+        self._sequence += 1
+        self.socket.send(messages.message(kind, REQUEST | ACK | flags, self._sequence, message))
+        answers, seen = list[bytes](), 0
         while True:
-            data = self.socket.recv(1 << 20)
-            offset = 0
-            while offset < len(data):
-                length = int.from_bytes(data[offset : offset + 4], sys.byteorder)
-                kind = int.from_bytes(data[offset + 4 : offset + 6], sys.byteorder)
-                answer = (nlmsgerr if kind == ERROR else nlmsg if kind == DONE else decoder)(data, offset=offset)
-                offset += (length + 3) & ~3
-                answer.decode()
-                if answer["header"]["sequence_number"] != self._sequence:
-                    continue
-                if kind == ERROR:
-                    if answer["error"]:
-                        raise KernelRefused(-answer["error"], answer.get_attr("NLMSGERR_ATTR_MSG") or "")
-                    return
-                if kind == DONE:
-                    return
-                yield answer
+            for answer, how, sequence, body in messages.messages(self._received()):
+                if sequence != self._sequence:
+                    continue  # of a request whose answers nobody waited for
+                seen |= how
+                if answer in (messages.ERROR, messages.DONE):
+                    errno, explanation = messages.verdict(answer, how, body)
+                    if errno:
+                        raise KernelRefused(errno, explanation)
+                    return answers, bool(seen & messages.DUMP_INTERRUPTED)
+                answers.append(body)
+
+    def _received(self, flags: int = 0) -> bytes:
+        """The kernel's next datagram.  Raises BlockingIOError if flags say not to wait for it."""
+        while True:
+            try:
+                data, _, how, (sender, _) = self.socket.recvmsg(LONGEST, 0, flags)
+            except OSError as error:
+                if error.errno != ENOBUFS:
+                    raise
+                raise KernelRefused(ENOBUFS, "its answer is lost") from None
+            if how & socket.MSG_TRUNC:
+                raise KernelRefused(EMSGSIZE, "its answer is longer than any that is known")
+            if sender == 0:  # any other is a process's
+                return data
+
+    def _drain(self) -> None:
+        """Let go of all that has not been read."""
+        while True:
+            try:
+                self._received(socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except KernelRefused:
+                pass
 
     # -- links
 
     def link(self, name: str) -> Optional[Link]:
         """The link of that name, or None."""
         try:
-            found = read_link(self.request(GETLINK, _message(ifinfmsg, IFLA_IFNAME=name))[0])
+            found = read_link(self.request(GETLINK, messages.link(IFLA_IFNAME=name, IFLA_EXT_MASK=EXT_SKIP_STATS))[0])
             self._indexes.setdefault(name, found.ifindex)
             return found
         except KernelRefused as refusal:
@@ -96,7 +133,7 @@ class Netlink:
 
     def links(self) -> list[Link]:
         """Every link of the namespace."""
-        return [read_link(answer) for answer in self.request(GETLINK, _message(ifinfmsg), DUMP)]
+        return [read_link(told) for told in self.request(GETLINK, messages.link(IFLA_EXT_MASK=EXT_SKIP_STATS), DUMP)]
 
     def index(self, name: str) -> int:
         """The index of a link, remembered: whoever takes the name later is not the link that we mean.
@@ -118,154 +155,131 @@ class Netlink:
 
     def new_link(self, name: str, kind: str, data: Sequence[Any] = (), up: bool = False, **attributes: Any) -> None:
         """Create a link, in the group NEWBORN; attributes are IFLA_*.  One of that name is refused with EEXIST."""
-        info = {"attrs": [("IFLA_INFO_KIND", kind)]}
-        if data:
-            info["attrs"].append(("IFLA_INFO_DATA", {"attrs": list(data)}))  # type: ignore[arg-type]
-        message = _message(ifinfmsg, IFLA_IFNAME=name, IFLA_GROUP=NEWBORN, **attributes)
-        message["attrs"].append(("IFLA_LINKINFO", info))
-        if up:
-            message["flags"] = message["change"] = IFF_UP
-        self.request(NEWLINK, message, CREATE | EXCL)
+        message = messages.link(up=up or None, IFLA_IFNAME=name, IFLA_GROUP=NEWBORN, **attributes)
+        self.request(NEWLINK, message + messages.link_info(kind, data), CREATE | EXCL)
         self.forget(name)
 
     def set_link(self, index: int, up: Optional[bool] = None, **attributes: Any) -> None:
         """Change a link; attributes are IFLA_*."""
-        message = _message(ifinfmsg, **attributes)
-        message["index"] = index
-        if up is not None:
-            message["flags"], message["change"] = (IFF_UP if up else 0), IFF_UP
-        self.request(SETLINK, message)
+        self.request(SETLINK, messages.link(index, up, **attributes))
 
     def delete_link(self, index: int) -> None:
-        message = _message(ifinfmsg)
-        message["index"] = index
-        self.request(DELLINK, message)
+        self.request(DELLINK, messages.link(index))
 
     def add_port_vlan(self, index: int, vlan: int) -> None:
         """Make a VLAN the one that a bridge port puts untagged frames in, and sends untagged."""
-        self.request(SETLINK, _port_vlan_message(index, vlan, BRIDGE_VLAN_PVID | BRIDGE_VLAN_UNTAGGED))
+        self.request(SETLINK, messages.port_vlan(AF_BRIDGE, index, BRIDGE_VLAN_PVID | BRIDGE_VLAN_UNTAGGED, vlan))
 
     def delete_port_vlan(self, index: int, vlan: int) -> None:
         """Take a bridge port out of a VLAN."""
-        self.request(DELLINK, _port_vlan_message(index, vlan, 0))
+        self.request(DELLINK, messages.port_vlan(AF_BRIDGE, index, 0, vlan))
 
     def port_vlan(self, index: int) -> Optional[int]:
         """The VLAN that a bridge port puts untagged frames in; None: no VLAN."""
-        message = _message(ifinfmsg, IFLA_EXT_MASK=EXT_BRIDGE_VLANS)
-        message["family"] = AF_BRIDGE
-        for answer in self.request(GETLINK, message, DUMP):
-            spec = answer.get_attr("IFLA_AF_SPEC") if answer["index"] == index else None
-            for info in spec.get_attrs("IFLA_BRIDGE_VLAN_INFO") if spec else ():
-                if info["flags"] & BRIDGE_VLAN_PVID:
-                    return int(info["vid"])
+        message = messages.link(family=AF_BRIDGE, IFLA_EXT_MASK=EXT_BRIDGE_VLANS)
+        for told in self.request(GETLINK, message, DUMP):
+            if messages.LINK.unpack_from(told)[2] == index:
+                for flags, vlan in messages.port_vlans(told):
+                    if flags & BRIDGE_VLAN_PVID:
+                        return vlan
         return None
 
     def namespace_id(self, fd: int) -> int:
         """The id by which this socket's namespace knows the namespace behind fd, assigned if need be."""
         number = self.known_namespace_id(fd)
         if number is None:
-            self.request(NEWNSID, _message(nsidmsg, NETNSA_FD=fd, NETNSA_NSID=UNASSIGNED))
+            self.request(NEWNSID, messages.namespace(NETNSA_FD=fd, NETNSA_NSID=UNASSIGNED))
             return self.namespace_id(fd)
         return number
 
     def known_namespace_id(self, fd: int) -> Optional[int]:
         """The id by which this socket's namespace knows the namespace behind fd; None: no link leads there."""
-        answer = self.request(GETNSID, _message(nsidmsg, NETNSA_FD=fd))[0]
-        number = int(answer.get_attr("NETNSA_NSID"))
+        told = self.request(GETNSID, messages.namespace(NETNSA_FD=fd))[0]
+        number = messages.namespace_id(told)
         return None if number == UNASSIGNED else number
 
     # -- addresses
 
     def addresses(self, index: int) -> list[LinkAddress]:
         """The addresses of a link, of both families."""
-        answers = self.request(GETADDR, _message(ifaddrmsg), DUMP)
-        return [read_address(answer) for answer in answers if answer["index"] == index]
+        try:
+            answers = self.request(GETADDR, messages.address(index), DUMP)
+        except KernelRefused as refusal:
+            if refusal.errno == ENODEV:  # where dumps are not filtered, a link that is gone has no address either
+                return []
+            raise
+        return [read_address(told) for told in answers if messages.ADDRESS.unpack_from(told)[4] == index]
 
     def add_address(self, index: int, interface: Interface, broadcast: Optional[Address]) -> None:
-        attributes = {"IFA_LOCAL": str(interface.ip), "IFA_ADDRESS": str(interface.ip)}
-        if broadcast:
-            attributes["IFA_BROADCAST"] = str(broadcast)
-        self.request(NEWADDR, _address_message(index, interface, attributes), CREATE | EXCL)
+        attributes = {"IFA_BROADCAST": str(broadcast)} if broadcast else {}
+        self.request(NEWADDR, _address(index, interface, **attributes), CREATE | EXCL)
 
     def put_back_address(self, index: int, address: LinkAddress) -> None:
         """Give a link an address as it was when it was read."""
-        attributes = {key: value for key, value in address.message["attrs"] if key != "IFA_CACHEINFO"}
-        message = _address_message(index, address.interface, attributes)
-        message["scope"] = address.scope
-        self.request(NEWADDR, message, CREATE | REPLACE)
+        self.request(NEWADDR, messages.put_back_address(index, address.message), CREATE | REPLACE)
 
     def delete_address(self, index: int, interface: Interface) -> None:
-        attributes = {"IFA_LOCAL": str(interface.ip), "IFA_ADDRESS": str(interface.ip)}
-        self.request(DELADDR, _address_message(index, interface, attributes))
+        self.request(DELADDR, _address(index, interface))
 
     # -- routes
 
     def routes(self, family: int) -> list[Route]:
         """The routes of the main table; family is 4 or 6."""
-        return [route for route in self.all_routes(family) if route.message["table"] == MAIN_TABLE]
+        return [route for route in self._routes(family, table=MAIN_TABLE) if route.table == MAIN_TABLE]
 
     def all_routes(self, family: int) -> list[Route]:
         """The routes of every table but the kernel's own, ``local``; family is 4 or 6."""
-        message = _message(rtmsg)
-        message["family"] = FAMILY[family]
-        return [
-            read_route(answer)
-            for answer in self.request(GETROUTE, message, DUMP)
-            if answer["table"] != LOCAL_TABLE and not answer["flags"] & 0x200  # RTM_F_CLONED: a cache entry
-        ]
+        return self._routes(family)
 
     def routes_via(self, index: int) -> tuple[Route, ...]:
         """The routes of every table, but ``local``, and of both families that go out of a link."""
-        return tuple(route for family in (4, 6) for route in self.all_routes(family) if route.link == index)
+        told = (route for family in (4, 6) for route in self._routes(family, RTA_OIF=index))
+        return tuple(route for route in told if route.link == index)
 
     def default_routes(self, family: int) -> list[Route]:
         """The default routes of the main table; family is 4 or 6."""
         return [route for route in self.routes(family) if route.destination is None]
 
+    def _routes(self, family: int, **wanted: int) -> list[Route]:
+        """The routes but those of ``local``; whether the kernel leaves out what is not wanted depends on its age."""
+        try:
+            answers = self.request(GETROUTE, messages.route(FAMILY[family], **wanted), DUMP)
+        except KernelRefused as refusal:
+            if refusal.errno in (ENODEV, ENOENT):  # no such link, or nobody has put a route into that table yet
+                return []
+            raise
+        headers = ((messages.ROUTE.unpack_from(told), told) for told in answers)
+        return [read_route(told) for head, told in headers if head[4] != LOCAL_TABLE and not head[8] & CLONED]
+
     def add_route(self, family: int, index: int, gateway: Optional[Address], to: Optional[Address]) -> None:
         """Add a route to one host, or the default route (to is None), out of a link."""
-        message = _message(rtmsg, RTA_OIF=index)
-        message["family"], message["table"], message["type"] = FAMILY[family], MAIN_TABLE, 1
-        message["proto"], message["scope"] = 3, 0 if gateway or family == 6 else 253
-        if to:
-            message["dst_len"] = to.max_prefixlen
-            message["attrs"].append(("RTA_DST", str(to)))
-        if gateway:
-            message["attrs"].append(("RTA_GATEWAY", str(gateway)))
-        self.request(NEWROUTE, message, CREATE | EXCL)
+        scope = SCOPE_UNIVERSE if gateway or family == 6 else SCOPE_LINK
+        attributes: dict[str, Any] = {"RTA_OIF": index}
+        attributes.update({"RTA_DST": str(to)} if to else {})
+        attributes.update({"RTA_GATEWAY": str(gateway)} if gateway else {})
+        length = to.max_prefixlen if to else 0
+        self.request(
+            NEWROUTE, messages.route(FAMILY[family], MAIN_TABLE, BOOT, scope, length, **attributes), CREATE | EXCL
+        )
 
     def put_back_route(self, route: Route) -> None:
         """Add a route as it was when it was read."""
-        self.request(NEWROUTE, _route_message(route), CREATE)
+        self._route(NEWROUTE, route, CREATE, EINVAL)
 
     def delete_route(self, route: Route) -> None:
-        self.request(DELROUTE, _route_message(route))
+        self._route(DELROUTE, route, 0, ESRCH)
+
+    def _route(self, kind: int, route: Route, flags: int, gone: int) -> None:
+        """Name a route as it was read; if its nexthop object is gone, which goes with its link, by the hops it had."""
+        try:
+            self.request(kind, messages.put_back_route(route.message), flags)
+        except KernelRefused as refusal:
+            if refusal.errno != gone or not route.has_object:
+                raise
+            self.request(kind, messages.put_back_route(route.message, by_object=False), flags)
 
 
-def _message(kind: Any, **attributes: Any) -> Any:
-    message = kind()
-    message["attrs"] = list(attributes.items())
-    return message
-
-
-def _port_vlan_message(index: int, vlan: int, flags: int) -> Any:
-    message = _message(ifinfmsg)
-    message["family"], message["index"] = AF_BRIDGE, index
-    info = ("IFLA_BRIDGE_VLAN_INFO", {"vid": vlan, "flags": flags})
-    message["attrs"].append(("IFLA_AF_SPEC", {"attrs": [info]}))
-    return message
-
-
-def _address_message(index: int, interface: Interface, attributes: dict[str, Any]) -> Any:
-    message = _message(ifaddrmsg, **attributes)
-    message["family"], message["index"] = FAMILY[interface.version], index
-    message["prefixlen"] = interface.network.prefixlen
-    return message
-
-
-def _route_message(route: Route) -> Any:
-    message = rtmsg()
-    message.setvalue({key: value for key, value in route.message.items() if key not in ("attrs", "flags")})
-    message["flags"] = route.message["flags"] & 0x4  # RTNH_F_ONLINK; the others are the kernel's to set
-    message["attrs"] = [(key, value) for key, value in route.message["attrs"] if key != "RTA_CACHEINFO"]
-    return message
+def _address(index: int, interface: Interface, **attributes: Any) -> bytes:
+    local = str(interface.ip)
+    family, length = FAMILY[interface.version], interface.network.prefixlen
+    return messages.address(index, family, length, IFA_LOCAL=local, IFA_ADDRESS=local, **attributes)

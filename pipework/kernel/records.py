@@ -1,10 +1,11 @@
-"""What the kernel tells of links, addresses and routes, in terms that need no netlink to be at hand."""
+"""What the kernel tells of links, addresses and routes, in terms that need no netlink socket to be at hand."""
 
 from __future__ import annotations
 
 import socket
 from ipaddress import ip_interface
 
+from pipework.kernel import messages
 from pipework.model import Interface
 from pipework.typed import TYPE_CHECKING, Any, Optional, TypeVar
 from pipework.value import Value
@@ -20,7 +21,7 @@ IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 NEWBORN = int.from_bytes(b"pipe", "big")
 
 
-TAGS = {"vlan": "IFLA_VLAN_ID", "ipoib": "IFLA_IPOIB_PKEY"}
+TAGS = {"vlan": 1, "ipoib": 1}  # the numbers of IFLA_VLAN_ID and IFLA_IPOIB_PKEY, linux/if_link.h
 
 
 class Record(Value):
@@ -63,6 +64,12 @@ class Link(Record):
     permanent_mac: str = ""
     group: int = 0
 
+    @classmethod
+    def from_note(cls, note: dict[str, Any]) -> Link:
+        """What ``note`` has kept."""
+        named = {"ifindex" if field == "number" else field: value for field, value in note.items()}
+        return cls(**named)  # "number" is what former versions called it
+
 
 class Route(Record):
     """A route; destination None is the default route.
@@ -75,97 +82,172 @@ class Route(Record):
     link: int
     gateway: Optional[str]
     metric: int
-    message: dict[str, Any]
+    message: bytes
 
     @property
     def links(self) -> set[int]:
         """The ifindexes of the links that it goes out of: more than one where it has several next hops."""
-        hops = next((value for key, value in self.message["attrs"] if key == "RTA_MULTIPATH"), ())
-        return {self.link, *(hop["oif"] for hop in hops)}
+        paths = self._told(messages.RTA_MULTIPATH) or b""
+        return {self.link, *(ifindex for _, _, ifindex, _ in messages.hops(paths))}
+
+    @property
+    def table(self) -> int:
+        """The number of the table that it stands in."""
+        told = self._told(messages.RTA_TABLE)
+        return messages.unsigned(told) if told else self.message[4]
+
+    @property
+    def made_by(self) -> int:
+        """Who made it (RTPROT_*)."""
+        return self.message[5]
+
+    @property
+    def has_object(self) -> bool:
+        """Whether it leads to a nexthop object (``ip nexthop``), as the kernel may tell next to where that leads."""
+        return self._told(messages.RTA_NH_ID) is not None
+
+    def out_of(self, ifindex: int) -> Route:
+        """The same out of another link; one with several next hops, or none, is as it was."""
+        return self._changed(messages.RTA_OIF, ifindex).replace(link=ifindex) if self.link else self
+
+    def with_metric(self, metric: int) -> Route:
+        """The same with another metric."""
+        return self._changed(messages.RTA_PRIORITY, metric).replace(metric=metric)
+
+    def _changed(self, number: int, value: int) -> Route:
+        return self.replace(message=messages.changed(self.message, messages.ROUTE.size, number, value))
+
+    def _told(self, number: int) -> Optional[bytes]:
+        return messages.chosen(self.message, messages.ROUTE.size, (number,)).get(number)
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """All of it, in terms that JSON has."""
+        return {**super().note, "message": self.message.hex()}
+
+    @classmethod
+    def from_note(cls, note: dict[str, Any]) -> Route:
+        """What ``note`` has kept."""
+        if isinstance(note["message"], str):
+            return cls(**{**note, "message": bytes.fromhex(note["message"])})
+        from pipework.kernel.former_notes import route_message  # of a version that is hardly there any more
+
+        return read_route(route_message(note["message"]))
 
 
 class LinkAddress(Record):
-    """An address on a link, with the broadcast address, flags (IFA_F_*) and scope that it has."""
+    """An address on a link, with the broadcast address, flags (IFA_F_*) and scope that it has.
+
+    message is what the kernel told of it, to put it back as it was.
+    """
 
     interface: Interface
     broadcast: Optional[str]
     flags: int
     scope: int
-    message: dict[str, Any]
+    message: bytes
 
     @property
     def label(self) -> Optional[str]:
         """The label of an IPv4 address: the name of its link, or that and a suffix."""
-        return next((value for key, value in self.message["attrs"] if key == "IFA_LABEL"), None)
+        told = messages.chosen(self.message, messages.ADDRESS.size, (messages.IFA_LABEL,)).get(messages.IFA_LABEL)
+        return messages.text(told) if told else None
 
     @property
     def note(self) -> dict[str, Any]:
         """All of it, in terms that JSON has."""
-        return {**super().note, "interface": str(self.interface)}
+        return {**super().note, "interface": str(self.interface), "message": self.message.hex()}
 
     @classmethod
-    def from_note(cls: type[Self], note: dict[str, Any]) -> Self:
+    def from_note(cls, note: dict[str, Any]) -> LinkAddress:
         """What ``note`` has kept."""
-        return cls(**{**note, "interface": ip_interface(note["interface"])})
+        if isinstance(note["message"], str):
+            kept = {"interface": ip_interface(note["interface"]), "message": bytes.fromhex(note["message"])}
+            return cls(**{**note, **kept})
+        from pipework.kernel.former_notes import address_message  # of a version that is hardly there any more
+
+        return read_address(address_message(note))
 
 
-def read_link(answer: Any) -> Link:
-    """A decoded RTM_NEWLINK."""
-    info = answer.get_attr("IFLA_LINKINFO")
-    kind = (info.get_attr("IFLA_INFO_KIND") if info else "") or ""
-    tag = TAGS.get(kind)
-    data = info.get_attr("IFLA_INFO_DATA") if tag else None
+LINK_TOLD = frozenset(
+    (
+        *(messages.IFLA_ADDRESS, messages.IFLA_IFNAME, messages.IFLA_MTU, messages.IFLA_LINK, messages.IFLA_MASTER),
+        *(messages.IFLA_LINKINFO, messages.IFLA_IFALIAS, messages.IFLA_GROUP, messages.IFLA_LINK_NETNSID),
+        messages.IFLA_PERM_ADDRESS,
+    )
+)
+
+
+def read_link(told: bytes) -> Link:
+    """An RTM_NEWLINK."""
+    _, hardware, ifindex, flags, _ = messages.LINK.unpack_from(told)
+    get = messages.chosen(told, messages.LINK.size, LINK_TOLD).get
+    kind, tag = _kind(get(messages.IFLA_LINKINFO, b""))
+    netns = get(messages.IFLA_LINK_NETNSID)
     return Link(
-        ifindex=answer["index"],
-        name=answer.get_attr("IFLA_IFNAME"),
+        ifindex=ifindex,
+        name=messages.text(get(messages.IFLA_IFNAME)),
         kind=kind,
-        up=bool(answer["flags"] & IFF_UP),
-        carrier=bool(answer["flags"] & IFF_LOWER_UP),
-        mtu=answer.get_attr("IFLA_MTU") or 0,
-        mac=answer.get_attr("IFLA_ADDRESS") or "",
-        alias=answer.get_attr("IFLA_IFALIAS") or "",
-        master=answer.get_attr("IFLA_MASTER") or 0,
-        parent=answer.get_attr("IFLA_LINK") or 0,
-        vlan=data.get_attr(tag) if data else None,
-        type=answer["ifi_type"],
-        peer_namespace=answer.get_attr("IFLA_LINK_NETNSID"),
-        permanent_mac=answer.get_attr("IFLA_PERM_ADDRESS") or "",
-        group=answer.get_attr("IFLA_GROUP") or 0,
+        up=bool(flags & IFF_UP),
+        carrier=bool(flags & IFF_LOWER_UP),
+        mtu=messages.unsigned(get(messages.IFLA_MTU)),
+        mac=get(messages.IFLA_ADDRESS, b"").hex(":"),
+        alias=messages.text(get(messages.IFLA_IFALIAS)),
+        master=messages.unsigned(get(messages.IFLA_MASTER)),
+        parent=messages.unsigned(get(messages.IFLA_LINK)),
+        vlan=tag,
+        type=hardware,
+        peer_namespace=messages.SIGNED.unpack(netns)[0] if netns else None,
+        permanent_mac=get(messages.IFLA_PERM_ADDRESS, b"").hex(":"),
+        group=messages.unsigned(get(messages.IFLA_GROUP)),
     )
 
 
-def read_address(answer: Any) -> LinkAddress:
-    """A decoded RTM_NEWADDR."""
-    local = answer.get_attr("IFA_LOCAL") or answer.get_attr("IFA_ADDRESS")
+def _kind(info: bytes) -> tuple[str, Optional[int]]:
+    """The kind of a link, and the tag of one that has such."""
+    if not info:
+        return "", None
+    told = messages.chosen(info, 0, (messages.INFO_KIND, messages.INFO_DATA))
+    kind = messages.text(told.get(messages.INFO_KIND))
+    if kind not in TAGS:
+        return kind, None
+    tag = messages.chosen(told.get(messages.INFO_DATA, b""), 0, (TAGS[kind],)).get(TAGS[kind])
+    return kind, messages.unsigned(tag) if tag else None
+
+
+ADDRESS_TOLD = (messages.IFA_ADDRESS, messages.IFA_LOCAL, messages.IFA_BROADCAST, messages.IFA_FLAGS)
+
+
+def read_address(told: bytes) -> LinkAddress:
+    """An RTM_NEWADDR."""
+    _, prefixlen, flags, scope, _ = messages.ADDRESS.unpack_from(told)
+    get = messages.chosen(told, messages.ADDRESS.size, ADDRESS_TOLD).get
+    local, broadcast = get(messages.IFA_LOCAL) or get(messages.IFA_ADDRESS, b""), get(messages.IFA_BROADCAST)
     return LinkAddress(
-        interface=ip_interface(f"{local}/{answer['prefixlen']}"),
-        broadcast=answer.get_attr("IFA_BROADCAST"),
-        flags=answer.get_attr("IFA_FLAGS") or answer["flags"],
-        scope=answer["scope"],
-        message={"attrs": _plain(answer["attrs"])},
+        interface=ip_interface((local, prefixlen)),
+        broadcast=messages.ip_text(broadcast) if broadcast else None,
+        flags=messages.unsigned(get(messages.IFA_FLAGS)) or flags,
+        scope=scope,
+        message=told,
     )
 
 
-def read_route(answer: Any) -> Route:
-    """A decoded RTM_NEWROUTE."""
-    fields = ("family", "dst_len", "src_len", "tos", "table", "proto", "scope", "type", "flags")
+ROUTE_TOLD = (
+    *(messages.RTA_DST, messages.RTA_OIF, messages.RTA_GATEWAY, messages.RTA_VIA),
+    messages.RTA_PRIORITY,
+)
+
+
+def read_route(told: bytes) -> Route:
+    """An RTM_NEWROUTE."""
+    get = messages.chosen(told, messages.ROUTE.size, ROUTE_TOLD).get
+    destination, gateway = get(messages.RTA_DST), get(messages.RTA_GATEWAY)
+    via = get(messages.RTA_VIA, b"")[2:]  # behind its family
     return Route(
-        family=6 if answer["family"] == socket.AF_INET6 else 4,
-        destination=answer.get_attr("RTA_DST"),
-        link=answer.get_attr("RTA_OIF") or 0,
-        gateway=answer.get_attr("RTA_GATEWAY"),
-        metric=answer.get_attr("RTA_PRIORITY") or 0,
-        message={**{name: answer[name] for name in fields}, "attrs": _plain(answer["attrs"])},
+        family=6 if told[0] == socket.AF_INET6 else 4,
+        destination=messages.ip_text(destination) if destination else None,
+        link=messages.unsigned(get(messages.RTA_OIF)),
+        gateway=messages.ip_text(gateway or via) if gateway or via else None,
+        metric=messages.unsigned(get(messages.RTA_PRIORITY)),
+        message=told,
     )
-
-
-def _plain(value: Any) -> Any:
-    """Attributes as plain lists and dictionaries, which can be kept and encoded again."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key != "header"}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, (str, int, float, bytes)) or value is None:
-        return value
-    name, inner = value  # a slot of an attribute list
-    return [name, _plain(inner)]

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import Any
 
 from pipework.commands.attach import attach
-from pipework.kernel.codec import ifaddrmsg, ifinfmsg, rtmsg
+from pipework.kernel import messages
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
 from pipework.model import Attach, Static
@@ -23,8 +23,8 @@ from pipework.model import Attach, Static
 FIRST_INDEX = 20_000_000  # of links, chosen beforehand so that every message can be
 GATEWAY = "10.214.255.254"
 NEWLINK, SETLINK, NEWADDR, NEWROUTE = 16, 19, 20, 24  # linux/rtnetlink.h
-NEW = 0x5 | 0x600  # NLM_F_REQUEST, ACK, CREATE, EXCL
-UP = 1
+CHANGE = 0x5  # NLM_F_REQUEST, ACK
+NEW = CHANGE | 0x600  # CREATE, EXCL
 
 
 def address(number: int) -> str:
@@ -61,33 +61,21 @@ def requests(master: int, fd: int, number: int, ifname: str = "eth1") -> tuple[l
     """The requests of one attach, to the host and to the guest, whose namespace is open as fd."""
     port, inside = FIRST_INDEX + 2 * number, FIRST_INDEX + 2 * number + 1
     peer = {"index": inside, "attrs": [("IFLA_IFNAME", ifname), ("IFLA_MTU", 1500), ("IFLA_NET_NS_FD", fd)]}
-    info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
-    name = f"vpwb{number}"
-    links = [("IFLA_IFNAME", name), ("IFLA_MTU", 1500), ("IFLA_MASTER", master), ("IFLA_LINKINFO", info)]
+    end = messages.link(port, IFLA_IFNAME=f"vpwb{number}", IFLA_MTU=1500, IFLA_MASTER=master)
     local = address(number).partition("/")[0]
-    broadcast = [("IFA_LOCAL", local), ("IFA_ADDRESS", local), ("IFA_BROADCAST", "10.214.255.255")]
-    gateway = [("RTA_OIF", inside), ("RTA_GATEWAY", GATEWAY)]
+    given: dict[str, Any] = {"IFA_LOCAL": local, "IFA_ADDRESS": local, "IFA_BROADCAST": "10.214.255.255"}
+    route = messages.route(2, 254, 3, RTA_OIF=inside, RTA_GATEWAY=GATEWAY)
     return (
         [
-            _encoded(ifinfmsg, NEWLINK, NEW, links, index=port),
-            _encoded(ifinfmsg, SETLINK, 5, [], index=port, flags=UP, change=UP),
+            messages.message(NEWLINK, NEW, 1, end + messages.link_info("veth", [("VETH_INFO_PEER", peer)])),
+            messages.message(SETLINK, CHANGE, 1, messages.link(port, up=True)),
         ],
         [
-            _encoded(ifaddrmsg, NEWADDR, NEW, broadcast, index=inside, family=2, prefixlen=16),
-            _encoded(ifinfmsg, SETLINK, 5, [], index=inside, flags=UP, change=UP),
-            _encoded(rtmsg, NEWROUTE, NEW, gateway, family=2, table=254, type=1, proto=3),
+            messages.message(NEWADDR, NEW, 1, messages.address(inside, 2, 16, **given)),
+            messages.message(SETLINK, CHANGE, 1, messages.link(inside, up=True)),
+            messages.message(NEWROUTE, NEW, 1, route),
         ],
     )
-
-
-def _encoded(kind: Any, number: int, how: int, attributes: list[Any], **fields: int) -> bytes:
-    message = kind()
-    message["header"]["type"], message["header"]["flags"], message["header"]["sequence_number"] = number, how, 1
-    for field, value in fields.items():
-        message[field] = value
-    message["attrs"] = attributes
-    message.encode()
-    return bytes(message.data)
 
 
 def send(netlink: Netlink, data: bytes) -> None:
