@@ -12,9 +12,13 @@ IFA_F_NODAD, IFA_F_NOPREFIXROUTE = 0x02, 0x200  # linux/if_addr.h
 
 def route_line(namespace: Namespace, verb: str, route: Route, names: dict[int, str]) -> str:
     """``ip route add`` or ``delete`` of a route; names: of the namespace's links, by ifindex."""
-    from pipework.actions.route_words import route_words  # which only a rehearsal needs
+    from pipework.actions.route_words import UNKNOWN, route_words  # which only a rehearsal needs
 
-    return namespace.say(f"ip -{route.family} route {verb} {route_words(route, names, verb == 'add')}")
+    # where its nexthop object has gone, a route is added by the hops that it had: see Netlink.put_back_route
+    ways = (True, False) if verb == "add" and route.has_object else (True,)
+    said = [route_words(route, names, verb, by_object) for by_object in ways]
+    line = " || ".join(namespace.say(f"ip -{route.family} route {verb} {words}") for words, _ in said)
+    return line if all(complete for _, complete in said) else f"{line} {UNKNOWN}"
 
 
 def link_names(namespace: Namespace) -> dict[int, str]:

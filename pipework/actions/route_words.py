@@ -53,24 +53,23 @@ class Words:
     def add(self, *words: str) -> None:
         self.said += words
 
-    def __str__(self) -> str:
-        return " ".join(self.said if self.complete else [*self.said, UNKNOWN])
 
+def route_words(route: Route, names: dict[int, str], verb: str, by_object: bool = True) -> tuple[str, bool]:
+    """What stands behind ``ip route add`` or ``delete``, and whether that is all of it.
 
-def route_words(route: Route, names: dict[int, str], adding: bool, by_object: bool = True) -> str:
-    """All behind ``ip route add`` or ``delete``; names: of links, by ifindex; by_object: see put_back_route."""
+    names: of links, by ifindex; by_object: see messages.put_back_route.
+    """
     words = Words(names)
     sent = messages.put_back_route(route.message, by_object)
     head = messages.ROUTE.unpack_from(sent)
     told = {kind & NUMBER: payload for kind, payload in messages.attributes(sent, messages.ROUTE.size)}
     _say_where(words, head, told)
     _say_way(words, told)
-    _say_rest(words, head, told, adding)
+    _say_rest(words, head, told, verb == "add")
     _say_metrics(words, told.pop(messages.RTA_METRICS, b""))
     for hop in messages.hops(told.pop(messages.RTA_MULTIPATH, b"")):
         _say_hop(words, *hop)
-    words.complete &= not told
-    return str(words)
+    return " ".join(words.said), words.complete and not told
 
 
 def _say_where(words: Words, head: tuple[int, ...], told: dict[int, bytes]) -> None:

@@ -302,12 +302,11 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 def verdict(kind: int, flags: int, body: bytes) -> tuple[int, str]:
     """What an ERROR or a DONE says: the errno, 0 for success, and the kernel's own explanation or ""."""
-    if len(body) < SIGNED.size:
-        return 0, ""
-    errno = -SIGNED.unpack_from(body)[0]
+    errno = -SIGNED.unpack_from(body)[0] if len(body) >= SIGNED.size else 0
+    if not flags & EXPLAINED:
+        return errno, ""
     offset = SIGNED.size
     if kind == ERROR:  # our request is in it, all or its header
         echoed = MESSAGE.size if flags & CAPPED else MESSAGE.unpack_from(body, offset)[0]
         offset += (echoed + 3) & ~3
-    told = chosen(body, offset, (EXPLANATION,)) if flags & EXPLAINED else {}
-    return errno, text(told.get(EXPLANATION))
+    return errno, text(chosen(body, offset, (EXPLANATION,)).get(EXPLANATION))

@@ -103,8 +103,9 @@ class Route(Record):
 
     @property
     def has_object(self) -> bool:
-        """Whether it leads to a nexthop object (``ip nexthop``), as the kernel may tell next to where that leads."""
-        return self._told(messages.RTA_NH_ID) is not None
+        """Whether it leads to a nexthop object (``ip nexthop``), and the kernel has told as well where that leads."""
+        told = {kind & messages.NUMBER for kind, _ in messages.attributes(self.message, messages.ROUTE.size)}
+        return messages.RTA_NH_ID in told and bool(told & messages.NEXT_HOP)
 
     def out_of(self, ifindex: int) -> Route:
         """The same out of another link; one with several next hops, or none, is as it was."""

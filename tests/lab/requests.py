@@ -1,0 +1,270 @@
+"""All that pipework asks the kernel for, deed by deed: what it sends, and what that is in pyroute2's words."""
+
+from __future__ import annotations
+
+from errno import ENODEV
+from ipaddress import ip_address, ip_interface
+from typing import Any, Callable
+
+from pipework.actions import links
+from pipework.actions.addresses import AddAddress, AddRoute
+from pipework.actions.nic import BringHome, Home, MoveLink
+from pipework.kernel import messages
+from pipework.kernel.messages import DONE, ERROR
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.netlink import DUMP, GETLINK, GETNSID, NEWNSID, Netlink
+from pipework.kernel.records import NEWBORN, Link
+from tests.lab.pyroute2_reference import Described
+
+MAC = "02:00:00:00:00:01"
+HOST_FD, GUEST_FD = 70, 71
+NEW, CHANGE, ASK, ALL = 0x605, 0x5, 0x5, 0x305  # NLM_F_*
+
+
+class Recorded(Netlink):
+    """Keeps what would be sent; every link that is asked for is missing, and every other namespace has id 0."""
+
+    def __init__(self, **indexes: int) -> None:
+        self.sent: list[bytes] = []
+        self.socket: Any = self
+        self._sequence, self._known = 0, indexes
+
+    def index(self, name: str) -> int:
+        """Return the index of a link, whatever has become of it."""
+        return self._known[name]
+
+    def forget(self, name: str) -> None:
+        """Do nothing."""
+
+    def send(self, data: bytes) -> None:
+        """Keep a request."""
+        self.sent.append(data)
+
+    def recvmsg(self, *_: int) -> tuple[bytes, list[Any], int, tuple[int, int]]:
+        """Answer the last request."""
+        _, kind, flags, sequence, _ = messages.MESSAGE.unpack_from(self.sent[-1])
+        told = b""
+        if kind == GETNSID:
+            told = messages.message(NEWNSID, 0, sequence, messages.namespace(NETNSA_NSID=0))
+        done = DONE if flags & DUMP == DUMP else ERROR
+        refused = -ENODEV if (kind, done) == (GETLINK, ERROR) else 0
+        return told + messages.message(done, 0, sequence, messages.SIGNED.pack(refused)), [], 0, (0, 0)
+
+
+class Stage:
+    """A host and a guest that keep what they are asked for."""
+
+    def __init__(self) -> None:
+        self.host, self.guest = Namespace(HOST_FD), Namespace(GUEST_FD)
+        self.on_host = self.host._netlink = Recorded(br0=3, eth0=4, port=5)
+        self.in_guest = self.guest._netlink = Recorded(eth1=6, old=7)
+
+    @property
+    def sent(self) -> list[bytes]:
+        """Return all of it, the host's first."""
+        return [*self.on_host.sent, *self.in_guest.sent]
+
+
+def info(kind: str, *data: tuple[str, Any]) -> tuple[str, Any]:
+    """Return the kind of a link and what only that kind has, as pyroute2 takes it."""
+    own = [("IFLA_INFO_DATA", {"attrs": data})] if data else []
+    return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), *own]})
+
+
+def link(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) -> Described:
+    """Return a message of a link."""
+    return Described("ifinfmsg", kind, flags, fields, attrs)
+
+
+def born(name: str, *attrs: tuple[str, Any], **fields: int) -> Described:
+    """Return the request that makes a link."""
+    return link(16, NEW, ("IFLA_IFNAME", name), ("IFLA_GROUP", NEWBORN), *attrs, **fields)
+
+
+def vlan_of_port(kind: int, flags: int) -> Described:
+    """Return the request that has a bridge port join or leave VLAN 100."""
+    spec = {"attrs": [("IFLA_BRIDGE_VLAN_INFO", {"flags": flags, "vid": 100})]}
+    return link(kind, CHANGE, ("IFLA_AF_SPEC", spec), family=7, index=5)
+
+
+def address(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) -> Described:
+    """Return a message of an address."""
+    return Described("ifaddrmsg", kind, flags, fields, attrs)
+
+
+def route(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) -> Described:
+    """Return a message of a route; those that pipework adds are unicast, of its own making."""
+    return Described("rtmsg", kind, flags, fields, attrs)
+
+
+NO_STATS = ("IFLA_EXT_MASK", 8)
+NEW_ROUTE = {"table": 254, "proto": 3, "type": 1}
+ON_NIC = (("IFLA_LINK", 4), ("IFLA_LINK_NETNSID", 0))
+LOOK_AT_HOME = link(18, ASK, ("IFLA_IFNAME", "eth0"), NO_STATS)
+FIRST_LOOK = link(18, ASK, ("IFLA_IFNAME", "eth1"), NO_STATS)  # for the name on the host, before a stacked link is made
+NSID = Described("nsidmsg", 90, ASK, {}, [("NETNSA_FD", HOST_FD)])
+HOME = Home(
+    Link(4, "eth0", "", True, True, 1500, MAC, "its alias", 3, 0, None, 1), None, "br0", addresses=(), routes=()
+)
+LOCAL4 = (("IFA_LOCAL", "10.0.0.9"), ("IFA_ADDRESS", "10.0.0.9"))
+LOCAL6 = (("IFA_LOCAL", "fd00::9"), ("IFA_ADDRESS", "fd00::9"))
+
+Deed = Callable[[Stage], object]
+# What pipework does, and what it sends for that, in pyroute2's words.
+REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
+    "link": (lambda s: s.on_host.link("eth9"), [link(18, ASK, ("IFLA_IFNAME", "eth9"), NO_STATS)]),
+    "links": (lambda s: s.on_host.links(), [link(18, ALL, NO_STATS)]),
+    "port_vlan": (lambda s: s.on_host.port_vlan(5), [link(18, ALL, ("IFLA_EXT_MASK", 2), family=7)]),
+    "namespace_id": (lambda s: s.in_guest.namespace_id(HOST_FD), [NSID]),
+    "new namespace id": (
+        lambda s: s.in_guest.request(NEWNSID, messages.namespace(NETNSA_FD=HOST_FD, NETNSA_NSID=0xFFFFFFFF)),
+        [Described("nsidmsg", 88, CHANGE, {}, [("NETNSA_FD", HOST_FD), ("NETNSA_NSID", 0xFFFFFFFF)])],
+    ),
+    "addresses": (lambda s: s.on_host.addresses(5), [address(22, ALL, index=5)]),
+    "routes": (lambda s: s.on_host.routes(4), [route(26, ALL, family=2, table=254)]),
+    "default routes": (lambda s: s.on_host.default_routes(6), [route(26, ALL, family=10, table=254)]),
+    "all routes": (lambda s: s.on_host.all_routes(6), [route(26, ALL, family=10)]),
+    "routes via": (
+        lambda s: s.on_host.routes_via(5),
+        [route(26, ALL, ("RTA_OIF", 5), family=2), route(26, ALL, ("RTA_OIF", 5), family=10)],
+    ),
+    "bridge": (
+        lambda s: links.CreateBridge(s.host, "br1", False).do(),
+        [born("br1", info("bridge"), flags=1, change=1)],
+    ),
+    "bridge with VLANs": (
+        lambda s: links.CreateBridge(s.host, "br1", True).do(),
+        [born("br1", info("bridge", ("IFLA_BR_VLAN_FILTERING", 1)), flags=1, change=1)],
+    ),
+    "veth": (
+        lambda s: links.CreateVeth(s.host, "port9", s.guest, "eth1", 1500, MAC, "br0").do(),
+        [
+            born(
+                "port9",
+                ("IFLA_MTU", 1500),
+                ("IFLA_MASTER", 3),
+                info(
+                    "veth",
+                    (
+                        "VETH_INFO_PEER",
+                        {
+                            "attrs": [
+                                ("IFLA_IFNAME", "eth1"),
+                                ("IFLA_MTU", 1500),
+                                ("IFLA_NET_NS_FD", GUEST_FD),
+                                ("IFLA_ADDRESS", MAC),
+                            ]
+                        },
+                    ),
+                ),
+            )
+        ],
+    ),
+    "macvlan": (
+        lambda s: links.CreateStacked(
+            "macvlan", (("IFLA_MACVLAN_MODE", "bridge"),), "", s.host, "eth0", s.guest, "eth1", MAC
+        ).do(),
+        [
+            FIRST_LOOK,
+            NSID,
+            born("eth1", *ON_NIC, ("IFLA_ADDRESS", MAC), info("macvlan", ("IFLA_MACVLAN_MODE", "bridge"))),
+        ],
+    ),
+    "vlan in the guest": (
+        lambda s: links.CreateStacked("vlan", (("IFLA_VLAN_ID", 100),), "", s.host, "eth0", s.guest, "eth1", None).do(),
+        [FIRST_LOOK, NSID, born("eth1", *ON_NIC, info("vlan", ("IFLA_VLAN_ID", 100)))],
+    ),
+    "ipoib": (
+        lambda s: links.CreateStacked(
+            "ipoib", (("IFLA_IPOIB_PKEY", 0x8001),), "", s.host, "eth0", s.guest, "eth1", None
+        ).do(),
+        [FIRST_LOOK, NSID, born("eth1", *ON_NIC, info("ipoib", ("IFLA_IPOIB_PKEY", 0x8001)))],
+    ),
+    "ipoib without key": (
+        lambda s: links.CreateStacked("ipoib", (), "", s.host, "eth0", s.guest, "eth1", None).do(),
+        [FIRST_LOOK, NSID, born("eth1", *ON_NIC, info("ipoib"))],
+    ),
+    "dummy": (
+        lambda s: links.CreateDummy(s.guest, "dummy0", MAC).do(),
+        [born("dummy0", ("IFLA_ADDRESS", MAC), info("dummy"))],
+    ),
+    "vlan on the host": (
+        lambda s: s.on_host.new_link("eth0.100", "vlan", [("IFLA_VLAN_ID", 100)], up=True, IFLA_LINK=4),
+        [born("eth0.100", ("IFLA_LINK", 4), info("vlan", ("IFLA_VLAN_ID", 100)), flags=1, change=1)],
+    ),
+    "access VLAN": (
+        lambda s: links.SetAccessVlan(s.host, "port", 100, 100).do(),
+        [vlan_of_port(19, 6)],
+    ),
+    "leaving a VLAN": (lambda s: s.on_host.delete_port_vlan(5, 100), [vlan_of_port(17, 0)]),
+    "up": (lambda s: links.SetUp(s.host, "eth0").do(), [link(19, CHANGE, index=4, flags=1, change=1)]),
+    "down": (lambda s: links.SetUp(s.host, "eth0").undo(), [link(19, CHANGE, index=4, flags=0, change=1)]),
+    "adopt": (lambda s: links.Adopt(s.host, "eth0").do(), [link(19, CHANGE, ("IFLA_GROUP", 0), index=4)]),
+    "alias": (
+        lambda s: links.SetAlias(s.host, "eth0", "pipework: x", passing=True).do(),
+        [link(19, CHANGE, ("IFLA_IFALIAS", "pipework: x"), ("IFLA_GROUP", 0), index=4)],
+    ),
+    "no alias": (
+        lambda s: links.SetAlias(s.host, "eth0", "").do(),
+        [link(19, CHANGE, ("IFLA_IFALIAS", ""), index=4)],
+    ),
+    "mac": (
+        lambda s: links.SetMac(s.guest, "eth1", MAC, "").do(),
+        [link(19, CHANGE, ("IFLA_ADDRESS", MAC), index=6)],
+    ),
+    "rename": (
+        lambda s: links.RenameLink(s.guest, "old", "new").do(),
+        [link(19, CHANGE, ("IFLA_IFNAME", "new"), index=7)],
+    ),
+    "delete": (lambda s: links.DeleteLink(s.guest, "old").do(), [link(17, CHANGE, index=7)]),
+    "lend a NIC": (
+        lambda s: MoveLink(s.host, s.guest, "eth1", HOME).do(),
+        [link(19, CHANGE, ("IFLA_NET_NS_FD", GUEST_FD), ("IFLA_IFNAME", "eth1"), index=4)],
+    ),
+    "bring a NIC home": (
+        lambda s: BringHome(s.host, s.guest, "eth1", HOME).do(),
+        [
+            LOOK_AT_HOME,
+            link(18, ALL, NO_STATS),
+            link(19, CHANGE, ("IFLA_MTU", 1500), ("IFLA_IFALIAS", "its alias"), index=4),
+            LOOK_AT_HOME,
+            link(18, ASK, ("IFLA_IFNAME", "br0"), NO_STATS),
+            link(19, CHANGE, index=4, flags=1, change=1),
+            address(22, ALL, index=4),
+            link(19, CHANGE, index=6, change=1),
+            link(19, CHANGE, ("IFLA_NET_NS_FD", HOST_FD), ("IFLA_IFNAME", "eth0"), ("IFLA_NEW_IFINDEX", 4), index=6),
+        ],
+    ),
+    "port of a bridge": (
+        lambda s: s.on_host.set_link(4, IFLA_MASTER=3),
+        [link(19, CHANGE, ("IFLA_MASTER", 3), index=4)],
+    ),
+    "add address": (
+        lambda s: AddAddress(s.guest, "eth1", ip_interface("10.0.0.9/24"), ip_address("10.0.0.255")).do(),
+        [address(20, NEW, *LOCAL4, ("IFA_BROADCAST", "10.0.0.255"), family=2, prefixlen=24, index=6)],
+    ),
+    "add IPv6 address": (
+        lambda s: AddAddress(s.guest, "eth1", ip_interface("fd00::9/64"), None).do(),
+        [address(20, NEW, *LOCAL6, family=10, prefixlen=64, index=6)],
+    ),
+    "delete address": (
+        lambda s: AddAddress(s.guest, "eth1", ip_interface("10.0.0.9/24"), None).undo(),
+        [address(21, CHANGE, *LOCAL4, family=2, prefixlen=24, index=6)],
+    ),
+    "default route": (
+        lambda s: AddRoute(s.guest, "eth1", 4, None, ip_address("10.0.0.1")).do(),
+        [route(24, NEW, ("RTA_OIF", 6), ("RTA_GATEWAY", "10.0.0.1"), family=2, scope=0, **NEW_ROUTE)],
+    ),
+    "route to a host": (
+        lambda s: AddRoute(s.guest, "eth1", 4, ip_address("10.9.0.1"), None).do(),
+        [route(24, NEW, ("RTA_OIF", 6), ("RTA_DST", "10.9.0.1"), family=2, dst_len=32, scope=253, **NEW_ROUTE)],
+    ),
+    "IPv6 default route": (
+        lambda s: AddRoute(s.guest, "eth1", 6, None, ip_address("fd00::1")).do(),
+        [route(24, NEW, ("RTA_OIF", 6), ("RTA_GATEWAY", "fd00::1"), family=10, scope=0, **NEW_ROUTE)],
+    ),
+    "IPv6 route to a host": (
+        lambda s: AddRoute(s.guest, "eth1", 6, ip_address("fd09::1"), None).do(),
+        [route(24, NEW, ("RTA_OIF", 6), ("RTA_DST", "fd09::1"), family=10, dst_len=128, scope=0, **NEW_ROUTE)],
+    ),
+}
