@@ -99,6 +99,13 @@ def ours(namespace: Namespace) -> list[Route]:
     return [r for family in (4, 6) for r in namespace.netlink.all_routes(family) if not is_the_kernels(r)]
 
 
+def clear(guest: Guest) -> None:
+    """Remove what somebody has added; ``ip route flush`` cannot, where nexthop objects are."""
+    with opened(guest) as namespace:
+        for route in ours(namespace):
+            namespace.netlink.delete_route(route)
+
+
 def assert_comes_back(guest: Guest, line: str) -> None:
     """Take a route away and put it back, by way of its note, then by the lines that a rehearsal prints."""
     add(guest, line)
@@ -117,5 +124,3 @@ def assert_comes_back(guest: Guest, line: str) -> None:
             guest.run("sh", "-ec", verb)
         assert shown(guest) == before, lines
         assert "no word" not in lines[1]
-        namespace.netlink.delete_route(route)
-        assert ours(namespace) == []
