@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_interface
 from socket import AF_INET, AF_INET6
+from struct import Struct
 
 from pipework.kernel.messages import ADDRESS, HOP, ROUTE, attribute, ip, u8, u16, u32
 from pipework.typed import Any, Callable
 
+CACHEINFO = Struct("=IIiIIIII")  # rta_cacheinfo of linux/rtnetlink.h, in the order in which pyroute2 has it, too
 Table = dict[str, tuple[int, Callable[[Any], bytes]]]
 
 
@@ -57,6 +59,10 @@ def _paths(value: list[dict[str, Any]]) -> bytes:
         inner = _packed(hop["attrs"], ROUTES)
         paths += HOP.pack(HOP.size + len(inner), hop["flags"], hop["hops"], hop["oif"]) + inner
     return paths
+
+
+def _cacheinfo(value: dict[str, int]) -> bytes:
+    return CACHEINFO.pack(*value.values())
 
 
 def _labels(value: Any) -> bytes:
@@ -114,6 +120,7 @@ ROUTES: Table = {
     "RTA_METRICS": (8, _nested(METRICS)),
     "RTA_MULTIPATH": (9, _paths),
     "RTA_FLOW": (11, u32),
+    "RTA_CACHEINFO": (12, _cacheinfo),
     "RTA_TABLE": (15, u32),
     "RTA_MARK": (16, u32),
     "RTA_VIA": (18, _via),

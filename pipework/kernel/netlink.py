@@ -86,6 +86,8 @@ class Netlink:
             for answer, how, sequence, body in messages.messages(self._received()):
                 if sequence != self._sequence:
                     continue  # of a request whose answers nobody waited for
+                if answer == messages.OVERRUN:
+                    raise KernelRefused(ENOBUFS, "its answer is lost")
                 seen |= how
                 if answer in (messages.ERROR, messages.DONE):
                     errno, explanation = messages.verdict(answer, how, body)
