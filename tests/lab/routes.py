@@ -76,8 +76,7 @@ def add(guest: Guest, line: str) -> None:
 @contextmanager
 def opened(guest: Guest) -> Iterator[Namespace]:
     """The guest as pipework sees it."""
-    assert guest.namespace is not None
-    with Namespace.open(guest.namespace) as namespace:
+    with Namespace.open(guest.namespace) if guest.namespace else Namespace.own() as namespace:
         yield namespace
 
 
