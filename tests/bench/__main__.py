@@ -11,6 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
+from pipework.kernel.messages import link
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.netlink import DUMP, EXT_SKIP_STATS, GETLINK
+from pipework.kernel.records import read_link
 from tests.bench import contenders, many
 from tests.bench.measuring import Result, in_turn
 from tests.lab.engine import ensure_image, running_engine
@@ -22,7 +26,7 @@ WITH_ARPING = "original, with arping"
 
 
 def main() -> None:
-    """Both tables."""
+    """All tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="rounds that count, at least 7 (default: 9)")
     parser.add_argument("--guests", type=int, default=100, help="guests attached in one process (default: 100)")
@@ -33,6 +37,7 @@ def main() -> None:
             results = in_turn(there, max(wanted.rounds, 7))
     print_whole(results)
     print_many(wanted.guests)
+    print_link()
 
 
 def print_whole(results: Sequence[Result]) -> None:
@@ -61,6 +66,22 @@ def print_many(guests: int) -> None:
         walls, cpus = zip(*taken)
         wall = median(walls)
         print(f"{what:28}{wall:9.2f}{min(walls):9.2f}{median(cpus):9.2f}{wall / alone:14.2f}")
+
+
+def print_link() -> None:
+    """One link of a dump of 300 veths, read; of 15 times the median and the least, of the processor alone."""
+    with named_namespace("pwbl") as guest:
+        lines = "".join(f"link add a{number} type veth peer name b{number}\n" for number in range(150))
+        guest.run("sh", "-ec", f"ip -batch - <<END\n{lines}END\n")
+        with Namespace.open(f"/run/netns/{guest.name}") as namespace:
+            told = namespace.netlink.request(GETLINK, link(IFLA_EXT_MASK=EXT_SKIP_STATS), DUMP)
+    taken = []
+    for _ in range(15):
+        start = time.process_time()
+        for body in told:
+            read_link(body)
+        taken.append((time.process_time() - start) / len(told) * 1e6)
+    print(f"\nOne link of a dump, read, in us of cpu: median {median(taken):.1f}, least {min(taken):.1f}")
 
 
 @contextmanager
