@@ -30,7 +30,7 @@ SOL_NETLINK, EXT_ACK = 270, 11
 AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED, EXT_BRIDGE_VLANS = 7, 0x2, 0x4, 0x2  # linux/if_bridge.h
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE, LOCAL_TABLE = 254, 255
-SIOCGIFINDEX = 0x8933  # linux/sockios.h
+SIOCGIFNAME, SIOCGIFINDEX = 0x8910, 0x8933  # linux/sockios.h
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
 
 
@@ -111,6 +111,16 @@ class Netlink:
                 raise KernelRefused(error.errno or ENODEV, f"there is no link {name}") from None
             self._indexes[name] = struct.unpack_from("16xi", answer)[0]
         return self._indexes[name]
+
+    def is_there(self, name: str) -> bool:
+        """Whether the link that is meant by that name is there, whatever it is called by now."""
+        if name not in self._indexes:
+            return self.link(name) is not None
+        try:
+            fcntl.ioctl(self.socket, SIOCGIFNAME, struct.pack("16xi20x", self._indexes[name]))
+        except OSError as error:
+            return error.errno != ENODEV
+        return True
 
     def forget(self, name: str) -> None:
         """Look the index of that name up anew next time: the link was made, moved or renamed."""

@@ -78,6 +78,23 @@ class Route(Record):
     message: dict[str, Any]
 
     @property
+    def way(self) -> tuple[Any, ...]:
+        """What tells it from other routes: where it goes to, in which table, by whom, and with which metric."""
+        length, table = self.message["dst_len"], self.message["table"]
+        return self.family, self.destination, length, table, self.link, self.gateway, self.metric
+
+    def out_of(self, ifindex: int) -> Route:
+        """The same out of a link that has another ifindex by now."""
+        attributes = [(key, ifindex if key == "RTA_OIF" else value) for key, value in self.message["attrs"]]
+        return self.replace(message={**self.message, "attrs": attributes})
+
+    def with_metric(self, metric: int) -> Route:
+        """The same with another metric."""
+        attributes = [(key, value) for key, value in self.message["attrs"] if key != "RTA_PRIORITY"]
+        message = {**self.message, "attrs": [*attributes, ("RTA_PRIORITY", metric)]}
+        return self.replace(metric=metric, message=message)
+
+    @property
     def links(self) -> set[int]:
         """The ifindexes of the links that it goes out of: more than one where it has several next hops."""
         hops = next((value for key, value in self.message["attrs"] if key == "RTA_MULTIPATH"), ())
