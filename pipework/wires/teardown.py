@@ -20,11 +20,9 @@ def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> Iterator[tuple
     Whoever replaced another's default route goes before it, so that each finds what it puts back.
     """
     there = default_routes(guest)
-    waiting = _latest_first(guest, wires)
-    while waiting:
-        wired = waiting.pop(0)
+    going = list(map(_link, wires))
+    for wired in _latest_first(guest, wires):
         link = _link(wired)
-        going = [link, *map(_link, waiting)]
         returning = hand_on(guest, link, going, there) or bring_back(guest, link, there)
         removal = links.kind(wired.kind).remove(host, guest, wired)
         yield wired, [*clients_of(guest, link), *returning.steps, *removal, *returning.finish]
