@@ -30,6 +30,7 @@ ROWS = (
     (r"pipework/links/(nic|vlan|loan)|pipework/actions/nic", "direct del gc replace"),
     (r"pipework/(commands/delete|wires/teardown)", "del del_dhcp gc"),
     (r"pipework/commands/gc", "gc"),
+    (r"pipework/notes|pipework/actions/notes", "notes del gc"),
     (r"pipework/(wires/(inventory|remnants)|commands/ls)|pipework/kernel/census", "ls del gc"),
     (r"pipework/commands/replace|pipework/(actions|links)/stash|pipework/wires/diff", "replace dry_run"),
     (r"pipework/commands/passthrough", "verbs"),

@@ -51,17 +51,19 @@ class LinkPlan(Value):
 class Host(Value):
     """The host's side of all wires, read once.
 
-    links: by ifindex; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers.
+    links: by ifindex; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers;
+    names: the links by name.
     """
 
     namespace: Namespace
     links: dict[int, Link]
     ports: dict[str, Port]
     ends: dict[Optional[int], list[Link]]
+    names: dict[str, Link]
 
     def named(self, name: str) -> Optional[Link]:
         """The host's link of that name, or None."""
-        return next((link for link in self.links.values() if link.name == name), None)
+        return self.names.get(name)
 
     def name(self, ifindex: int) -> str:
         """The name of the host's link of that ifindex, or ""."""
@@ -75,7 +77,10 @@ class Host(Value):
 
     def without(self, name: str) -> Host:
         """What the host is once a link has gone."""
-        return self.replace(links={ifindex: link for ifindex, link in self.links.items() if link.name != name})
+        return self.replace(
+            links={ifindex: link for ifindex, link in self.links.items() if link.name != name},
+            names={other: link for other, link in self.names.items() if other != name},
+        )
 
 
 class Seen(Value):

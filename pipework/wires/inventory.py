@@ -25,14 +25,14 @@ from pipework.typed import Optional
 def read_host(namespace: Namespace) -> Host:
     """Read the host's side of all wires."""
     there = {link.ifindex: link for link in namespace.netlink.links()}
-    names = {link.name for link in there.values()}
+    names = {link.name: link for link in there.values()}
     # where several hosts share one Open vSwitch, its bridges tell whose a port is
     ports = {port.name: port for port in ovsdb.ports_with(WIRED) if port.bridge in names}
     ends: dict[Optional[int], list[Link]] = {}
     for link in there.values():
         if link.kind == "veth":
             ends.setdefault(link.peer_namespace, []).append(link)
-    return Host(namespace, there, ports, ends)
+    return Host(namespace, there, ports, ends, names)
 
 
 def find_all(host: Host) -> list[Wired]:

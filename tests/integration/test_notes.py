@@ -29,7 +29,7 @@ def rename(guest: Guest, old: str, new: str) -> None:
 @pytest.mark.parametrize("words", [["-i", "lan0"], ["--all"]], ids=["by-name", "all"])
 @pytest.mark.parametrize("kind", WORDS)
 def test_renamed(kind: str, words: list[str], host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
-    """An interface that the guest has renamed is listed under its new name, and taken back with all that it replaced."""
+    """An interface that the guest has renamed is listed under its new name, and taken back with what it replaced."""
     guest, nic = guest_ns(), host_nic()
     on_bridge(host)
     bring_online(guest)
