@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EADDRNOTAVAIL, EEXIST
 
-from pipework.actions.base import Action
+from pipework.actions.base import Action, Together
 from pipework.actions.links import RenameLink, SetAlias, SetUp, gone_is_fine, suppress_errno
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import LinkAddress, Route
@@ -76,20 +76,14 @@ class PutAside(Action):
     mark: str
 
     def do(self) -> None:
-        self._marking.do()
-        try:
-            self._renaming.do()
-        except BaseException:
-            self._marking.undo()
-            raise
+        self._steps.do()
 
     def undo(self) -> None:
-        self._renaming.undo()
-        self._marking.undo()
+        self._steps.undo()
 
     @property
-    def _marking(self) -> SetAlias:
-        return SetAlias(self.namespace, self.name, self.mark, self.alias)
+    def _steps(self) -> Together:
+        return Together((SetAlias(self.namespace, self.name, self.mark, self.alias), self._renaming))
 
     @property
     def _renaming(self) -> RenameLink:
