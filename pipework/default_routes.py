@@ -1,4 +1,4 @@
-"""The default routes that a link had replaced, which its note keeps: they come back when it goes."""
+"""The default routes that a link has taken the place of, which its note keeps: they come back when it goes."""
 
 from __future__ import annotations
 
@@ -6,40 +6,86 @@ from pipework import notes
 from pipework.actions.addresses import DeleteRoute, PutBackRoute
 from pipework.actions.base import Action
 from pipework.actions.default_route import is_postponed
-from pipework.actions.notes import Forget
+from pipework.actions.notes import Forget, Rewrite
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Route
-from pipework.notes import Page
-from pipework.typed import Any, Optional
+from pipework.kernel.records import Link, Route
+from pipework.notes import Replaced
+from pipework.typed import Optional
+from pipework.value import Value
 
 
-def noted_routes(guest: Namespace, ifname: str, mac: str) -> tuple[Route, ...]:
-    """What the link of that name and MAC had replaced; the note of an earlier link of that name says nothing."""
-    note = _note(guest, ifname, mac)
-    return tuple(map(Route.from_note, note["routes"])) if note else ()
+class Returning(Value):
+    """How a link's default routes go, and those come back that it had replaced.
+
+    steps: while the link is still there; finish: once it has gone; there: the default routes that the guest has then.
+    """
+
+    steps: tuple[Action, ...] = ()
+    finish: tuple[Action, ...] = ()
+    there: tuple[Route, ...] = ()
 
 
-def bring_back(guest: Namespace, ifname: str, mac: str) -> list[Action]:
-    """Put them back, and drop the note."""
-    note = _note(guest, ifname, mac)
+def default_routes(guest: Namespace) -> tuple[Route, ...]:
+    """The default routes of a guest, of both families."""
+    return tuple(route for family in (4, 6) for route in guest.netlink.default_routes(family))
+
+
+def noted_routes(guest: Namespace, link: Link) -> tuple[Route, ...]:
+    """The default routes that a link had replaced."""
+    note = notes.of_link(Replaced, guest, link)
+    return note.routes if note else ()
+
+
+def bring_back(guest: Namespace, link: Link, there: Optional[tuple[Route, ...]] = None) -> Returning:
+    """Let them come back; there: the default routes that the guest has by then, if other than now.  Raises Refused."""
+    note = notes.of_link(Replaced, guest, link)
+    there = default_routes(guest) if there is None else there
     if note is None:
-        return []
-    return [*put_back_noted(guest, note), Forget(Page("routes", guest.cookie, ifname), note)]
+        return Returning(there=tuple(route for route in there if link.ifindex not in route.links))
+    return bring_back_noted(guest, note, link.ifindex, there)
 
 
-def put_back_noted(guest: Namespace, note: dict[str, Any]) -> list[Action]:
-    """Give the guest those routes of a note that it lacks."""
-    steps: list[Action] = []
-    there = [route for family in (4, 6) for route in guest.netlink.default_routes(family)]
-    for noted in map(Route.from_note, note["routes"]):
-        same_way = [route for route in there if (route.link, route.gateway) == (noted.link, noted.gateway)]
-        if noted.metric not in [route.metric for route in same_way]:
-            steps.append(PutBackRoute(guest, noted))
-        # a run that was killed while it waited for a lease
-        steps += [DeleteRoute(guest, route) for route in same_way if is_postponed(route)]
-    return steps
+def bring_back_noted(guest: Namespace, note: Replaced, ifindex: int, there: tuple[Route, ...]) -> Returning:
+    """The same for a link that may have gone already; ifindex: what it is, or was."""
+    going = [route for route in there if ifindex in route.links]
+    staying = [route for route in there if route not in going]
+    steps: list[Action] = [DeleteRoute(guest, route) for route in going]
+    known = {route.way for route in staying}
+    coming = [route for route in note.routes if route.way not in known]
+    steps += [PutBackRoute(guest, route) for route in coming]
+    # a run that was killed while it waited for a lease
+    late = [route for route in staying if is_postponed(route) and _is_one_of(route, note.routes)]
+    steps += [DeleteRoute(guest, route) for route in late]
+    left = tuple(route for route in (*staying, *coming) if route not in late)
+    return Returning(tuple(steps), (Forget(note),), left)
 
 
-def _note(guest: Namespace, ifname: str, mac: str) -> Optional[dict[str, Any]]:
-    note = notes.read(Page("routes", guest.cookie, ifname))
-    return note if note and note["mac"] == mac else None
+def _is_one_of(route: Route, noted: tuple[Route, ...]) -> bool:
+    return any((route.link, route.gateway) == (other.link, other.gateway) for other in noted)
+
+
+def hand_on(guest: Namespace, link: Link, going: list[Link], there: tuple[Route, ...]) -> Optional[Returning]:
+    """Leave what a link had replaced to the links that have replaced its own; None: there are none but those going."""
+    note = notes.of_link(Replaced, guest, link)
+    others = [other for other in notes.every(Replaced, guest.cookie) if not other.is_of(link)]
+    staying = [other for other in others if not any(other.is_of(gone) for gone in going)]
+    successors = [other for other in staying if has_replaced(other, link)]
+    if not note or not successors:
+        return None
+    there = tuple(route for route in default_routes(guest) if link.ifindex not in route.links)
+    return Returning(
+        tuple(Rewrite(successor, _inheriting(successor, link, note)) for successor in successors),
+        (Forget(note),),
+        there,
+    )
+
+
+def has_replaced(note: Replaced, link: Link) -> bool:
+    """Whether the link of a note has replaced default routes of another."""
+    return any(link.ifindex in route.links for route in note.routes)
+
+
+def _inheriting(successor: Replaced, link: Link, note: Replaced) -> Replaced:
+    """What remains to put back: not the route that goes, but those that it had replaced."""
+    own = tuple(route for route in successor.routes if link.ifindex not in route.links)
+    return successor.replace(routes=(*own, *note.routes))

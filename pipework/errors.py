@@ -18,6 +18,7 @@ Each carries what was refused and, in ``hint``, what to type next.
 from __future__ import annotations
 
 import os
+import sys
 
 
 class PipeworkError(Exception):
@@ -32,6 +33,10 @@ class PipeworkError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def come_after(self, done: str) -> None:
+        """Add to the hint what of the command was done before."""
+        self.hint = "\n".join(filter(None, (self.hint, done)))
 
     def __str__(self) -> str:
         text = f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -86,11 +91,20 @@ class KernelRefused(PipeworkError):
 
 
 class Interrupted(PipeworkError):
-    """A signal asked us to stop; everything done so far is undone."""
+    """A signal asked us to stop; all that was begun is undone."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"interrupted by signal {signum}; nothing was changed")
         self.exit_code = 128 + signum
+
+    def come_after(self, done: str) -> None:
+        super().come_after(done)
+        self.message = self.message.partition(";")[0]
+
+
+def warn(message: str) -> None:
+    """Tell on stderr, in one line, what could not be made to work and does not stop the command."""
+    print(f"pipework: {one_line(message)}", file=sys.stderr)
 
 
 def one_line(text: str) -> str:

@@ -7,12 +7,11 @@ is told on stderr, does not stop the others, and never hides the first error.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from pipework.actions.base import Action
-from pipework.errors import one_line
+from pipework.errors import warn
 from pipework.kernel import signals
 from pipework.kernel.locks import host_lock
 
@@ -22,7 +21,8 @@ class UndoLog:
 
     def __init__(self) -> None:
         self._done: list[Action] = []
-        self.is_final = False
+        self.is_final = False  # what was done last cannot be undone, so the rest of it must be done, too
+        self.is_kept = False  # something stays, and nothing was done since
 
     def alone(self) -> AbstractContextManager[None]:
         """While it is held, no other command decides or plugs.  Raises Refused, Interrupted."""
@@ -35,7 +35,14 @@ class UndoLog:
                 signals.check()
             action.do()
             self._done.append(action)
+            self.is_kept = False
             self.is_final = self.is_final or action.is_final
+
+    def keep(self) -> None:
+        """Let all that was done so far stay, whatever comes: a part of the whole that makes sense alone is complete."""
+        self._done.clear()
+        self.is_final = False
+        self.is_kept = True
 
     def play_back(self) -> None:
         """Undo everything, newest first."""
@@ -45,8 +52,8 @@ class UndoLog:
                 action.undo()
             except Exception as error:
                 first_line = str(error).split("\n")[0]
-                said = one_line(action.say().replace("\n", "; "))
-                print(f"pipework: could not undo '{said}': {one_line(first_line)}", file=sys.stderr)
+                said = action.say().replace("\n", "; ")
+                warn(f"could not undo '{said}': {first_line}")
 
 
 @contextmanager
@@ -56,7 +63,7 @@ def undoing() -> Iterator[UndoLog]:
     with signals.held():
         try:
             yield log
-            if log.is_final:
+            if log.is_final or log.is_kept:
                 signals.ignore_pending()
             else:
                 signals.check()
@@ -72,6 +79,9 @@ class Rehearsal:
     def alone(self) -> AbstractContextManager[None]:
         """Who only looks, needs no lock."""
         return nullcontext()
+
+    def keep(self) -> None:
+        """Nothing was done."""
 
     def carry_out(self, plan: Sequence[Action]) -> None:
         """Print the plan."""

@@ -1,7 +1,9 @@
-"""What the kernel does not remember for us: routes that an attach replaced, a NIC's home, who keeps a lease.
+"""What the kernel does not remember: default routes that a link replaced, a NIC's home, who keeps a lease.
 
-One small file under /run/pipework for each, named after the guest's namespace and link.  It lives as long as
-the namespaces themselves, until the next boot.
+One small file under /run/pipework for each, named after the guest's namespace and the link's ifindex there: a link
+that the guest renames keeps its notes.  They live as long as the namespaces themselves, until the next boot.
+
+Version 1 was named after the link's name, and its notes said neither version nor ifindex.
 """
 
 from __future__ import annotations
@@ -10,63 +12,218 @@ import json
 import os
 from contextlib import suppress
 
+from pipework.errors import Refused
 from pipework.kernel.locks import RUN, run_directory
-from pipework.typed import Any, Optional
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link, LinkAddress, Route
+from pipework.typed import TYPE_CHECKING, Any, Optional, TypeVar
 from pipework.value import Value
 
+VERSION = 2
+SUFFIX = ".json"
+BY_IFINDEX = "ifindex-"  # longer, with its eight digits, than a link's name can be
 
-class Page(Value):
-    """Where a note stands.  kind: "routes", "nic" or "dhcp"; cookie: of the guest's namespace; ifname: its link."""
+if TYPE_CHECKING:
+    AnyNote = TypeVar("AnyNote", bound="Note")
 
-    kind: str
+
+class Note(Value):
+    """What is kept of one link of a guest.
+
+    cookie: of the guest's namespace; ifname: the name that the link was given there; ifindex: what it is there, 0 if
+    that is not known; former: the file of version 1 that it was read from, or "".
+    """
+
+    kind = ""
+
     cookie: int
     ifname: str
+    ifindex: int
+    former: str
 
     @property
     def path(self) -> str:
         """The file."""
-        return f"{RUN}/{self.kind}.{self.cookie}.{self.ifname}.json"
+        return self.former or f"{RUN}/{self.kind}.{self.cookie}.{self.key}{SUFFIX}"
+
+    @property
+    def key(self) -> str:
+        """What tells it from others of its kind and namespace."""
+        return f"{BY_IFINDEX}{self.ifindex:08}"
+
+    def is_of(self, link: Link) -> bool:
+        """Whether it is of that link of its namespace."""
+        return self.ifindex == link.ifindex
+
+    def contents(self) -> dict[str, Any]:
+        """What it keeps besides, in terms that JSON has."""
+        raise NotImplementedError
+
+    @classmethod
+    def read(cls: type[AnyNote], base: dict[str, Any], kept: dict[str, Any]) -> AnyNote:
+        """What ``contents`` has kept; base: the fields that all notes have."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        """Keep it, all of it or nothing.  Raises Refused, OSError."""
+        run_directory()
+        kept = {"version": VERSION, "ifname": self.ifname, "ifindex": self.ifindex, **self.contents()}
+        draft = f"{self.path}.new"
+        with suppress(FileNotFoundError):
+            os.unlink(draft)
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(json.dumps(kept))
+        os.rename(draft, self.path)
+
+    def erase(self) -> None:
+        """Forget it."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)
 
 
-def write(page: Page, note: dict[str, Any]) -> None:
-    """Keep a note, all of it or nothing.  Raises Refused, OSError."""
-    run_directory()
-    draft = f"{page.path}.new"
-    with suppress(FileNotFoundError):
-        os.unlink(draft)
-    text = json.dumps(note)
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.rename(draft, page.path)
+class Replaced(Note):
+    """The default routes that the link's own has taken the place of.  mac: of the link, when they were."""
+
+    kind = "routes"
+
+    mac: str
+    routes: tuple[Route, ...]
+
+    def is_of(self, link: Link) -> bool:
+        return super().is_of(link) or (not self.ifindex and (self.ifname, self.mac) == (link.name, link.mac))
+
+    def contents(self) -> dict[str, Any]:
+        return {"mac": self.mac, "routes": [route.note for route in self.routes]}
+
+    @classmethod
+    def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Replaced:
+        return cls(**base, mac=kept["mac"], routes=tuple(map(Route.from_note, kept["routes"])))
 
 
-def read(page: Page) -> Optional[dict[str, Any]]:
-    """The note on a page, or None."""
-    try:
-        fd = os.open(page.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(fd, encoding="utf-8") as file:
-            note: dict[str, Any] = json.load(file)
-            return note
-    except (OSError, ValueError):
-        return None
+class Home(Value):
+    """What a NIC is, and has: a link that changes its namespace goes down and loses master, addresses and routes."""
+
+    link: Link
+    phy: Optional[str]
+    master: Optional[str]
+    addresses: tuple[LinkAddress, ...]
+    routes: tuple[Route, ...]
 
 
-def erase(page: Page) -> None:
-    """Forget a note, if there is one."""
-    with suppress(FileNotFoundError):
-        os.unlink(page.path)
+class Loan(Note):
+    """A NIC in a guest: what it is at home, and where that is.
+
+    host: the cookie of its home; run: the identity of the run that lends it; given: the MAC that it is to have in the
+    guest, if another.  ifindex is 0 until it has arrived.
+    """
+
+    kind = "nic"
+
+    host: int
+    run: str
+    given: Optional[str]
+    home: Home
+
+    @property
+    def key(self) -> str:
+        return f"from-{self.host}-{BY_IFINDEX}{self.home.link.ifindex:08}"
+
+    def is_of(self, link: Link) -> bool:
+        """Known by its MAC, too: where its ifindex was taken it got another, and a killed run has not noted it.
+
+        A radio that a killed run has moved may not have brought its link under the name that it was to have.
+        """
+        named = link.name == self.ifname or bool(self.home.phy)
+        return super().is_of(link) or (named and self.is_same(link))
+
+    def is_same(self, link: Link) -> bool:
+        """Whether a link, wherever, is that NIC by its kind and its MAC."""
+        home = self.home.link
+        known = {home.mac, home.permanent_mac, self.given} - {"", None}
+        return link.kind == home.kind and not known.isdisjoint((link.mac, link.permanent_mac))
+
+    def contents(self) -> dict[str, Any]:
+        home = self.home
+        return {
+            "host": self.host,
+            "run": self.run,
+            "given": self.given,
+            "link": home.link.note,
+            "phy": home.phy,
+            "master": home.master,
+            "addresses": [address.note for address in home.addresses],
+            "routes": [route.note for route in home.routes],
+        }
+
+    @classmethod
+    def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Loan:
+        home = Home(
+            Link.from_note(kept["link"]),
+            kept["phy"],
+            kept["master"],
+            tuple(map(LinkAddress.from_note, kept["addresses"])),
+            tuple(map(Route.from_note, kept["routes"])),
+        )
+        return cls(**base, host=int(kept["host"]), run=kept.get("run", ""), given=kept.get("given"), home=home)
 
 
-def pages() -> list[Page]:
-    """Every page there is."""
+class Lease(Note):
+    """Who keeps a lease: the identity of the client's supervisor, or the container that shares the client's network."""
+
+    kind = "dhcp"
+
+    supervisor: str
+    container: str
+
+    def is_of(self, link: Link) -> bool:
+        return super().is_of(link) or (not self.ifindex and self.ifname == link.name)
+
+    def contents(self) -> dict[str, Any]:
+        return {"supervisor": self.supervisor} if self.supervisor else {"container": self.container}
+
+    @classmethod
+    def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Lease:
+        return cls(**base, supervisor=kept.get("supervisor", ""), container=kept.get("container", ""))
+
+
+def of_link(kind: type[AnyNote], guest: Namespace, link: Link) -> Optional[AnyNote]:
+    """The note of that kind of a link of a guest, or None.  Raises Refused."""
+    return next((note for note in every(kind, guest.cookie) if note.is_of(link)), None)
+
+
+def every(kind: type[AnyNote], cookie: Optional[int] = None) -> list[AnyNote]:
+    """The notes of that kind, of one namespace or of all.  Raises Refused for one that cannot be read."""
+    start = f"{kind.kind}." if cookie is None else f"{kind.kind}.{cookie}."
     try:
         names = os.listdir(RUN)
     except OSError:
         return []
-    parts = [name.split(".", 2) for name in names if name.endswith(".json")]
-    return [
-        Page(kind, int(cookie), rest[: -len(".json")])
-        for kind, cookie, rest in (part for part in parts if len(part) == 3)
-        if cookie.isdecimal()
-    ]
+    found = (_load(kind, name) for name in sorted(names) if name.startswith(start) and name.endswith(SUFFIX))
+    return [note for note in found if note is not None]
+
+
+def _load(kind: type[AnyNote], name: str) -> Optional[AnyNote]:
+    path = f"{RUN}/{name}"
+    try:
+        _, cookie, key = name[: -len(SUFFIX)].split(".", 2)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(fd, encoding="utf-8") as file:
+            kept: dict[str, Any] = json.load(file)
+        version = kept.get("version", 1)
+        if version == 1:
+            return kind.read({"cookie": int(cookie), "ifname": key, "ifindex": 0, "former": path}, kept)
+        if version == VERSION:
+            ifname, ifindex = str(kept["ifname"]), int(kept["ifindex"])
+            return kind.read({"cookie": int(cookie), "ifname": ifname, "ifindex": ifindex, "former": ""}, kept)
+    except FileNotFoundError:  # another run has just forgotten it
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(
+            f"the note {path} cannot be read",
+            f"It said what to put back when a link goes.  Look at it; if it is of no use, remove it: rm -r {path}",
+        ) from None
+    raise Refused(
+        f"the note {path} is of version {version}, which a newer pipework has written",
+        f"Use that one; or see what it says, and remove it: cat {path}; rm {path}",
+    )

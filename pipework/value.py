@@ -18,7 +18,9 @@ class Value:
     fields: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        cls.fields = tuple(dict.fromkeys((*cls.fields, *cls.__annotations__)))
+        # a class without any shows those of the class above before Python 3.10, and Value's are no fields
+        own = () if cls.__annotations__ is Value.__annotations__ else cls.__annotations__
+        cls.fields = tuple(dict.fromkeys((*cls.fields, *own)))
 
     def __init__(self, *values: Any, **named: Any) -> None:
         given = {**dict(zip(self.fields, values)), **named}

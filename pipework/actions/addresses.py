@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from errno import EADDRNOTAVAIL, EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH
+from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH
 
 from pipework.actions.base import Action
 from pipework.actions.lines import link_names, route_line
-from pipework.actions.links import suppress_errno
-from pipework.errors import KernelRefused, Refused
+from pipework.actions.links import gone_is_fine
+from pipework.actions.stash import has_route, put_back_route
+from pipework.errors import KernelRefused, Refused, warn
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
@@ -59,8 +59,10 @@ class AddAddress(Action):
 
     def undo(self) -> None:
         netlink = self.namespace.netlink
-        with suppress_errno(ENODEV, EADDRNOTAVAIL):
-            netlink.delete_address(netlink.index(self.link), self.interface)
+        with gone_is_fine(self.namespace, self.link):
+            index = netlink.index(self.link)
+            if any(address.interface == self.interface for address in netlink.addresses(index)):
+                netlink.delete_address(index, self.interface)
 
     def say(self) -> str:
         broadcast = f" broadcast {self.broadcast}" if self.broadcast else ""
@@ -83,7 +85,7 @@ class AddRoute(Action):
     def undo(self) -> None:
         netlink = self.namespace.netlink
         gateway, to = (str(self.gateway) if self.gateway else None), (str(self.to) if self.to else None)
-        with suppress(KernelRefused):  # it goes with the link, which is undone next
+        with gone_is_fine(self.namespace, self.link):
             index = netlink.index(self.link)
             for route in netlink.routes(self.family):
                 if (route.link, route.gateway, route.destination) == (index, gateway, to):
@@ -102,29 +104,43 @@ class DeleteRoute(Action):
     route: Route
 
     def do(self) -> None:
-        with suppress_errno(ESRCH):  # somebody else has removed it meanwhile
-            self.namespace.netlink.delete_route(self.route)
+        netlink = self.namespace.netlink
+        try:
+            netlink.delete_route(self.route)
+        except KernelRefused as refusal:  # somebody else may have removed it meanwhile
+            if refusal.errno != ESRCH or has_route(netlink, self.route):
+                raise
 
     def undo(self) -> None:
-        self.namespace.netlink.put_back_route(self.route)
+        put_back_route(self.namespace.netlink, self.route)
 
     def say(self) -> str:
         return route_line(self.namespace, "delete", self.route, link_names(self.namespace))
 
 
 class PutBackRoute(Action):
-    """A default route that an attach had replaced comes back; the guest may have no way for it any more."""
+    """A default route that an attach had replaced comes back, if the guest still has a way for it."""
 
     namespace: Namespace
     route: Route
 
     def do(self) -> None:
-        with suppress_errno(*NO_WAY):
-            self.namespace.netlink.put_back_route(self.route)
+        netlink = self.namespace.netlink
+        try:
+            put_back_route(netlink, self.route)
+        except KernelRefused as refusal:
+            if refusal.errno not in NO_WAY:
+                raise
+            if self._has_way():
+                warn(f"a default route of before does not come back ({refusal.message}); to try it again: {self.say()}")
+
+    def _has_way(self) -> bool:
+        """Whether the links that it goes out of are all there, and up."""
+        links = {link.ifindex: link for link in self.namespace.netlink.links()}
+        return all(number in links and links[number].up for number in self.route.links - {0})
 
     def undo(self) -> None:
-        with suppress(KernelRefused):
-            self.namespace.netlink.delete_route(self.route)
+        DeleteRoute(self.namespace, self.route).do()
 
     def say(self) -> str:
         names = link_names(self.namespace)

@@ -11,7 +11,6 @@ import signal
 import time
 from contextlib import suppress
 
-from pipework import notes
 from pipework.actions.announce import Announce
 from pipework.actions.base import Action
 from pipework.errors import Refused
@@ -19,9 +18,9 @@ from pipework.kernel import processes, signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
 from pipework.model import Address
-from pipework.notes import Page
+from pipework.notes import Lease
 from pipework.quoting import quote
-from pipework.typed import Any, Callable, Optional
+from pipework.typed import Callable, Optional
 
 ENDING_LIMIT = 10.0  # seconds that a client may take to give its lease back
 PAUSE = 0.02  # seconds between two looks
@@ -34,40 +33,31 @@ APART = (
 LAST_LINES = 4  # of what a client has printed, to show when it fails
 
 
-class ObtainLease(Action):
-    """Run a client of the host until the link has a lease; patience in seconds.
+class StartClient(Action):
+    """Start a client of the host for a guest's link; undone, nothing of it runs."""
 
-    One that stays keeps the lease renewed until the guest, or the link, is gone.
-    """
+    client: Supervised
+
+    def do(self) -> None:
+        self.client.start()
+
+    def undo(self) -> None:
+        self.client.stop()
+
+    def say(self) -> str:
+        words = " ".join(quote(word) for word in (APART, self.client.host_name, *self.client.command))
+        return self.client.guest.say(f"unshare --mount --uts sh -c {words}")
+
+
+class AwaitLease(Action):
+    """Wait until the client has a lease; patience in seconds."""
 
     client: Supervised
     family: int
     patience: float
-    stays: bool
 
     def do(self) -> None:
-        self.client.start()
-        try:
-            wait_for_lease(self._has_lease, self.client.link, self.patience)
-        except BaseException:
-            self.client.stop()
-            raise
-        if not self.stays:
-            self.client.stop()
-            return
-        self._note()
-
-    def _note(self) -> None:
-        """Keep who looks after the client, for whoever will end it."""
-        try:
-            notes.write(self._page, {"supervisor": self.client.supervisor()})
-        except BaseException:
-            self.client.stop()
-            raise
-
-    @property
-    def _page(self) -> Page:
-        return Page("dhcp", self.client.guest.cookie, self.client.link)
+        wait_for_lease(self._has_lease, self.client.link, self.patience)
 
     def _has_lease(self) -> bool:
         client = self.client
@@ -79,39 +69,52 @@ class ObtainLease(Action):
             raise ended(client.command[0], status, client.output())
         return False
 
-    def undo(self) -> None:
-        self.client.stop()
-        notes.erase(self._page)
 
-    def say(self) -> str:
-        words = " ".join(quote(word) for word in (APART, self.client.host_name, *self.client.command))
-        return self.client.guest.say(f"unshare --mount --uts sh -c {words}")
+class StopClient(Action):
+    """See that nothing of a client runs on that has done all it was to do."""
+
+    client: Supervised
+
+    def do(self) -> None:
+        self.client.stop()
+
+
+class NoteLease(Action):
+    """Keep who looks after a client that stays, for whoever will end it."""
+
+    client: Supervised
+
+    def do(self) -> None:
+        self._note(self.client.supervisor()).write()
+
+    def undo(self) -> None:
+        self._note("").erase()
+
+    def _note(self, supervisor: str) -> Lease:
+        guest, link = self.client.guest, self.client.link
+        return Lease(guest.cookie, link, guest.netlink.index(link), "", supervisor, "")
 
 
 class EndClient(Action):
     """End a client of the host that stays: it gives its lease back.  Nobody can undo that, so it comes first."""
 
-    page: Page
-    note: dict[str, Any]
+    note: Lease
 
     def do(self) -> None:
-        supervisor, deadline = self.note["supervisor"], time.monotonic() + ENDING_LIMIT
+        supervisor, deadline = self.note.supervisor, time.monotonic() + ENDING_LIMIT
         pid = int(supervisor.partition(".")[0])
         if processes.is_alive(supervisor):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         while processes.is_alive(supervisor):
             if time.monotonic() > deadline:
-                raise Refused(f"the DHCP client of {self.page.ifname} does not end", f"Look at it: pstree -p {pid}")
+                raise Refused(f"the DHCP client of {self.note.ifname} does not end", f"Look at it: pstree -p {pid}")
             signals.sleep(PAUSE)
-        notes.erase(self.page)
-
-    def undo(self) -> None:
-        """Nothing: its lease is another's by now."""
+        self.note.erase()
 
     def say(self) -> str:
-        pid = self.note["supervisor"].partition(".")[0]
-        return f"kill {pid}\ntail --pid={pid} -f /dev/null" if processes.is_alive(self.note["supervisor"]) else ""
+        pid = self.note.supervisor.partition(".")[0]
+        return f"kill {pid}\ntail --pid={pid} -f /dev/null" if processes.is_alive(self.note.supervisor) else ""
 
 
 class AnnounceLease(Action):

@@ -11,14 +11,14 @@ import docker
 import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from pipework import notes
 from pipework.actions.base import Action
 from pipework.actions.dhcp import ended, leased, wait_for_lease
 from pipework.errors import Refused
 from pipework.kernel.namespaces import Namespace
-from pipework.notes import Page
+from pipework.notes import Lease
 from pipework.quoting import quote
 from pipework.typed import Any
+from pipework.value import Value
 
 IMAGE = "busybox"
 ENDING_LIMIT = 3  # seconds that a client may take to give its lease back
@@ -40,8 +40,8 @@ SCRIPT = (
 BECOME = f"""printf '#!/bin/sh\\n%s\\n' "$0" >{PLACE}; chmod 755 {PLACE}; exec udhcpc -s {PLACE} "$@\""""
 
 
-class ObtainLeaseInContainer(Action):
-    """Run udhcpc in a container until the link has a lease; patience in seconds.
+class Client(Value):
+    """udhcpc in a container for a guest's link.
 
     One that stays is in the guest's process namespace, too, so that the kernel ends it with the guest.
     """
@@ -50,94 +50,128 @@ class ObtainLeaseInContainer(Action):
     link: str
     container: str
     arguments: tuple[str, ...]
-    patience: float
     stays: bool
 
-    def do(self) -> None:
-        with _engine() as engine:
-            self._remove_all(engine)
-            try:
-                client = self._start(engine)
-                wait_for_lease(lambda: self._has_lease(client), self.link, self.patience)
-            except BaseException:
-                self._remove_all(engine)
-                raise
-            if not self.stays:
-                self._remove_all(engine)
-                return
-        notes.write(self._page, {"container": self.container})
+    def note(self) -> Lease:
+        """Who keeps the lease, if it stays."""
+        return Lease(self.namespace.cookie, self.link, self.namespace.netlink.index(self.link), "", "", self.container)
 
-    @property
-    def _page(self) -> Page:
-        return Page("dhcp", self.namespace.cookie, self.link)
-
-    def _start(self, engine: Any) -> Any:
-        client = engine.containers.create(
-            IMAGE,
-            ["udhcpc", "-s", PLACE, *self.arguments],
-            auto_remove=self.stays,
-            network_mode=f"container:{self.container}",
-            pid_mode=f"container:{self.container}" if self.stays else None,
-            cap_add=["NET_ADMIN", "NET_RAW"],
-            labels=dict(zip(LABELS, (self.container, self.link))),
-            # a container in another's network has the very same file
-            volumes={"/dev/null": {"bind": "/etc/resolv.conf", "mode": "rw"}},
-        )
-        client.put_archive("/", _archive())
-        client.start()
-        return client
-
-    def _has_lease(self, client: Any) -> bool:
-        try:
-            client.reload()
-        except NotFound:
-            raise ended("udhcpc", None, "") from None
-        state = client.attrs["State"]
-        there = leased(self.namespace, self.link, 4) is not None  # after it: one that has ended may just have had it
-        if state["Status"] in ("exited", "dead"):
-            if there:
-                return True
-            raise ended("udhcpc", state["ExitCode"], client.logs().decode("utf-8", "replace"))
-        # one that stays has done all when the script that it runs has ended
-        return there and self.stays and _has_no_child(state["Pid"])
-
-    def undo(self) -> None:
-        with _engine() as engine:
-            self._remove_all(engine)
-        notes.erase(self._page)
-
-    def _remove_all(self, engine: Any) -> None:
+    def remove_all(self, engine: Any) -> None:
         """Remove this link's client, or what an earlier link of that name has left."""
         for client in _clients(engine, self.container, self.link):
             with suppress(NotFound), _being_removed():
                 client.remove(force=True)
 
+
+class CreateClient(Action):
+    """The container, with the script in it."""
+
+    client: Client
+
+    def do(self) -> None:
+        client = self.client
+        place = f"container:{client.container}"
+        with _engine() as engine:
+            client.remove_all(engine)
+            engine.containers.create(
+                IMAGE,
+                ["udhcpc", "-s", PLACE, *client.arguments],
+                auto_remove=client.stays,
+                network_mode=place,
+                pid_mode=place if client.stays else None,
+                cap_add=["NET_ADMIN", "NET_RAW"],
+                labels=dict(zip(LABELS, (client.container, client.link))),
+                # a container in another's network has the very same file
+                volumes={"/dev/null": {"bind": "/etc/resolv.conf", "mode": "rw"}},
+            )
+
+    def undo(self) -> None:
+        with _engine() as engine:
+            self.client.remove_all(engine)
+
     def say(self) -> str:
-        place = f"container:{self.container}"
-        options = ["--rm", f"--net={place}", *([f"--pid={place}", "-d"] if self.stays else []), "--cap-add=NET_ADMIN"]
+        client = self.client
+        place = f"container:{client.container}"
+        options = ["--rm", f"--net={place}", *([f"--pid={place}", "-d"] if client.stays else []), "--cap-add=NET_ADMIN"]
         options += ["-v", "/dev/null:/etc/resolv.conf"]
-        words = " ".join(quote(word) for word in (BECOME, SCRIPT, *self.arguments))
+        words = " ".join(quote(word) for word in (BECOME, SCRIPT, *client.arguments))
         return f"docker run {' '.join(options)} {IMAGE} sh -c {words}"
+
+
+class StartClientInContainer(Action):
+    """Let the client run."""
+
+    client: Client
+
+    def do(self) -> None:
+        with _engine() as engine:
+            (there,) = _clients(engine, self.client.container, self.client.link)
+            there.put_archive("/", _archive())
+            there.start()
+
+
+class AwaitLeaseInContainer(Action):
+    """Wait until the client has a lease; patience in seconds."""
+
+    client: Client
+    patience: float
+
+    def do(self) -> None:
+        with _engine() as engine:
+            (there,) = _clients(engine, self.client.container, self.client.link)
+            wait_for_lease(lambda: self._has_lease(there), self.client.link, self.patience)
+
+    def _has_lease(self, there: Any) -> bool:
+        try:
+            there.reload()
+        except NotFound:
+            raise ended("udhcpc", None, "") from None
+        state, client = there.attrs["State"], self.client
+        has = leased(client.namespace, client.link, 4) is not None  # after it: one that has ended may just have had it
+        if state["Status"] in ("exited", "dead"):
+            if has:
+                return True
+            raise ended("udhcpc", state["ExitCode"], there.logs().decode("utf-8", "replace"))
+        # one that stays has done all when the script that it runs has ended
+        return has and client.stays and _has_no_child(state["Pid"])
+
+
+class RemoveClient(Action):
+    """Remove the container of a client that has done all it was to do."""
+
+    client: Client
+
+    def do(self) -> None:
+        with _engine() as engine:
+            self.client.remove_all(engine)
+
+
+class NoteClient(Action):
+    """Keep where a client runs that stays, for whoever will end it."""
+
+    client: Client
+
+    def do(self) -> None:
+        self.client.note().write()
+
+    def undo(self) -> None:
+        self.client.note().erase()
 
 
 class EndClientInContainer(Action):
     """End a client that stays in a container of its own: it gives its lease back.  Nobody can undo that."""
 
-    page: Page
-    note: dict[str, Any]
+    note: Lease
 
     def do(self) -> None:
         with _engine() as engine:
-            for client in _clients(engine, self.note["container"], self.page.ifname):
+            for client in _clients(engine, self.note.container, self.note.ifname):
                 with suppress(NotFound), _being_removed():
                     client.stop(timeout=ENDING_LIMIT)
-        notes.erase(self.page)
-
-    def undo(self) -> None:
-        """Nothing: its lease is another's by now."""
+        self.note.erase()
 
     def say(self) -> str:
-        filters = [f"--filter {quote(f'label={label}')}" for label in _labels(self.note["container"], self.page.ifname)]
+        filters = [f"--filter {quote(f'label={label}')}" for label in _labels(self.note.container, self.note.ifname)]
         return f"docker stop -t {ENDING_LIMIT} $(docker ps -q {' '.join(filters)})"
 
 

@@ -13,6 +13,7 @@ from pipework.errors import Refused
 from pipework.kernel import processes, sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.programs import Outcome, run
+from pipework.marks import rule_comment
 from pipework.quoting import quote
 
 CHAIN = "DOCKER-USER"
@@ -76,13 +77,8 @@ def _relies(bridge: str, known: tuple[str, ...]) -> bool:
     return any(alias.startswith("pipework ") and not alias.endswith(processes.own_identity()) for alias in aliases)
 
 
-def comment(bridge: str) -> str:
-    """The tag by which our rule for a bridge is known."""
-    return f"pipework: {bridge}"
-
-
 def _rule(bridge: str) -> list[str]:
-    return ["-i", bridge, "-o", bridge, "-m", "comment", "--comment", comment(bridge), "-j", "ACCEPT"]
+    return ["-i", bridge, "-o", bridge, "-m", "comment", "--comment", rule_comment(bridge), "-j", "ACCEPT"]
 
 
 def _stands(iptables: str, bridge: str) -> bool:

@@ -1,16 +1,17 @@
-"""Links made, moved, marked and brought up.  ``say`` is the ``ip`` line that does the same."""
+"""Links made, marked, brought up and removed.  ``say`` is the ``ip`` line that does the same."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import ENODEV
 
-from pipework.actions.base import Action
-from pipework.errors import KernelRefused, PipeworkError
+from pipework.actions.base import Action, Together
+from pipework.errors import KernelRefused
 from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import NEWBORN
+from pipework.marks import NEWBORN
 from pipework.quoting import quote
 from pipework.typed import Any, Optional
 
@@ -29,7 +30,7 @@ class CreateBridge(Action):
 
     def do(self) -> None:
         data = [("IFLA_BR_VLAN_FILTERING", 1)] if self.filtering else []
-        self.host.netlink.new_link(self.name, "bridge", data, up=True)
+        self.host.netlink.new_link(self.name, "bridge", NEWBORN, data, up=True)
 
     def undo(self) -> None:
         with host_lock(patient=True):
@@ -64,7 +65,7 @@ class CreateVeth(Action):
         attributes: dict[str, Any] = {"IFLA_MTU": self.mtu}
         if self.master:
             attributes["IFLA_MASTER"] = self.host.netlink.index(self.master)
-        self.host.netlink.new_link(self.name, "veth", [("VETH_INFO_PEER", {"attrs": peer})], **attributes)
+        self.host.netlink.new_link(self.name, "veth", NEWBORN, [("VETH_INFO_PEER", {"attrs": peer})], **attributes)
         self.guest.netlink.forget(self.peer)
 
     def undo(self) -> None:
@@ -93,6 +94,15 @@ class CreateStacked(Action):
     mac: Optional[str]
 
     def do(self) -> None:
+        if self.host.netlink.link(self.name) is None:
+            self._create()
+            return
+        # Linux before 6.15 registers the link on the host, then moves it: the name must be free on both
+        delete(self.guest, BORN)
+        born = self.replace(name=BORN)
+        Together((_Born(born), RenameLink(self.guest, BORN, self.name))).do()
+
+    def _create(self) -> None:
         # from the guest's side, since the host's would refuse a name that the host itself has
         netlink = self.guest.netlink
         attributes: dict[str, Any] = {
@@ -101,17 +111,7 @@ class CreateStacked(Action):
         }
         if self.mac:
             attributes["IFLA_ADDRESS"] = self.mac
-        if self.host.netlink.link(self.name) is None:
-            netlink.new_link(self.name, self.kind, self.data, **attributes)
-            return
-        # Linux before 6.15 registers the link on the host, then moves it: the name must be free on both
-        delete(self.guest, BORN)
-        netlink.new_link(BORN, self.kind, self.data, **attributes)
-        try:
-            RenameLink(self.guest, BORN, self.name).do()
-        except KernelRefused:
-            delete(self.guest, BORN)
-            raise
+        netlink.new_link(self.name, self.kind, NEWBORN, self.data, **attributes)
 
     def undo(self) -> None:
         delete(self.guest, self.name)
@@ -123,6 +123,18 @@ class CreateStacked(Action):
         return f"ip link add link {quote(self.parent)} name {quote(self.name)} {place}{mac} type {self.kind}{options}"
 
 
+class _Born(Action):
+    """A link on top of another, under a name that the host does not have."""
+
+    link: CreateStacked
+
+    def do(self) -> None:
+        self.link._create()
+
+    def undo(self) -> None:
+        self.link.undo()
+
+
 class CreateDummy(Action):
     """A dummy link, born in the guest."""
 
@@ -132,7 +144,7 @@ class CreateDummy(Action):
 
     def do(self) -> None:
         attributes: dict[str, Any] = {"IFLA_ADDRESS": self.mac} if self.mac else {}
-        self.guest.netlink.new_link(self.name, "dummy", **attributes)
+        self.guest.netlink.new_link(self.name, "dummy", NEWBORN, **attributes)
 
     def undo(self) -> None:
         delete(self.guest, self.name)
@@ -145,7 +157,8 @@ class CreateDummy(Action):
 class CreateVlan(Action):
     """A VLAN link of a NIC on the host, up, for everyone who asks for that VLAN.
 
-    Undone only while it still bears our mark: another run that has come to use it takes the mark off.
+    mark: the alias that it is to have until the run is done.  Undone only while it bears that, or none yet: another
+    run that has come to use it takes the mark off.
     """
 
     host: Namespace
@@ -157,17 +170,12 @@ class CreateVlan(Action):
     def do(self) -> None:
         netlink = self.host.netlink
         data = [("IFLA_VLAN_ID", self.vlan)]
-        netlink.new_link(self.name, "vlan", data, up=True, IFLA_LINK=netlink.index(self.nic))
-        try:
-            netlink.set_link(netlink.index(self.name), IFLA_IFALIAS=self.mark, IFLA_GROUP=0)
-        except PipeworkError:
-            delete(self.host, self.name)
-            raise
+        netlink.new_link(self.name, "vlan", NEWBORN, data, up=True, IFLA_LINK=netlink.index(self.nic))
 
     def undo(self) -> None:
         with host_lock(patient=True):
             link = self.host.netlink.link(self.name)
-            if link and link.alias == self.mark:
+            if link and (link.alias == self.mark or link.group == NEWBORN):
                 delete(self.host, self.name)
 
     def say(self) -> str:
@@ -175,7 +183,7 @@ class CreateVlan(Action):
 
 
 class SetAccessVlan(Action):
-    """Make a port of a VLAN-filtering bridge an access port of one VLAN, and of no other."""
+    """Make a port of a VLAN-filtering bridge an access port of one VLAN, and of no other; it goes with the port."""
 
     host: Namespace
     port: str
@@ -187,9 +195,6 @@ class SetAccessVlan(Action):
         netlink.add_port_vlan(netlink.index(self.port), self.vlan)
         if self.default_vlan not in (0, self.vlan):
             netlink.delete_port_vlan(netlink.index(self.port), self.default_vlan)
-
-    def undo(self) -> None:
-        """Nothing: it goes with the port."""
 
     def say(self) -> str:
         add = f"bridge vlan add dev {quote(self.port)} vid {self.vlan} pvid untagged"
@@ -204,16 +209,32 @@ class SetUp(Action):
     name: str
 
     def do(self) -> None:
-        netlink = self.namespace.netlink
-        netlink.set_link(netlink.index(self.name), up=True)
+        self._set(True)
 
     def undo(self) -> None:
+        with gone_is_fine(self.namespace, self.name):
+            self._set(False)
+
+    def _set(self, up: bool) -> None:
         netlink = self.namespace.netlink
-        with gone_is_fine():
-            netlink.set_link(netlink.index(self.name), up=False)
+        netlink.set_link(netlink.index(self.name), up=up)
 
     def say(self) -> str:
         return self.namespace.say(f"ip link set dev {quote(self.name)} up")
+
+
+class SetDown(SetUp):
+    """Take down a link that is up."""
+
+    def do(self) -> None:
+        self._set(False)
+
+    def undo(self) -> None:
+        with gone_is_fine(self.namespace, self.name):
+            self._set(True)
+
+    def say(self) -> str:
+        return self.namespace.say(f"ip link set dev {quote(self.name)} down")
 
 
 class Adopt(Action):
@@ -226,7 +247,7 @@ class Adopt(Action):
         self._set_group(0)
 
     def undo(self) -> None:
-        with gone_is_fine():
+        with gone_is_fine(self.namespace, self.name):
             self._set_group(NEWBORN)
 
     def _set_group(self, group: int) -> None:
@@ -235,10 +256,7 @@ class Adopt(Action):
 
 
 class SetAlias(Action):
-    """Give a link the alias that marks it as ours.
-
-    passing: for as long as the run lasts, which is not worth saying.  One that had none before is no newborn any more.
-    """
+    """Give a link an alias.  passing: for as long as the run lasts, which is not worth saying."""
 
     namespace: Namespace
     name: str
@@ -247,24 +265,30 @@ class SetAlias(Action):
     passing: bool = False
 
     def do(self) -> None:
-        self._set(self.alias, 0)
+        self._set(IFLA_IFALIAS=self.alias)
 
     def undo(self) -> None:
-        with gone_is_fine():
-            self._set(self.before, NEWBORN)
+        with gone_is_fine(self.namespace, self.name):
+            self._set(IFLA_IFALIAS=self.before)
 
-    @property
-    def _is_first(self) -> bool:
-        return self.passing and not self.before
-
-    def _set(self, alias: str, group: int) -> None:
+    def _set(self, **attributes: Any) -> None:
         netlink = self.namespace.netlink
-        attributes: dict[str, Any] = {"IFLA_IFALIAS": alias, **({"IFLA_GROUP": group} if self._is_first else {})}
         netlink.set_link(netlink.index(self.name), **attributes)
 
     def say(self) -> str:
         line = f"ip link set dev {quote(self.name)} alias {quote(self.alias)}"
         return "" if self.passing else self.namespace.say(line)
+
+
+class MarkNewborn(SetAlias):
+    """Give a link that has just been born its first alias, after which its group need not tell that it was."""
+
+    def do(self) -> None:
+        self._set(IFLA_IFALIAS=self.alias, IFLA_GROUP=0)
+
+    def undo(self) -> None:
+        with gone_is_fine(self.namespace, self.name):
+            self._set(IFLA_IFALIAS="", IFLA_GROUP=NEWBORN)
 
 
 class SetMac(Action):
@@ -276,12 +300,15 @@ class SetMac(Action):
     before: str
 
     def do(self) -> None:
-        netlink = self.namespace.netlink
-        netlink.set_link(netlink.index(self.name), IFLA_ADDRESS=self.mac)
+        self._set(self.mac)
 
     def undo(self) -> None:
+        with gone_is_fine(self.namespace, self.name):
+            self._set(self.before)
+
+    def _set(self, mac: str) -> None:
         netlink = self.namespace.netlink
-        netlink.set_link(netlink.index(self.name), IFLA_ADDRESS=self.before)
+        netlink.set_link(netlink.index(self.name), IFLA_ADDRESS=mac)
 
     def say(self) -> str:
         return self.namespace.say(f"ip link set dev {quote(self.name)} address {self.mac}")
@@ -298,7 +325,7 @@ class RenameLink(Action):
         self._rename(self.name, self.new_name)
 
     def undo(self) -> None:
-        with gone_is_fine():
+        with gone_is_fine(self.namespace, self.new_name):
             self._rename(self.new_name, self.name)
 
     def _rename(self, old: str, new: str) -> None:
@@ -322,9 +349,6 @@ class DeleteLink(Action):
     def do(self) -> None:
         delete(self.namespace, self.name)
 
-    def undo(self) -> None:
-        """Nothing: nobody wants it back."""
-
     def say(self) -> str:
         return self.namespace.say(f"ip link delete dev {quote(self.name)}")
 
@@ -332,22 +356,16 @@ class DeleteLink(Action):
 def delete(namespace: Namespace, name: str) -> None:
     """Remove a link, or find that it has gone already."""
     netlink = namespace.netlink
-    with gone_is_fine():
+    with gone_is_fine(namespace, name):
         netlink.delete_link(netlink.index(name))
     netlink.forget(name)
 
 
-def gone_is_fine() -> Any:
-    """A guest that ends takes its links with it; then there is nothing left to undo."""
-    return suppress_errno(ENODEV)
-
-
-class suppress_errno(suppress):
-    """Let a block end quietly when the kernel refuses with one of these errors."""
-
-    def __init__(self, *errnos: int) -> None:
-        super().__init__(KernelRefused)
-        self._errnos = errnos
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        return isinstance(error, KernelRefused) and error.errno in self._errnos
+@contextmanager
+def gone_is_fine(namespace: Namespace, name: str) -> Iterator[None]:
+    """End a block quietly where the kernel refuses because that link has gone: with its guest, or at another's hand."""
+    try:
+        yield
+    except KernelRefused as refusal:
+        if refusal.errno != ENODEV or namespace.netlink.is_there(name):
+            raise

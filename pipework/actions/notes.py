@@ -1,57 +1,78 @@
-"""Notes for ``del`` and ``gc``: what must be put back when the wire goes."""
+"""Notes for whoever takes a wire back: kept before the change that they tell of, dropped once all is put back."""
 
 from __future__ import annotations
 
-from pipework import notes
 from pipework.actions.base import Action
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
-from pipework.notes import Page
-from pipework.typed import Any
+from pipework.notes import Loan, Note, Replaced
 
 
-class NoteRoutes(Action):
-    """Keep the routes that a link's default route has replaced; its MAC tells the link from later ones."""
+class Keep(Action):
+    """Keep a note, which there was not."""
 
-    namespace: Namespace
-    link: str
-    routes: tuple[Route, ...]
-
-    @property
-    def page(self) -> Page:
-        """Where they stand."""
-        return Page("routes", self.namespace.cookie, self.link)
+    note: Note
 
     def do(self) -> None:
-        link = self.namespace.netlink.link(self.link)
-        notes.write(self.page, {"mac": link.mac if link else "", "routes": [route.note for route in self.routes]})
+        self.note.write()
 
     def undo(self) -> None:
-        notes.erase(self.page)
+        self.note.erase()
 
 
 class Forget(Action):
     """Drop a note."""
 
-    page: Page
-    note: dict[str, Any]
+    note: Note
 
     def do(self) -> None:
-        notes.erase(self.page)
+        self.note.erase()
 
     def undo(self) -> None:
-        notes.write(self.page, self.note)
+        self.note.write()
 
 
 class Rewrite(Action):
     """Let a note say something else."""
 
-    page: Page
-    note: dict[str, Any]
-    new: dict[str, Any]
+    note: Note
+    new: Note
 
     def do(self) -> None:
-        notes.write(self.page, self.new)
+        self.new.write()
 
     def undo(self) -> None:
-        notes.write(self.page, self.note)
+        self.note.write()
+
+
+class NoteRoutes(Action):
+    """Keep the default routes that a link's own takes the place of."""
+
+    guest: Namespace
+    link: str
+    routes: tuple[Route, ...]
+
+    def do(self) -> None:
+        self._note().write()
+
+    def undo(self) -> None:
+        self._note().erase()
+
+    def _note(self) -> Replaced:
+        netlink = self.guest.netlink
+        link = netlink.link(self.link)
+        mac, ifindex = (link.mac, link.ifindex) if link else ("", netlink.index(self.link))
+        return Replaced(self.guest.cookie, self.link, ifindex, "", mac, self.routes)
+
+
+class NoteArrival(Action):
+    """Note what a NIC on loan is in the guest, where it may get another name."""
+
+    guest: Namespace
+    loan: Loan
+
+    def do(self) -> None:
+        self.loan.replace(ifindex=self.guest.netlink.index(self.loan.ifname)).write()
+
+    def undo(self) -> None:
+        self.loan.write()

@@ -9,6 +9,7 @@ from pipework.actions.base import Action
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes, sysfs
 from pipework.kernel.locks import host_lock
+from pipework.marks import MAKING
 from pipework.quoting import quote
 
 
@@ -19,7 +20,7 @@ class AddBridge(Action):
 
     def do(self) -> None:
         try:
-            mark = ("br-set-external-id", self.name, ovsdb.UNFINISHED, processes.own_identity())
+            mark = ("br-set-external-id", self.name, MAKING, processes.own_identity())
             ovsdb.vsctl("add-br", self.name, "--", *mark)
             if sysfs.exists(self.name):
                 return
@@ -125,7 +126,7 @@ class AddPort(Action):
 
 
 def _adopt(bridge: str) -> list[str]:
-    return ["br-set-external-id", bridge, ovsdb.UNFINISHED]
+    return ["br-set-external-id", bridge, MAKING]
 
 
 def _remove(port: ovsdb.Port) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from errno import EADDRNOTAVAIL, EEXIST
 
 from pipework.actions.base import Action
-from pipework.actions.links import RenameLink, SetAlias, SetUp, gone_is_fine, suppress_errno
+from pipework.actions.links import SetDown, SetUp, gone_is_fine
+from pipework.errors import KernelRefused
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.netlink import Netlink
 from pipework.kernel.records import LinkAddress, Route
 from pipework.quoting import quote
 
@@ -22,91 +24,81 @@ class TakeDown(Action):
 
     def do(self) -> None:
         if self.up:
-            SetUp(self.namespace, self.name).undo()
+            SetDown(self.namespace, self.name).do()
 
     def undo(self) -> None:
-        with gone_is_fine():
+        with gone_is_fine(self.namespace, self.name):
             if self.up:
                 SetUp(self.namespace, self.name).do()
             put_back(self.namespace, self.namespace.netlink.index(self.name), self.addresses, self.routes)
 
     def say(self) -> str:
-        return self.namespace.say(f"ip link set dev {quote(self.name)} down") if self.up else ""
+        return SetDown(self.namespace, self.name).say() if self.up else ""
 
 
-class Strip(TakeDown):
-    """The same, and without any address."""
-
-    def do(self) -> None:
-        try:
-            super().do()
-            self._flush()
-        except BaseException:
-            self.undo()
-            raise
-
-    def undo(self) -> None:
-        with gone_is_fine():
-            self._flush()  # what is left of them would come first
-            super().undo()
-
-    def _flush(self) -> None:
-        netlink = self.namespace.netlink
-        index = netlink.index(self.name)
-        for address in netlink.addresses(index):
-            with suppress_errno(EADDRNOTAVAIL):  # a secondary address may go with its primary one
-                netlink.delete_address(index, address.interface)
-
-    def say(self) -> str:
-        flush = self.namespace.say(f"ip address flush dev {quote(self.name)}")
-        return "\n".join(filter(None, (super().say(), flush)))
-
-
-class PutAside(Action):
-    """Take a link that is down out of its name.
-
-    mark: its alias meanwhile, in place of alias, by which it is known if the run is killed.
-    """
+class DeleteAddress(Action):
+    """Take an address off a link; undone, it is again what it was."""
 
     namespace: Namespace
     name: str
-    spare: str
-    alias: str
-    mark: str
+    address: LinkAddress
 
     def do(self) -> None:
-        self._marking.do()
+        netlink = self.namespace.netlink
+        index = netlink.index(self.name)
         try:
-            self._renaming.do()
-        except BaseException:
-            self._marking.undo()
-            raise
+            netlink.delete_address(index, self.address.interface)
+        except KernelRefused as refusal:  # one of IPv6 goes when its link goes down, a secondary one with its primary
+            if refusal.errno != EADDRNOTAVAIL or has_address(netlink, index, self.address):
+                raise
 
     def undo(self) -> None:
-        self._renaming.undo()
-        self._marking.undo()
-
-    @property
-    def _marking(self) -> SetAlias:
-        return SetAlias(self.namespace, self.name, self.mark, self.alias)
-
-    @property
-    def _renaming(self) -> RenameLink:
-        return RenameLink(self.namespace, self.name, self.spare)
+        netlink = self.namespace.netlink
+        with gone_is_fine(self.namespace, self.name):
+            put_back_address(netlink, netlink.index(self.name), self.address)
 
     def say(self) -> str:
-        return self._renaming.say()
+        if self.address.interface.version == 6:
+            return ""  # it has gone by then
+        word = f"ip address delete {self.address.interface.with_prefixlen} dev {quote(self.name)}"
+        return self.namespace.say(word)
 
 
 def put_back(namespace: Namespace, index: int, addresses: tuple[LinkAddress, ...], routes: tuple[Route, ...]) -> None:
-    """Give a link the addresses and routes that it had before it went down."""
+    """Give a link the addresses and routes that it had before it went down, as far as it lacks them."""
     netlink = namespace.netlink
     labels = {there.interface: there.label for there in netlink.addresses(index)}
     for address in addresses:
         if labels.get(address.interface, address.label) != address.label:
             netlink.delete_address(index, address.interface)  # a link that is renamed loses its addresses' labels
-        with suppress_errno(EEXIST):  # the kernel gives a link-local address by itself
-            netlink.put_back_address(index, address)
+        put_back_address(netlink, index, address)
     for route in routes:
-        with suppress_errno(EEXIST):  # and the routes of addresses
-            netlink.put_back_route(route.out_of(index))
+        put_back_route(netlink, route.out_of(index))
+
+
+def put_back_address(netlink: Netlink, index: int, address: LinkAddress) -> None:
+    """Give a link an address as it was; it may have it already, for the kernel gives a link-local one by itself."""
+    try:
+        netlink.put_back_address(index, address)
+    except KernelRefused as refusal:
+        if refusal.errno != EEXIST or not has_address(netlink, index, address):
+            raise
+
+
+def put_back_route(netlink: Netlink, route: Route) -> None:
+    """Add a route as it was; it may be there already, for those of addresses come with them."""
+    try:
+        netlink.put_back_route(route)
+    except KernelRefused as refusal:
+        if refusal.errno != EEXIST or not has_route(netlink, route):
+            raise
+
+
+def has_address(netlink: Netlink, index: int, address: LinkAddress) -> bool:
+    """Whether a link has that address."""
+    return any(there.interface == address.interface for there in netlink.addresses(index))
+
+
+def has_route(netlink: Netlink, route: Route) -> bool:
+    """Whether there is a route that goes the same way to the same place, with the same metric."""
+    return any(there.way == route.way for there in netlink.all_routes(route.family))

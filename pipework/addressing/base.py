@@ -35,13 +35,11 @@ def replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
     Those of a link that is put aside go with it; those that it had replaced itself have come back by then.
     """
     guest = wire.guest.namespace
-    there, returned, aside = guest.netlink.default_routes(family), wire.returned, guest.netlink.link(wire.ifname)
+    there, aside = tuple(guest.netlink.default_routes(family)), guest.netlink.link(wire.ifname)
     if aside:
-        from pipework.actions.default_route import is_postponed  # seldom is there one
-        from pipework.default_routes import noted_routes
+        from pipework.default_routes import bring_back  # seldom is there one
 
-        there = [route for route in there if route.link != aside.ifindex and not is_postponed(route)]
-        returned = noted_routes(guest, wire.ifname, aside.mac)
-    known = {(route.link, route.gateway, route.metric) for route in there}
-    missing = [route for route in returned if (route.link, route.gateway, route.metric) not in known]
-    return (*there, *(route for route in missing if route.family == family))
+        there = bring_back(guest, aside, there).there
+    known = {route.way for route in there}
+    missing = tuple(route for route in wire.returned if route.family == family and route.way not in known)
+    return tuple(route for route in (*there, *missing) if route.family == family)

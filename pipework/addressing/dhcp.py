@@ -11,18 +11,24 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from collections.abc import Sequence
 
+from pipework import notes
 from pipework.actions.addresses import EnableIPv6
 from pipework.actions.base import Action
 from pipework.actions.default_route import PostponeDefault, YieldDefault
-from pipework.actions.dhcp import AnnounceLease, ObtainLease
+from pipework.actions.dhcp import AnnounceLease, AwaitLease, EndClient, NoteLease, StartClient, StopClient
 from pipework.actions.links import SetUp
+from pipework.actions.notes import Forget, NoteRoutes
 from pipework.addressing.base import AddressPlan, replaced_routes
 from pipework.errors import BadArgument, NotInstalled, Refused
+from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import search_path
+from pipework.kernel.records import Link
 from pipework.kernel.supervisor import Supervised
 from pipework.links.base import Wire
 from pipework.model import Dhcp
+from pipework.notes import Lease
 from pipework.typed import Callable, Optional
 from pipework.value import Value
 
@@ -77,17 +83,20 @@ def plan(wire: Wire) -> AddressPlan:
     dhcp, guest, link = wire.request.address, wire.guest.namespace, wire.ifname
     assert isinstance(dhcp, Dhcp)
     family = 6 if "-6" in dhcp.options else 4
-    client: Action = _in_container(wire, dhcp) if dhcp.client == "dhcp" else _of_host(wire, dhcp, family)
-    announce = AnnounceLease(guest, link, family)
-    settle: list[Action] = [client, announce]
+    obtain = _in_container(wire, dhcp) if dhcp.client == "dhcp" else _of_host(wire, dhcp, family)
     postponed = replaced_routes(wire, 4) if family == 4 else ()
+    settle: list[Action] = []
     if postponed:
-        settle = [PostponeDefault(guest, link, postponed), client, YieldDefault(guest, link, postponed), announce]
+        settle += [NoteRoutes(guest, link, postponed), PostponeDefault(guest, postponed)]
+    settle += obtain
+    if postponed:
+        settle.append(YieldDefault(guest, link, postponed))
+    settle.append(AnnounceLease(guest, link, family))
     up: list[Action] = [EnableIPv6(guest, link)] if family == 6 else []
-    return AddressPlan([*up, SetUp(guest, link)], settle, _holder(client, dhcp))
+    return AddressPlan([*up, SetUp(guest, link)], settle, _holder(obtain, dhcp))
 
 
-def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> ObtainLease:
+def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     kind = CLIENTS[dhcp.client]
     if shutil.which(dhcp.client, path=search_path()) is None:
         raise NotInstalled(f"{dhcp.client} is not installed", f"Install it: apt-get install {kind.package}")
@@ -97,25 +106,52 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> ObtainLease:
     command = [dhcp.client, *kind.arguments(wire.ifname, name, stays), *options]
     additions = {kind.configuration: f'\nsend host-name "{name}";\n'} if kind.configuration else {}
     farewell = [*kind.farewell, wire.ifname] if kind.farewell else []
-    supervised = Supervised(command, wire.guest.namespace, wire.ifname, name, additions, farewell)
-    return ObtainLease(supervised, family, _patience(), stays)
+    client = Supervised(command, wire.guest.namespace, wire.ifname, name, additions, farewell)
+    end = NoteLease(client) if stays else StopClient(client)
+    return [StartClient(client), AwaitLease(client, family, _patience()), end]
 
 
-def _in_container(wire: Wire, dhcp: Dhcp) -> Action:
+def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
     if wire.guest.runtime != "docker":
         raise Refused(
             f"dhcp runs its client in a Docker container, which cannot share the network of {wire.guest.name}",
             "Write udhcpc in its place, which runs this host's client.",
         )
-    # docker takes its time to import
-    from pipework.actions.dhcp_container import ObtainLeaseInContainer, check_engine
+    from pipework.actions import dhcp_container as contained  # docker takes its time to import
 
     stays = "-f" in dhcp.options
     patience = _patience()
-    check_engine(wire.guest.id, stays)
+    contained.check_engine(wire.guest.id, stays)
     arguments = ("-i", wire.ifname, "-x", f"hostname:{_host_name(wire.guest.name)}", *dhcp.options)
     arguments += ("-R",) if stays else ("-q",)
-    return ObtainLeaseInContainer(wire.guest.namespace, wire.ifname, wire.guest.id, arguments, patience, stays)
+    client = contained.Client(wire.guest.namespace, wire.ifname, wire.guest.id, arguments, stays)
+    return [
+        contained.CreateClient(client),
+        contained.StartClientInContainer(client),
+        contained.AwaitLeaseInContainer(client, patience),
+        contained.NoteClient(client) if stays else contained.RemoveClient(client),
+    ]
+
+
+def end_client(note: Lease) -> Action:
+    """End a client that keeps a lease, while it still has the link to give the lease back."""
+    if note.container:
+        from pipework.actions.dhcp_container import EndClientInContainer  # docker takes its time to import
+
+        return EndClientInContainer(note)
+    return EndClient(note)
+
+
+def clients_of(guest: Namespace, link: Link) -> list[Action]:
+    """The end of what keeps a link's lease, if it has one.  Raises Refused."""
+    note = notes.of_link(Lease, guest, link)
+    return [end_client(note)] if note else []
+
+
+def leases_of(guest: Namespace, link: Link) -> list[Action]:
+    """Forget who keeps a link's lease, if it has one.  Raises Refused."""
+    note = notes.of_link(Lease, guest, link)
+    return [Forget(note)] if note else []
 
 
 def _holds(dhcp: Dhcp) -> bool:
@@ -124,8 +160,9 @@ def _holds(dhcp: Dhcp) -> bool:
     return told and (dhcp.foreground or dhcp.client != "udhcpc")
 
 
-def _holder(client: Action, dhcp: Dhcp) -> Optional[Callable[[], None]]:
-    return client.client.hold if isinstance(client, ObtainLease) and _holds(dhcp) else None
+def _holder(obtain: Sequence[Action], dhcp: Dhcp) -> Optional[Callable[[], None]]:
+    first = obtain[0]
+    return first.client.hold if isinstance(first, StartClient) and _holds(dhcp) else None
 
 
 def _host_name(guest: str) -> str:

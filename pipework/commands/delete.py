@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pipework import guests
-from pipework.errors import GuestNotFound, GuestStopped, Refused
-from pipework.executor import rehearsing, undoing
-from pipework.kernel.namespaces import Namespace
+from pipework.commands.session import session
+from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused
+from pipework.links.base import Wired
 from pipework.model import Delete
 from pipework.wires import teardown
-from pipework.wires.inventory import Host, find_of
+from pipework.wires.inventory import find_of, read_host
 
 
 def detach(request: Delete) -> None:
-    """Take back what was asked for, all of it or nothing.  Raises PipeworkError, if nothing is there too."""
+    """Take back what was asked for, each wire wholly or not at all.  Raises PipeworkError, if nothing is there too."""
     try:
         guest = guests.find(request.guest)
     except GuestNotFound:
@@ -25,18 +25,27 @@ def detach(request: Delete) -> None:
         raise GuestStopped(
             f"{stopped.message}, so its links are gone", "Remove what else it may have left: pipework gc"
         ) from None
-    log_kind = rehearsing if request.dry_run else undoing
-    with Namespace.own() as own, guest.namespace as namespace, log_kind() as log, log.alone():
-        host = Host.read(own)
+    with session(request.dry_run, guest) as (own, log), log.alone():
+        host = read_host(own)
         # --all is for what pipework has surely made; the rest must be named
         wires = [
-            wire
-            for wire in find_of(host, guest)
-            if wire.ifname == request.ifname or (request.ifname is None and not wire.guessed)
+            wired
+            for wired in find_of(host, guest)
+            if wired.ifname == request.ifname or (request.ifname is None and not wired.guessed)
         ]
         if not wires and not request.if_exists:
             raise _nothing(request)
-        log.carry_out(teardown.plan(host, namespace, wires))
+        done: list[Wired] = []
+        for wired, steps in list(teardown.plan(host, guest.namespace, wires)):
+            try:
+                log.carry_out(steps)
+            except PipeworkError as error:
+                if done:
+                    names = ", ".join(one.ifname for one in done)
+                    error.come_after(f"Taken back before that: {names}; type it again for the rest.")
+                raise
+            log.keep()
+            done.append(wired)
 
 
 def _nothing(request: Delete) -> Refused:

@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Sequence
 
-from pipework import guests
+from pipework import guests, links
 from pipework.errors import one_line
 from pipework.kernel.namespaces import Namespace
+from pipework.links.base import Wired
 from pipework.model import List
-from pipework.wires.inventory import Host, Wired, find_all
+from pipework.wires.inventory import find_all, read_host
 
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
 COLOURS = {"up": "32", "down": "31", "no carrier": "33", "guest gone": "31", "unfinished": "33"}
@@ -19,7 +20,7 @@ COLOURS = {"up": "32", "down": "31", "no carrier": "33", "guest gone": "31", "un
 def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
-        wires = find_all(Host.read(host))
+        wires = find_all(read_host(host))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:
             wires = [wire for wire in wires if _same(wire, namespace)]
@@ -40,7 +41,7 @@ def _same(wire: Wired, namespace: Namespace) -> bool:
 
 
 def _as_json(wire: Wired) -> dict[str, object]:
-    keys = [field for field in wire.fields if field != "path"]
+    keys = [field for field in wire.fields if field not in ("path", "there")]
     return {key: getattr(wire, key) for key in keys}
 
 
@@ -61,7 +62,7 @@ def _row(wire: Wired) -> tuple[str, ...]:
         wire.ifname,
         wire.kind,
         wire.hostif,
-        f"{wire.vlan:#06x}" if wire.kind == "ipoib" and wire.vlan else wire.vlan,
+        links.kind(wire.kind).say_tag(wire.vlan) if wire.vlan else None,
         wire.link,
         ",".join(wire.addresses),
         wire.mac,

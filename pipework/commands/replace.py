@@ -1,75 +1,55 @@
-"""``--replace``: leave a wire that is as asked alone, and put one that is not aside for the new one."""
+"""The story of ``--replace``: leave a wire that is as asked alone, put one that is not aside for the new one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from errno import ENODEV
-
-from pipework import addressing, guests, links, notes
+from pipework import addressing, guests, links
 from pipework.actions.base import Action
-from pipework.actions.links import SetMac
-from pipework.actions.nic import Home
-from pipework.actions.openvswitch import RemovePort
-from pipework.actions.stash import Strip
-from pipework.commands.attach import Plan, decide
+from pipework.actions.links import SetAlias, SetMac
+from pipework.actions.stash import DeleteAddress, TakeDown
+from pipework.addressing.dhcp import clients_of, leases_of
+from pipework.commands.session import Plan, decide, session
 from pipework.default_routes import bring_back, noted_routes
-from pipework.errors import KernelRefused, Refused
-from pipework.executor import rehearsing, undoing
-from pipework.firewall import iptables as firewall
+from pipework.errors import Refused
 from pipework.guests.base import Guest
-from pipework.kernel import ovsdb, sysfs
+from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Link, Route
-from pipework.links.base import Wire
-from pipework.links.completing import left_to_do
-from pipework.links.conflicts import mark_finished, mark_unfinished, put_aside, removal
-from pipework.model import Attach, Dhcp, Static
-from pipework.notes import Page
-from pipework.typed import Optional, Union
+from pipework.links.base import Wire, Wired, mark_finished
+from pipework.links.conflicts import left_to_do
+from pipework.links.loan import loan_of
+from pipework.links.stash import Way
+from pipework.marks import unfinished_alias
+from pipework.model import Attach
+from pipework.typed import Optional
 from pipework.value import Value
-from pipework.wires.inventory import Host, Wired, find_of
-from pipework.wires.teardown import farewell
-
-LENT = ("nic", "vlan")  # kinds of links that --direct-phys hands over
-FULL_MEMBER = 0x8000  # of a partition, which IPoIB children always are (drivers/infiniband/ulp/ipoib/ipoib_netlink.c)
+from pipework.wires.diff import is_as_asked
+from pipework.wires.inventory import find, read_host
 
 
 def replace(request: Attach) -> None:
     """See to it that the guest has the wire that is asked for, or leave everything as it was.  Raises PipeworkError."""
     guest = guests.find(request.guest)
-    with Namespace.own() as host, guest.namespace, rehearsing() if request.dry_run else undoing() as log:
+    with session(request.dry_run, guest) as (host, log):
         with log.alone():
             lent = _find_lent(request, host, guest)
-            if lent and _is_as_asked(lent.wire, lent.there):
+            if lent and is_as_asked(lent.wire, lent.there):
                 return
             if lent:
                 plan = _change_in_place(lent)
             else:
                 kind, wire = links.resolve(request, host, guest)
                 old = _look(wire)
-                if old.as_asked:
-                    log.carry_out(left_to_do(wire, old.local))
+                if old and is_as_asked(wire, old):
+                    log.carry_out(left_to_do(kind, wire, old.link))
                     return
-                log.carry_out(old.first)
-                plan = decide(kind, wire.replace(vacated=bool(old.first), returned=old.returned))
-                plan = plan.replace(afterwards=[*plan.afterwards, *old.last])
+                way = _put_aside(wire, old) if old else Way()
+                returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
+                log.carry_out(way.first)
+                plan = decide(kind, wire.replace(vacated=old is not None, returned=returned))
+                plan = plan.replace(afterwards=[*plan.afterwards, *way.last])
             log.carry_out(plan.at_once)
         log.carry_out(plan.afterwards)
     if plan.hold and not request.dry_run:
         plan.hold()
-
-
-class Old(Value):
-    """The wire that is there: whether it is as asked, what puts it aside at first, and what removes it in the end.
-
-    returned: the default routes that it had replaced, which come back at first; local: the host's end.
-    """
-
-    as_asked: bool
-    first: Sequence[Action] = ()
-    last: Sequence[Action] = ()
-    returned: tuple[Route, ...] = ()
-    local: str = ""
 
 
 class Lent(Value):
@@ -83,15 +63,15 @@ class Lent(Value):
 def _find_lent(request: Attach, host: Namespace, guest: Guest) -> Optional[Lent]:
     """The NIC, or the VLAN link of one, that is on loan to the guest; None: it is not the one that is asked for."""
     ifname = request.ifname or "eth1"
-    there = _find(Host.read(host), guest, ifname) if request.direct_phys else None
-    if there is None or there.kind not in LENT:
+    there = find(read_host(host), guest, ifname) if request.direct_phys else None
+    if there is None or not links.kind(there.kind).handed_over:
         return None
-    note = notes.read(Page("nic", guest.namespace.cookie, ifname))
-    home = Home.from_note(note) if note else None
-    names = [there.hostif, f"mac:{home.link.mac}"] if home else [there.hostif]
+    loan = loan_of(guest.namespace, there)
+    home_mac = loan.home.link.mac if loan else ""
+    names = (there.hostif, f"mac:{home_mac}")
     vlan = request.tag.vlan if request.tag else None
     if (request.hostif in names or _is_mac_of(request.hostif, there)) and vlan == there.vlan:
-        return Lent(Wire(request, host, guest, "direct", there.hostif, ifname), there, home.link.mac if home else "")
+        return Lent(Wire(request, host, guest, there.kind, there.hostif, ifname), there, home_mac)
     return None
 
 
@@ -101,13 +81,18 @@ def _is_mac_of(hostif: str, there: Wired) -> bool:
 
 def _change_in_place(lent: Lent) -> Plan:
     """Another address, gateway or MAC for a NIC on loan, which stays where it is."""
-    wire, guest, name = lent.wire, lent.wire.guest.namespace, lent.wire.ifname
-    netlink, link = guest.netlink, _link(guest, name)
+    wire, guest, name, link = lent.wire, lent.wire.guest.namespace, lent.wire.ifname, lent.there.there
+    assert link
+    addresses = guest.netlink.addresses(link.ifindex)
+    returning = bring_back(guest, link)
     at_once: list[Action] = [
-        *farewell(guest, lent.there),
-        mark_unfinished(guest, name, link.alias),
-        *bring_back(guest, name, link.mac),
-        Strip(guest, name, link.up, tuple(netlink.addresses(link.ifindex)), netlink.routes_via(link.ifindex)),
+        *clients_of(guest, link),
+        SetAlias(guest, name, unfinished_alias(), link.alias, passing=True),
+        *returning.steps,
+        TakeDown(guest, name, link.up, tuple(addresses), guest.netlink.routes_via(link.ifindex)),
+        *returning.finish,
+        # the first one last, for others may go with it
+        *(DeleteAddress(guest, name, address) for address in reversed(addresses)),
     ]
     mac = wire.request.mac or lent.home_mac or link.mac
     if mac != link.mac:
@@ -117,73 +102,22 @@ def _change_in_place(lent: Lent) -> Plan:
     return Plan([*at_once, *address.assign], finish, address.hold)
 
 
-def _look(wire: Wire) -> Old:
-    """Look at the wire that the guest has under that name.
+def _look(wire: Wire) -> Optional[Wired]:
+    """The wire that the guest has under that name, or None.
 
-    Raises Refused for a NIC on loan, which is not put aside but brought home.
+    Raises Refused for a NIC on loan that is not as asked, for that is not put aside but brought home.
     """
-    host, guest = Host.read(wire.host), wire.guest.namespace
-    there = _find(host, wire.guest, wire.ifname)
-    if there is None:
-        return Old(False)
-    if _is_as_asked(wire, there):
-        return Old(True, local=there.link)
-    if there.kind in LENT:
+    there = find(read_host(wire.host), wire.guest, wire.ifname)
+    if there and links.kind(there.kind).handed_over and not is_as_asked(wire, there):
         raise Refused(
             f"{wire.ifname} of {wire.guest.name} is a NIC on loan",
             f"Take it back first: pipework del {wire.request.guest} -i {wire.ifname}",
         )
-    first: list[Action] = []
-    port = ovsdb.port(there.link) if there.kind == "openvswitch" else None
-    if port:
-        first.append(RemovePort(port))
-    ends = [(wire.host, there.link)] if there.link else []
-    links = [(namespace, _link(namespace, name)) for namespace, name in [*ends, (guest, wire.ifname)]]
-    returning = bring_back(guest, wire.ifname, there.mac)
-    last: list[Action] = [removal(*links[0])]
-    if there.kind == "bridge" and there.hostif != wire.hostif and host.guests_of(there.hostif) <= {there.link}:
-        last += firewall.withdrawal(there.hostif)
-    for namespace, link in links:
-        first += put_aside(namespace, link, returning if namespace is guest else ())
-    return Old(False, first, last, noted_routes(guest, wire.ifname, there.mac))
+    return there
 
 
-def _find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
-    return next((wired for wired in find_of(host, guest) if wired.ifname == ifname), None)
-
-
-def _is_as_asked(wire: Wire, there: Wired) -> bool:
-    request = wire.request
-    kinds = LENT if wire.kind == "direct" else (wire.kind,)
-    # the cable of a NIC is not ours to plug in
-    works = there.state == "up" or (there.state == "no carrier" and not there.link)
-    same_link = works and there.kind in kinds and (there.hostif, there.vlan) == (wire.hostif, _tag(wire))
-    same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
-    return same_link and same_names and _has_address(request.address, wire.guest.namespace, there)
-
-
-def _tag(wire: Wire) -> Optional[int]:
-    """The VLAN, or the partition key of an IPoIB child."""
-    tag = wire.request.tag
-    if wire.kind != "ipoib":
-        return tag.vlan if tag else None
-    parent = wire.host.netlink.link(wire.hostif)
-    return tag.pkey | FULL_MEMBER if tag else parent.vlan if parent else None
-
-
-def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -> bool:
-    if not isinstance(address, Static):
-        return bool(there.addresses)
-    wanted = (address.interface.with_prefixlen,) if address.interface else ()
-    if there.addresses != wanted:
-        return False
-    ifindex = guest.netlink.index(there.ifname)
-    gateways = [route.gateway for route in guest.netlink.default_routes(address.family) if route.link == ifindex]
-    return gateways == ([str(address.gateway)] if address.gateway else [])
-
-
-def _link(namespace: Namespace, name: str) -> Link:
-    link = namespace.netlink.link(name)
-    if link is None:
-        raise KernelRefused(ENODEV, f"there is no link {name}")
-    return link
+def _put_aside(wire: Wire, there: Wired) -> Way:
+    """Put it aside, and forget in the end who kept its lease: without its link that one ends by itself."""
+    assert there.there
+    way = links.kind(there.kind).put_aside(read_host(wire.host), wire, there)
+    return way.replace(last=[*way.last, *leases_of(wire.guest.namespace, there.there)])

@@ -1,38 +1,30 @@
-"""Whether frames of a bridge need a rule to pass this host's firewall, and the plan for it."""
+"""iptables on a Docker host: whether bridged frames need a rule, and the plan for it."""
 
 from __future__ import annotations
 
-import os
-import re
-
-from pipework.actions.iptables import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged, comment
+from pipework.actions.iptables import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel import sysfs
 from pipework.kernel.programs import Running, run
+from pipework.marks import COMMENT, rule_comment
 from pipework.model import Dhcp, Static
 from pipework.typed import Optional, Union
 
 NO_CHAIN = (1, 3)  # exit statuses of iptables -S: no chain of that name, no such table in this kernel
-TAG = re.compile(f'"{re.escape(comment(""))}([^"]+)"')
 
 
 class Inquiry:
-    """The question whether a bridge needs a rule, put at once; its answer, when it is needed.
-
-    iptables takes some milliseconds, in which there is other work to do.
-    """
+    """The question put to iptables, ip6tables or both."""
 
     def __init__(self, bridge: str, address: Union[Static, Dhcp]) -> None:
         self._bridge = bridge
-        self._asked: dict[str, Optional[Running]] = {}
-        if os.environ.get("PIPEWORK_FIREWALL") != "off":
-            self._asked = {iptables: _ask(iptables) for iptables in _firewalls(address)}
+        self._asked: dict[str, Optional[Running]] = {iptables: _ask(iptables) for iptables in _firewalls(address)}
 
     def plan(self) -> list[AllowBridged]:
         """One tagged rule for the bridge and each family that needs it, unless it stands already.
 
         Needed where bridged frames meet the firewall, Docker keeps a DOCKER-USER chain and FORWARD drops
-        what nobody accepts.  PIPEWORK_FIREWALL=off opts out.  Raises Refused for a bridge that no rule can name.
+        what nobody accepts.  Raises Refused for a bridge that no rule can name.
         """
         lacking = [
             iptables for iptables, listing in self._asked.items() if listing and self._lacks_rule(iptables, listing)
@@ -47,7 +39,7 @@ class Inquiry:
 
     def _lacks_rule(self, iptables: str, listing: Running) -> bool:
         chain = listing.outcome(TIMEOUT)
-        if chain.status in NO_CHAIN or f'"{comment(self._bridge)}"' in chain.out:
+        if chain.status in NO_CHAIN or f'"{rule_comment(self._bridge)}"' in chain.out:
             return False
         forward = run([iptables, "-w", "5", "-S", "FORWARD"], TIMEOUT, "iptables")
         for asked in (chain, forward):
@@ -59,11 +51,6 @@ class Inquiry:
         return "-P FORWARD DROP" in forward.out
 
 
-def withdrawal(bridge: str) -> list[WithdrawBridged]:
-    """Take the bridge's rules back, where there are any."""
-    return [rule for rule in standing() if rule.bridge == bridge]
-
-
 def standing() -> list[WithdrawBridged]:
     """Every rule of ours that stands, as what takes it back."""
     asked = {iptables: _ask(iptables) for iptables in ("iptables", "ip6tables")}
@@ -71,8 +58,14 @@ def standing() -> list[WithdrawBridged]:
         WithdrawBridged(iptables, bridge)
         for iptables, listing in asked.items()
         if listing
-        for bridge in TAG.findall(listing.outcome(TIMEOUT).out)
+        for bridge in _bridges(listing.outcome(TIMEOUT).out)
     ]
+
+
+def _bridges(rules: str) -> list[str]:
+    """The bridges that rules of ours name, in what iptables -S prints."""
+    tagged = [line.partition(f'"{COMMENT}')[2] for line in rules.splitlines()]
+    return [rest.partition('"')[0] for rest in tagged if '"' in rest]
 
 
 def _firewalls(address: Union[Static, Dhcp]) -> list[str]:

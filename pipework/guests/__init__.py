@@ -14,7 +14,7 @@ import time
 from importlib import import_module
 
 from pipework.errors import GuestNotFound, GuestStopped, NotInstalled, Refused
-from pipework.guests.base import Guest, Runtime, on_hosts_network
+from pipework.guests.base import NO_HOST_NETWORK, Guest, Runtime, on_hosts_network
 from pipework.kernel.namespaces import Namespace
 from pipework.typed import Optional, cast
 from pipework.value import Value
@@ -35,8 +35,6 @@ class Row(Value):
     listing: str = ""
     isolated: str = "Name one that has a network of its own: ip netns list"
 
-
-NO_HOST_NETWORK = "Start the container without --net=host, for example with --net=none."
 
 # prefix -> runtime; Docker has no signs, for asking its socket is the quickest way to learn whether it is there
 RUNTIMES = {

@@ -9,6 +9,8 @@ from pipework.kernel.namespaces import Namespace
 from pipework.typed import Optional, Protocol
 from pipework.value import Value
 
+NO_HOST_NETWORK = "Start the container without --net=host, for example with --net=none."
+
 
 class Guest(Value):
     """A guest with its network namespace, held open.

@@ -6,12 +6,11 @@ import json
 import socket
 
 from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
-from pipework.guests.base import Guest, on_hosts_network, open_process_namespace
+from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
 from pipework.kernel.processes import in_cgroup_of
 from pipework.typed import Any, Optional
 from pipework.value import Value
 
-NO_HOST_NETWORK = "Start the container without --net=host, for example with --net=none."
 LIMIT = 10.0  # seconds that an engine may take to answer
 FIRST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 CHARACTERS = FIRST_CHARACTERS | frozenset("_.-")

@@ -15,7 +15,7 @@ from errno import EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENODEV, ENOENT, ESRCH
 
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import messages
-from pipework.kernel.records import NEWBORN, Link, LinkAddress, Route, read_address, read_link, read_route
+from pipework.kernel.records import Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.model import Address, Interface
 from pipework.typed import Any, Optional
 
@@ -31,7 +31,7 @@ EXT_BRIDGE_VLANS, EXT_SKIP_STATS = 0x2, 0x8  # RTEXT_FILTER_*: what to tell of l
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE, LOCAL_TABLE, CLONED = 254, 255, 0x200  # RT_TABLE_*, RTM_F_CLONED: an entry of the cache
 BOOT, SCOPE_UNIVERSE, SCOPE_LINK = 3, 0, 253  # RTPROT_*, RT_SCOPE_*
-SIOCGIFINDEX = 0x8933  # linux/sockios.h
+SIOCGIFNAME, SIOCGIFINDEX = 0x8910, 0x8933  # linux/sockios.h
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
 LONGEST = 1 << 16  # bytes of a datagram; the kernel fills half of that with a dump
 TRIES = 5  # a dump while others make and remove links or addresses all the time
@@ -151,13 +151,25 @@ class Netlink:
             self._indexes[name] = struct.unpack_from("16xi", answer)[0]
         return self._indexes[name]
 
+    def is_there(self, name: str) -> bool:
+        """Whether the link that is meant by that name is there, whatever it is called by now."""
+        if name not in self._indexes:
+            return self.link(name) is not None
+        try:
+            fcntl.ioctl(self.socket, SIOCGIFNAME, struct.pack("16xi20x", self._indexes[name]))
+        except OSError as error:
+            return error.errno != ENODEV
+        return True
+
     def forget(self, name: str) -> None:
         """Look the index of that name up anew next time: the link was made, moved or renamed."""
         self._indexes.pop(name, None)
 
-    def new_link(self, name: str, kind: str, data: Sequence[Any] = (), up: bool = False, **attributes: Any) -> None:
-        """Create a link, in the group NEWBORN; attributes are IFLA_*.  One of that name is refused with EEXIST."""
-        message = messages.link(up=up or None, IFLA_IFNAME=name, IFLA_GROUP=NEWBORN, **attributes)
+    def new_link(
+        self, name: str, kind: str, group: int, data: Sequence[Any] = (), up: bool = False, **attributes: Any
+    ) -> None:
+        """Create a link; attributes are IFLA_*.  One of that name is refused with EEXIST."""
+        message = messages.link(up=up or None, IFLA_IFNAME=name, IFLA_GROUP=group, **attributes)
         self.request(NEWLINK, message + messages.link_info(kind, data), CREATE | EXCL)
         self.forget(name)
 

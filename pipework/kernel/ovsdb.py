@@ -10,7 +10,6 @@ from pipework.typed import Any, Optional
 from pipework.value import Value
 
 PATIENCE = 5  # seconds that ovs-vsctl waits for the database and the switch
-UNFINISHED = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
 HINT = "See to it: systemctl status openvswitch-switch; ovs-vsctl show"
 
 
@@ -71,10 +70,10 @@ def ports(bridge: str) -> list[str]:
     return vsctl("list-ports", bridge).splitlines()
 
 
-def wired_ports() -> list[Port]:
-    """Every port that bears pipework's external ids; none where Open vSwitch is not installed or not running."""
+def ports_with(external_id: str) -> list[Port]:
+    """Every port whose interface has that external id; none where Open vSwitch is not installed or not running."""
     try:
-        rows = _rows("--columns=name,external_ids", "find", "Interface", 'external_ids:pipework.interface!=""')
+        rows = _rows("--columns=name,external_ids", "find", "Interface", f'external_ids:{external_id}!=""')
     except (NotInstalled, Fault):
         return []
     ids = {row["name"]: dict(row["external_ids"][1]) for row in rows}
@@ -84,13 +83,13 @@ def wired_ports() -> list[Port]:
     ]
 
 
-def unfinished_bridges() -> dict[str, str]:
-    """The bridges that a run has made and nobody has plugged into yet, and the identities of those runs."""
+def bridges_with(external_id: str) -> dict[str, str]:
+    """The bridges that have that external id, and what it says."""
     try:
-        rows = _rows("--columns=name,external_ids", "find", "Bridge", f'external_ids:{UNFINISHED}!=""')
+        rows = _rows("--columns=name,external_ids", "find", "Bridge", f'external_ids:{external_id}!=""')
     except (NotInstalled, Fault):
         return {}
-    return {row["name"]: dict(row["external_ids"][1])[UNFINISHED] for row in rows}
+    return {row["name"]: dict(row["external_ids"][1])[external_id] for row in rows}
 
 
 def _number(text: Optional[str]) -> Optional[int]:

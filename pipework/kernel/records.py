@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
-# The group (IFLA_GROUP) that links are born in, which the kernel sets at birth, as it does no other mark.  Runs hold
-# the host's lock until their links bear one, so a link in this group is what a run that was killed has left.
-NEWBORN = int.from_bytes(b"pipe", "big")
-
-
 TAGS = {"vlan": 1, "ipoib": 1}  # the numbers of IFLA_VLAN_ID and IFLA_IPOIB_PKEY, linux/if_link.h
 
 
@@ -44,8 +39,8 @@ class Link(Record):
     master and parent are ifindexes of other links (0: none), kind is "" for a NIC, type its hardware (ARPHRD_*);
     vlan: the VLAN id of a VLAN link, the partition key of an IPoIB one;
     peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another;
-    permanent_mac: the address burnt into a NIC, where the kernel tells it; group: NEWBORN until a link that we make
-    is marked as ours, else as the administrator has set it.
+    permanent_mac: the address burnt into a NIC, where the kernel tells it;
+    group: what the administrator has set, or marks.NEWBORN.
     """
 
     ifindex: int
@@ -85,10 +80,15 @@ class Route(Record):
     message: bytes
 
     @property
+    def way(self) -> tuple[Any, ...]:
+        """What tells it from others of its family: where it goes to, from which table, which way, with which metric."""
+        where = self.destination, *self.message[1:4], self.table, self.metric
+        return self.family, where, self.link, self.gateway, self._told(messages.RTA_NH_ID), self._hops()
+
+    @property
     def links(self) -> set[int]:
         """The ifindexes of the links that it goes out of: more than one where it has several next hops."""
-        paths = self._told(messages.RTA_MULTIPATH) or b""
-        return {self.link, *(ifindex for _, _, ifindex, _ in messages.hops(paths))}
+        return {self.link, *(ifindex for _, ifindex, _ in self._hops())}
 
     @property
     def table(self) -> int:
@@ -114,6 +114,11 @@ class Route(Record):
     def with_metric(self, metric: int) -> Route:
         """The same with another metric."""
         return self._changed(messages.RTA_PRIORITY, metric).replace(metric=metric)
+
+    def _hops(self) -> tuple[tuple[int, int, bytes], ...]:
+        """Weight, ifindex and attributes of each, where it has several next hops."""
+        paths = self._told(messages.RTA_MULTIPATH) or b""
+        return tuple((weight, ifindex, inner) for _, weight, ifindex, inner in messages.hops(paths))
 
     def _changed(self, number: int, value: int) -> Route:
         return self.replace(message=messages.changed(self.message, messages.ROUTE.size, number, value))

@@ -1,10 +1,11 @@
 """Kinds of links: what HOSTIF can be, and which file serves it.
 
-A link kind is a module with one function, see LinkKind.  To add one, add a file and a row.
+A kind is a file with a KIND, see LinkKind.  To add one, add a file and a row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 
 from pipework.errors import NotInstalled, Refused
@@ -13,57 +14,35 @@ from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import SWITCHED, LinkKind, Wire
 from pipework.model import Attach
-from pipework.typed import Optional, cast
-
-# what HOSTIF is -> the module that serves it
-KINDS = {
-    "Linux bridge": "pipework.links.bridge",
-    "Open vSwitch bridge": "pipework.links.openvswitch",
-    "NIC": "pipework.links.macvlan",
-    "NIC to move": "pipework.links.direct",
-    "IPoIB interface": "pipework.links.ipoib",
-    "dummy link": "pipework.links.dummy",
-}
-MADE_WHEN_MISSING = {"br": "Linux bridge", "ovs": "Open vSwitch bridge", "dummy": "dummy link"}
-DEFAULT_IFNAME = {"IPoIB interface": "ib0"}
+from pipework.typed import Callable, cast
+from pipework.value import Value
 
 
-def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, Wire]:
-    """The link kind that serves HOSTIF, and the wire to make.  Raises Refused."""
-    name = request.hostif
-    if name.startswith("mac:"):
-        found = sysfs.with_mac(name[4:])
-        if found is None:
-            raise Refused(f"{name}: no host interface matched", "See the addresses of this host's links: ip -br link")
-        name = found
-    kind = _existing(name, host, request.direct_phys) if sysfs.exists(name) else _missing(name)
-    if kind is None:
-        raise Refused(
-            f"this host has no interface {name}, and its name does not say what to make",
-            "See what there is: ip -br link.  Names that start with br, ovs or dummy are made when missing.",
-        )
-    ifname = request.ifname or DEFAULT_IFNAME.get(kind, "eth1")
-    module = import_module(KINDS[kind])
-    return cast(LinkKind, module), Wire(request, host, guest, module.__name__.rpartition(".")[2], name, ifname)
+class Row(Value):
+    """A kind of link.
+
+    module: serves it, and gives it its name; serves: whether it does a HOSTIF that is there; made: how the names begin
+    of what it makes when that is missing; ifname: of the guest's end; seen_as: what that is to the kernel, () for any.
+    """
+
+    module: str
+    serves: Callable[[Attach, str, Namespace], bool]
+    made: str = ""
+    ifname: str = "eth1"
+    seen_as: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people see it called."""
+        return self.module.rpartition(".")[2]
 
 
-def _existing(name: str, host: Namespace, direct_phys: bool) -> str:
-    """The original's questions, in its order."""
-    if sysfs.is_linux_bridge(name):
-        return "Linux bridge"
-    if _is_openvswitch(name, host):
-        return "Open vSwitch bridge"
-    if sysfs.hardware_type(name) == sysfs.INFINIBAND:
-        return "IPoIB interface"
-    return "NIC to move" if direct_phys else "NIC"
-
-
-def _is_openvswitch(name: str, host: Namespace) -> bool:
+def _is_openvswitch(request: Attach, name: str, host: Namespace) -> bool:
     """Whether it is a bridge of Open vSwitch, which is only asked about links that look like one.
 
     Such links outlive their switch: where that is stopped nobody knows what they are.  Raises Refused.
     """
-    link = host.netlink.link(name)
+    link = None if sysfs.is_linux_bridge(name) else host.netlink.link(name)
     if link is None or link.kind not in SWITCHED:
         return False
     from pipework.kernel import ovsdb  # no other kind needs it
@@ -76,5 +55,80 @@ def _is_openvswitch(name: str, host: Namespace) -> bool:
         return False
 
 
-def _missing(name: str) -> Optional[str]:
-    return next((kind for prefix, kind in MADE_WHEN_MISSING.items() if name.startswith(prefix)), None)
+def _is_bridge(request: Attach, name: str, host: Namespace) -> bool:
+    return sysfs.is_linux_bridge(name)
+
+
+def _is_infiniband(request: Attach, name: str, host: Namespace) -> bool:
+    return sysfs.hardware_type(name) == sysfs.INFINIBAND
+
+
+def _is_handed_over(request: Attach, name: str, host: Namespace) -> bool:
+    return request.direct_phys
+
+
+def _is_handed_over_in_part(request: Attach, name: str, host: Namespace) -> bool:
+    return request.direct_phys and request.tag is not None
+
+
+def _is_any(request: Attach, name: str, host: Namespace) -> bool:
+    return True
+
+
+# In the order in which they are asked, the first that serves HOSTIF has it; as in the original, but for VLANs.
+KINDS = (
+    Row("pipework.links.openvswitch", _is_openvswitch, "ovs", seen_as=("veth",)),
+    Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",)),
+    Row("pipework.links.ipoib", _is_infiniband, ifname="ib0", seen_as=("ipoib",)),
+    Row("pipework.links.vlan", _is_handed_over_in_part, seen_as=("vlan",)),
+    Row("pipework.links.nic", _is_handed_over),
+    Row("pipework.links.macvlan", _is_any, seen_as=("macvlan",)),
+    Row("pipework.links.dummy", _is_any, "dummy", seen_as=("dummy",)),
+)
+NAMED = {row.name: row for row in KINDS}
+
+
+def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, Wire]:
+    """The link kind that serves HOSTIF, and the wire to make.  Raises Refused."""
+    name = request.hostif
+    if name.startswith("mac:"):
+        found = sysfs.with_mac(name[4:])
+        if found is None:
+            raise Refused(f"{name}: no host interface matched", "See the addresses of this host's links: ip -br link")
+        name = found
+    row = _existing(request, name, host) if sysfs.exists(name) else _missing(name)
+    return _load(row), Wire(request, host, guest, row.name, name, request.ifname or row.ifname)
+
+
+def _existing(request: Attach, name: str, host: Namespace) -> Row:
+    return next(row for row in KINDS if row.serves(request, name, host))
+
+
+def _missing(name: str) -> Row:
+    made = next((row for row in KINDS if row.made and name.startswith(row.made)), None)
+    if made is None:
+        raise Refused(
+            f"this host has no interface {name}, and its name does not say what to make",
+            "See what there is: ip -br link.  Names that start with br, ovs or dummy are made when missing.",
+        )
+    return made
+
+
+def kind(name: str) -> LinkKind:
+    """The kind of that name."""
+    return _load(NAMED[name])
+
+
+def every() -> Iterator[LinkKind]:
+    """All kinds."""
+    return map(_load, KINDS)
+
+
+def that_may_be(kind: str) -> Iterator[tuple[str, LinkKind]]:
+    """The kinds, by name, that a guest's link may be of which is of that kind to the kernel."""
+    rows = [row for row in KINDS if kind in row.seen_as] + [row for row in KINDS if not row.seen_as]
+    return ((row.name, _load(row)) for row in rows)
+
+
+def _load(row: Row) -> LinkKind:
+    return cast(LinkKind, import_module(row.module).KIND)

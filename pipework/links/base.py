@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipework.actions.base import Action
+from pipework.actions.links import DeleteLink, MarkNewborn, SetAlias
 from pipework.guests.base import Guest
+from pipework.kernel.census import Residence
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Route
+from pipework.kernel.ovsdb import Port
+from pipework.kernel.records import Link, Route
+from pipework.links.stash import Way, removal, stash
+from pipework.marks import Mark, is_hosts_end, is_left_over, is_unfinished, unfinished_alias
 from pipework.model import Attach
-from pipework.typed import Protocol
+from pipework.typed import Callable, Optional
 from pipework.value import Value
 
 SWITCHED = ("openvswitch", "tun")  # what the link of a bridge of Open vSwitch is to the kernel, or in userspace
@@ -18,9 +23,9 @@ SWITCHED = ("openvswitch", "tun")  # what the link of a bridge of Open vSwitch i
 class Wire(Value):
     """What is to be wired: the request with every name resolved.
 
-    kind: the name of the module that serves it; hostif: the host's link behind HOSTIF; ifname: the guest's end;
-    vacated: what held the names of its ends has been, or in a rehearsal would be, put aside; returned: the default
-    routes that the guest has again, or would have, since then.
+    kind: the name of the file that serves it; host: the far side; hostif: the host's link behind HOSTIF; ifname: the
+    guest's end; vacated: what held the names of its ends has been, or in a rehearsal would be, put aside; returned: the
+    default routes that the guest has again, or would have, since then.
     """
 
     request: Attach
@@ -43,8 +48,205 @@ class LinkPlan(Value):
     finish: Sequence[Action] = ()
 
 
-class LinkKind(Protocol):
-    """What each module of this package offers."""
+class Host(Value):
+    """The host's side of all wires, read once.
+
+    links: by ifindex; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers;
+    names: the links by name.
+    """
+
+    namespace: Namespace
+    links: dict[int, Link]
+    ports: dict[str, Port]
+    ends: dict[Optional[int], list[Link]]
+    names: dict[str, Link]
+
+    def named(self, name: str) -> Optional[Link]:
+        """The host's link of that name, or None."""
+        return self.names.get(name)
+
+    def name(self, ifindex: int) -> str:
+        """The name of the host's link of that ifindex, or ""."""
+        return self.links[ifindex].name if ifindex in self.links else ""
+
+    def guests_of(self, bridge: str) -> set[str]:
+        """The names of those ports of a Linux bridge that lead into guests, ours and the original's."""
+        there = self.named(bridge)
+        ports = [link for link in self.links.values() if there and link.master == there.ifindex]
+        return {port.name for port in ports if is_hosts_end(port)}
+
+    def without(self, name: str) -> Host:
+        """What the host is once a link has gone."""
+        return self.replace(
+            links={ifindex: link for ifindex, link in self.links.items() if link.name != name},
+            names={other: link for other, link in self.names.items() if other != name},
+        )
+
+
+class Seen(Value):
+    """A link of a guest as it is found there, and what is known of it.
+
+    end: the host's end of its pair, if it is one of ours or the original's; back: the id that the guest's namespace has
+    for the host's; mark: the finished wire's, None where there is none; lent: whether a note tells of a NIC on loan.
+    """
+
+    host: Host
+    residence: Residence
+    link: Link
+    end: Optional[Link]
+    back: Optional[int]
+    mark: Optional[Mark]
+    lent: bool
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether pipework has made it, or is about to."""
+        return self.mark is not None or self.lent or is_unfinished(self.end or self.link)
+
+    @property
+    def stands_here(self) -> bool:
+        """Whether what it stands on, if anything, is a link of this host."""
+        return self.link.peer_namespace in (None, self.back)
+
+    def parent(self) -> Optional[Link]:
+        """The link of the host that it stands on."""
+        return self.host.links.get(self.link.parent) if self.link.peer_namespace is not None else None
+
+
+class FarSide(Value):
+    """Where a wire leads.  hostif: the bridge or NIC, "" if none is to be seen; vlan: on IPoIB the partition key."""
+
+    hostif: str
+    vlan: Optional[int] = None
+
+
+class Wired(Value):
+    """One wire that is there.
+
+    guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: what its
+    end is called now; kind: the name of the file in links/ that serves it; link: the host's end, or ""; hostif: the
+    bridge or NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, unfinished or guest
+    gone; guessed: it bears no mark of ours and no name of the original's, and is taken for the original's because
+    nobody else is known to have made it; there: the guest's link as it was read, None if the guest is gone.
+    """
+
+    guest: str
+    runtime: str
+    pid: int
+    path: str
+    ifname: str
+    kind: str
+    link: str
+    hostif: str
+    vlan: Optional[int]
+    addresses: tuple[str, ...]
+    mac: str
+    mtu: int
+    state: str
+    guessed: bool = False
+    there: Optional[Link] = None
+
+
+class Inhabitant(Value):
+    """A guest's side as gc looks at it, read once.  cookie: of its namespace."""
+
+    residence: Residence
+    cookie: int
+    links: tuple[Link, ...]
+
+
+class Ground(Value):
+    """All that gc looks at: this host, and whoever lives on it.
+
+    enter: opens a guest's namespace, to stay open until gc has done; raises OSError if it has just ended.
+    """
+
+    host: Host
+    guests: tuple[Inhabitant, ...]
+    enter: Callable[[Residence], Namespace]
+
+
+class Remnant(Value):
+    """Something left behind: what it is, in words, and the actions that remove it."""
+
+    what: str
+    removal: tuple[Action, ...]
+
+
+class LinkKind:
+    """What each file of this package offers, as its KIND; the defaults are those of a link that is the guest's alone.
+
+    unmarked: the original has made such links, too, under no name of its own; handed_over: the guest's link may be one
+    that the host had, and wants back.
+    """
+
+    unmarked = False
+    handed_over = False
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Read the host and the guest, and decide.  Raises PipeworkError for whatever can be seen to fail."""
+        raise NotImplementedError
+
+    def recognise(self, seen: Seen) -> Optional[FarSide]:
+        """Where the wire leads that a guest's link is the end of; None: it is no wire of this kind."""
+        raise NotImplementedError
+
+    def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
+        """Take back what ``plan`` has made; host: what else there is by then.  What cannot be undone comes last.
+
+        Raises Refused.
+        """
+        return (DeleteLink(guest, wired.ifname),)
+
+    def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
+        """Get a wire of this kind out of the way of another that is to have its names."""
+        assert there.there
+        guest = wire.guest.namespace
+        return Way(stash(guest, there.there, is_guests=True), [removal(guest, there.there)])
+
+    def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
+        """What a run had left to do that was killed after its last mark; end: the link that bears it."""
+        return ()
+
+    def of_the_dead(self, host: Host) -> Iterable[Wired]:
+        """Wires of guests that are gone, as far as the host still has something of them."""
+        return ()
+
+    def remnants(self, ground: Ground) -> Iterable[Remnant]:
+        """What guests that are gone and runs that were killed have left, of this kind."""
+        return ()
+
+    def wanted_tag(self, wire: Wire) -> Optional[int]:
+        """What FarSide.vlan is to be of a wire that is as asked."""
+        return wire.request.tag.vlan if wire.request.tag else None
+
+    def say_tag(self, tag: int) -> str:
+        """A FarSide.vlan as people read it."""
+        return str(tag)
+
+
+def half_made(ground: Ground, kind: str) -> Iterator[Remnant]:
+    """Links of guests that a killed run has left half made.  kind: what they are to the kernel."""
+    for guest in ground.guests:
+        for link in guest.links:
+            if link.kind == kind and is_left_over(link):
+                yield from _half_made(ground, guest, link)
+
+
+def _half_made(ground: Ground, guest: Inhabitant, link: Link) -> Iterator[Remnant]:
+    namespace = ground.enter(guest.residence)
+    back = namespace.netlink.known_namespace_id(ground.host.namespace.fd)
+    if link.peer_namespace in (None, back):  # what stands on another host's link is that one's to remove
+        where = guest.residence.name or f"process {guest.residence.pid}"
+        yield Remnant(f"link {link.name} in {where}, half made", (DeleteLink(namespace, link.name),))
+
+
+def mark_unfinished(namespace: Namespace, name: str) -> Action:
+    """Mark a link that was just made as being worked on by this process, so that a later run can tell."""
+    return MarkNewborn(namespace, name, unfinished_alias(), passing=True)
+
+
+def mark_finished(namespace: Namespace, name: str, wire: Wire) -> Action:
+    """Mark a link as ours, the wire complete."""
+    mark = Mark(wire.hostif, wire.guest.runtime, wire.guest.name, wire.ifname)
+    return SetAlias(namespace, name, mark.alias)

@@ -2,46 +2,96 @@
 
 from __future__ import annotations
 
-from pipework.actions.base import Action
-from pipework.actions.links import Adopt, CreateBridge, CreateVeth, SetAccessVlan, SetUp
-from pipework.errors import Refused
-from pipework.firewall import iptables as firewall
-from pipework.kernel import sysfs
-from pipework.kernel.records import NEWBORN
-from pipework.links.base import LinkPlan, Wire
-from pipework.links.conflicts import local_name, make_way, mark_finished, mark_unfinished
+from collections.abc import Iterable, Sequence
 
-DEFAULT_MTU = 1500  # of a new bridge, in bytes
+from pipework import firewall
+from pipework.actions.base import Action
+from pipework.actions.links import Adopt, CreateBridge, DeleteLink, SetAccessVlan, SetUp
+from pipework.errors import Refused
+from pipework.kernel import sysfs
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
+from pipework.links.base import FarSide, Ground, Host, LinkPlan, Remnant, Seen, Wire, Wired, mark_finished
+from pipework.links.conflicts import make_way
+from pipework.links.stash import Way
+from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
+from pipework.marks import NEWBORN, is_left_over
+from pipework.typed import Optional
+
 DEFAULT_VLAN = 1  # of the ports of a new bridge that filters
 
 
-def plan(wire: Wire) -> LinkPlan:
-    """Create the bridge if it is missing, plug the guest in, let its frames pass a Docker host's firewall.
+class Bridge(VethKind):
+    """Guests of one bridge reach each other, and whatever else is a port of it."""
 
-    With a VLAN the guest's port is an access port of it; the bridge must filter VLANs, a new one does.
-    """
-    request, host, bridge = wire.request, wire.host, wire.hostif
-    vlan = request.tag.vlan if request.tag else None
-    inquiry = firewall.Inquiry(bridge, request.address)
-    there = host.netlink.link(bridge)
-    if vlan and there and not sysfs.vlan_filtering(bridge):
-        raise Refused(
-            f"VLAN @{vlan}: bridge {bridge} does not filter VLANs",
-            f"Turn it on, which concerns every port: ip link set {bridge} type bridge vlan_filtering 1",
-        )
-    local = local_name(wire)
-    aside = make_way(wire, local)
-    make: list[Action] = [*aside.first]
-    if there is None:
-        make.append(CreateBridge(host, bridge, bool(vlan)))
-    mtu = there.mtu if there else DEFAULT_MTU
-    make += [
-        CreateVeth(host, local, wire.guest.namespace, wire.ifname, mtu, request.mac, bridge),
-        mark_unfinished(host, local),
-    ]
-    if vlan:
-        default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
-        make.append(SetAccessVlan(host, local, vlan, default))
-    make += [SetUp(host, local), *inquiry.plan()]
-    adopt = [Adopt(host, bridge)] if there is None or there.group == NEWBORN else []
-    return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *aside.last])
+    def plan(self, wire: Wire) -> LinkPlan:
+        """Create the bridge if it is missing, plug the guest in, let its frames pass a Docker host's firewall.
+
+        With a VLAN the guest's port is an access port of it; the bridge must filter VLANs, a new one does.
+        """
+        request, host, bridge = wire.request, wire.host, wire.hostif
+        vlan = request.tag.vlan if request.tag else None
+        inquiry = firewall.inquire(bridge, request.address)
+        there = host.netlink.link(bridge)
+        if vlan and there and not sysfs.vlan_filtering(bridge):
+            raise Refused(
+                f"VLAN @{vlan}: bridge {bridge} does not filter VLANs",
+                f"Turn it on, which concerns every port: ip link set {bridge} type bridge vlan_filtering 1",
+            )
+        local = local_name(wire)
+        way = make_way(wire, local)
+        make: list[Action] = [*way.first]
+        if there is None:
+            make.append(CreateBridge(host, bridge, bool(vlan)))
+        make += make_pair(wire, local, there.mtu if there else None, bridge)
+        if vlan:
+            default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
+            make.append(SetAccessVlan(host, local, vlan, default))
+        make += [SetUp(host, local), *inquiry.plan()]
+        adopt = [Adopt(host, bridge)] if there is None or there.group == NEWBORN else []
+        return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last])
+
+    def recognise(self, seen: Seen) -> Optional[FarSide]:
+        if seen.end is None:
+            return None
+        bridge = seen.host.name(seen.end.master)
+        return FarSide(bridge, _access_vlan(seen.host, bridge, seen.end))
+
+    def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
+        """The firewall's rule goes with the last port that leads to a guest."""
+        last = host.guests_of(wired.hostif) <= {wired.link}
+        return (*(firewall.withdrawal(wired.hostif) if last else ()), *super().remove(host, guest, wired))
+
+    def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
+        way = super().put_aside(host, wire, there)
+        last = there.hostif != wire.hostif and host.guests_of(there.hostif) <= {there.link}
+        return way.replace(last=[*way.last, *(firewall.withdrawal(there.hostif) if last else ())])
+
+    def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
+        bridge = wire.host.netlink.link(wire.hostif)
+        ours = bridge and bridge.group == NEWBORN and end.master == bridge.ifindex
+        return (Adopt(wire.host, wire.hostif),) if ours else ()
+
+    def remnants(self, ground: Ground) -> Iterable[Remnant]:
+        host = ground.host
+        for end in half_made_ends(host):
+            if end.name not in host.ports:
+                yield Remnant(f"link {end.name}, half made", (DeleteLink(host.namespace, end.name),))
+        left = {link.name for link in host.links.values() if is_left_over(link)}
+        for link in host.links.values():
+            ports = {port.name for port in host.links.values() if port.master == link.ifindex}
+            if link.kind == "bridge" and link.name in left and ports <= left:  # else somebody has come to use it
+                yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
+        for rule in firewall.standing():
+            if host.guests_of(rule.bridge) <= left:
+                yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which leads to no guest", (rule,))
+
+
+def _access_vlan(host: Host, bridge: str, port: Link) -> Optional[int]:
+    if not sysfs.vlan_filtering(bridge):
+        return None
+    vlan = host.namespace.netlink.port_vlan(port.ifindex)
+    return vlan if vlan != sysfs.default_vlan(bridge) else None
+
+
+KIND = Bridge()

@@ -2,52 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from pipework.actions.base import Action
-from pipework.actions.links import CreateVeth, SetUp
-from pipework.actions.openvswitch import AddBridge, AddPort, AdoptBridge, RemovePort
+from pipework.actions.links import DeleteLink, SetUp
+from pipework.actions.openvswitch import AddBridge, AddPort, AdoptBridge, RemoveBridge, RemovePort
 from pipework.errors import Refused
-from pipework.kernel import ovsdb
-from pipework.links.base import LinkPlan, Wire
-from pipework.links.conflicts import local_name, make_way, mark_finished, mark_unfinished
+from pipework.kernel import ovsdb, processes
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
+from pipework.links.base import SWITCHED, FarSide, Ground, Host, LinkPlan, Remnant, Seen, Wire, Wired, mark_finished
+from pipework.links.conflicts import make_way
+from pipework.links.stash import Way
+from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
+from pipework.marks import MAKING, WIRED, is_left_over, original_ifname
 from pipework.typed import Optional
 
-DEFAULT_MTU = 1500  # of a new bridge, in bytes
+
+class OpenVSwitch(VethKind):
+    """Guests of one switch reach each other as its flows have it."""
+
+    def plan(self, wire: Wire) -> LinkPlan:
+        """Create the bridge if it is missing and plug the guest into it, its VLAN as access tag."""
+        request, host, bridge = wire.request, wire.host, wire.hostif
+        vlan = request.tag.vlan if request.tag else None
+        there = host.netlink.link(bridge)
+        if there is None and ovsdb.is_bridge(bridge):
+            raise Refused(
+                f"Open vSwitch has a bridge {bridge}, but the kernel shows no link of it: "
+                "the switch could not set it up",
+                f"Switch in userspace: ovs-vsctl set bridge {bridge} datapath_type=netdev; or remove it: "
+                f"ovs-vsctl del-br {bridge}",
+            )
+        local = local_name(wire)
+        way = make_way(wire, local)
+        dead = _dead_port(local)
+        make: list[Action] = [*([RemovePort(dead)] if dead else []), *way.first]
+        if there is None:
+            make.append(AddBridge(bridge))
+        port = ovsdb.Port(bridge, local, vlan, _external_ids(wire, local, vlan))
+        make += [
+            *make_pair(wire, local, there.mtu if there else None, None),
+            AddPort(port, bridge_is_ours=there is None),
+            SetUp(host, local),
+        ]
+        adopt = [AdoptBridge(bridge)] if there is None else []
+        return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last])
+
+    def recognise(self, seen: Seen) -> Optional[FarSide]:
+        port = seen.host.ports.get(seen.end.name) if seen.end else None
+        if port:
+            return FarSide(port.bridge, port.vlan)
+        bridge = seen.host.named(seen.mark.hostif) if seen.end and seen.mark else None
+        if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
+            return FarSide(bridge.name)
+        return None
+
+    def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
+        port = ovsdb.port(wired.link)
+        return (*((RemovePort(port),) if port else ()), *super().remove(host, guest, wired))
+
+    def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
+        way, port = super().put_aside(host, wire, there), ovsdb.port(there.link)
+        return way.replace(first=[*((RemovePort(port),) if port else ()), *way.first])
+
+    def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
+        ours = wire.hostif in ovsdb.bridges_with(MAKING) and end.name in ovsdb.ports(wire.hostif)
+        return (AdoptBridge(wire.hostif),) if ours else ()
+
+    def of_the_dead(self, host: Host) -> Iterable[Wired]:
+        """Ports that the switch still has, of guests that have taken their link with them."""
+        return (_dead(port) for port in host.ports.values() if not host.named(port.name))
+
+    def remnants(self, ground: Ground) -> Iterable[Remnant]:
+        host = ground.host
+        there = {link.name for link in host.links.values()}
+        for port in host.ports.values():
+            if port.name not in there:
+                yield Remnant(f"port {port.name} of {port.bridge}, whose guest is gone", (RemovePort(port),))
+        for end in half_made_ends(host):
+            if end.name in host.ports:
+                removal = (RemovePort(host.ports[end.name]), DeleteLink(host.namespace, end.name))
+                yield Remnant(f"link {end.name}, half made", removal)
+        left = {link.name for link in host.links.values() if is_left_over(link)}
+        for name, run in ovsdb.bridges_with(MAKING).items():
+            if name in there and not processes.is_alive(run) and left.issuperset(ovsdb.ports(name)):
+                yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
 
 
-def plan(wire: Wire) -> LinkPlan:
-    """Create the bridge if it is missing and plug the guest into it, its VLAN as access tag."""
-    request, host, bridge = wire.request, wire.host, wire.hostif
-    vlan = request.tag.vlan if request.tag else None
-    there = host.netlink.link(bridge)
-    if there is None and ovsdb.is_bridge(bridge):
-        raise Refused(
-            f"Open vSwitch has a bridge {bridge}, but the kernel shows no link of it: the switch could not set it up",
-            f"Switch in userspace: ovs-vsctl set bridge {bridge} datapath_type=netdev; or remove it: "
-            f"ovs-vsctl del-br {bridge}",
-        )
-    local = local_name(wire)
-    aside = make_way(wire, local)
-    dead = _dead_port(local)
-    make: list[Action] = [*([RemovePort(dead)] if dead else []), *aside.first]
-    if there is None:
-        make.append(AddBridge(bridge))
-    port = ovsdb.Port(bridge, local, vlan, _external_ids(wire, local, vlan))
-    make += [
-        CreateVeth(
-            host, local, wire.guest.namespace, wire.ifname, there.mtu if there else DEFAULT_MTU, request.mac, None
-        ),
-        mark_unfinished(host, local),
-        AddPort(port, bridge_is_ours=there is None),
-        SetUp(host, local),
-    ]
-    adopt = [AdoptBridge(bridge)] if there is None else []
-    return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *aside.last])
+def _dead(port: ovsdb.Port) -> Wired:
+    ids = port.external_ids
+    pid = ids.get("pipework.nspid", "")
+    return Wired(
+        guest=ids.get("pipework.containername", "").lstrip("/") or (f"pid:{pid}" if pid else "?"),
+        runtime="docker" if "pipework.containerid" in ids else "pid",
+        pid=int(pid) if pid.isdecimal() else 0,
+        path="",
+        ifname=original_ifname(port.name) or "?",
+        kind="openvswitch",
+        link=port.name,
+        hostif=port.bridge,
+        vlan=port.vlan,
+        addresses=(),
+        mac="",
+        mtu=0,
+        state="guest gone",
+    )
 
 
 def _dead_port(name: str) -> Optional[ovsdb.Port]:
     """What the database still has of an earlier guest's port of that name.  Raises Refused if it is none of ours."""
     port = ovsdb.port(name)
-    if port and port.external_ids.get("pipework.interface") != name:
+    if port and port.external_ids.get(WIRED) != name:
         raise Refused(
             f"{name} is a port of bridge {port.bridge} already, and not one of pipework's",
             f"Choose another name with -l, or remove it: ovs-vsctl del-port {port.bridge} {name}",
@@ -67,3 +133,6 @@ def _external_ids(wire: Wire, local: str, vlan: object) -> dict[str, str]:
         "vlan": str(vlan or ""),
     }
     return {f"pipework.{key}": value for key, value in ids.items() if value}
+
+
+KIND = OpenVSwitch()

@@ -1,15 +1,15 @@
-"""What macvlan and --direct-phys have in common: the NIC behind HOSTIF, and the VLAN link on it."""
+"""What lies beneath a guest's link: the NIC behind HOSTIF, and the VLAN link on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipework.actions.base import Action
-from pipework.actions.links import Adopt, CreateVlan, SetAlias, SetUp
+from pipework.actions.links import Adopt, CreateVlan, DeleteLink, MarkNewborn, SetAlias, SetUp
 from pipework.errors import Refused
-from pipework.kernel.records import NEWBORN, Link
-from pipework.links.base import Wire
-from pipework.links.conflicts import LONGEST, digest_name, is_unfinished, unfinished_mark
+from pipework.kernel.records import Link
+from pipework.links.base import FarSide, Ground, Remnant, Seen, Wire
+from pipework.marks import LONGEST_NAME, NEWBORN, digest_name, is_left_over, is_unfinished, unfinished_alias, vlan_alias
 from pipework.typed import Optional
 from pipework.value import Value
 
@@ -42,20 +42,39 @@ def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:
     if there is not None:
         adopt: list[Action] = [Adopt(host, there.name)] if there.group == NEWBORN else []
         if is_unfinished(there):
-            adopt.append(SetAlias(host, there.name, f"pipework {nic.name}", there.alias))
+            adopt.append(SetAlias(host, there.name, vlan_alias(nic.name), there.alias))
         up = [] if there.up else [SetUp(host, there.name)]
         return Vlan(there.name, there, [*adopt, *up])
     name = f"{nic.name}.{vlan}"
-    if len(name) > LONGEST:
+    if len(name) > LONGEST_NAME:
         name = digest_name("vlan", name)
     if any(link.name == name for link in links):
         raise Refused(
             f"{name} exists already but is not a VLAN link for tag {vlan} of {nic.name}",
             f"See what it is: ip -d link show {name}",
         )
-    make: list[Action] = [CreateVlan(host, nic.name, name, vlan, unfinished_mark())]
-    return Vlan(name, None, make, [SetAlias(host, name, f"pipework {nic.name}", unfinished_mark())])
+    mark = unfinished_alias()
+    make: list[Action] = [CreateVlan(host, nic.name, name, vlan, mark), MarkNewborn(host, name, mark, passing=True)]
+    return Vlan(name, None, make, [SetAlias(host, name, vlan_alias(nic.name), mark)])
 
 
 def _is_vlan(link: Link, nic: Link, vlan: int) -> bool:
     return link.kind == "vlan" and link.parent == nic.ifindex and link.vlan == vlan
+
+
+def far_side(seen: Seen) -> Optional[FarSide]:
+    """The NIC that a guest's link stands on, and the VLAN; None: on a link of another host, or of the guest's own."""
+    parent = seen.parent()
+    if not seen.stands_here or (parent is None and not seen.is_ours):
+        return None
+    if parent and parent.kind == "vlan":
+        return FarSide(seen.host.name(parent.parent), parent.vlan)
+    return FarSide(parent.name if parent else "", seen.link.vlan)
+
+
+def half_made_vlans(ground: Ground) -> Iterator[Remnant]:
+    """VLAN links of the host that a killed run has left."""
+    host = ground.host
+    for link in host.links.values():
+        if link.kind == "vlan" and is_left_over(link):
+            yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))

@@ -6,191 +6,138 @@ none that the container's runtime has made.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from pipework import links, notes
+from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.guests.by_process import guest_of_process, is_the_runtimes_own
-from pipework.kernel import ovsdb, sysfs
+from pipework.kernel import ovsdb
 from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.ovsdb import Port
 from pipework.kernel.records import Link
-from pipework.links.base import SWITCHED
-from pipework.links.conflicts import Mark, is_unfinished, read_mark
+from pipework.links.base import FarSide, Host, LinkKind, Seen, Wired
+from pipework.marks import WIRED, is_hosts_end, is_unfinished, original_ifname, read_mark
+from pipework.notes import Loan
 from pipework.typed import Optional
-from pipework.value import Value
-
-ORIGINAL = re.compile(r"v(.+)pl(\d+)")
-STACKED = ("macvlan", "ipoib", "dummy", "vlan")
 
 
-class Wired(Value):
-    """One wire.
-
-    guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: its end;
-    kind: bridge, openvswitch, macvlan, ipoib, dummy, vlan or nic; link: the host's end, or ""; hostif: the bridge or
-    NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, unfinished or guest gone;
-    guessed: it bears no mark of ours and no name of the original's, and is taken for the original's because nobody
-    else is known to have made it.
-    """
-
-    guest: str
-    runtime: str
-    pid: int
-    path: str
-    ifname: str
-    kind: str
-    link: str
-    hostif: str
-    vlan: Optional[int]
-    addresses: tuple[str, ...]
-    mac: str
-    mtu: int
-    state: str
-    guessed: bool = False
-
-
-class Host(Value):
-    """The host's side of all wires, read once.
-
-    links: by ifindex; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers.
-    """
-
-    namespace: Namespace
-    links: dict[int, Link]
-    ports: dict[str, Port]
-    ends: dict[Optional[int], list[Link]]
-
-    @classmethod
-    def read(cls, namespace: Namespace) -> Host:
-        """Read it."""
-        links = {link.ifindex: link for link in namespace.netlink.links()}
-        names = {link.name for link in links.values()}
-        # where several hosts share one Open vSwitch, its bridges tell whose a port is
-        ports = {port.name: port for port in ovsdb.wired_ports() if port.bridge in names}
-        ends: dict[Optional[int], list[Link]] = {}
-        for link in links.values():
-            if link.kind == "veth":
-                ends.setdefault(link.peer_namespace, []).append(link)
-        return cls(namespace, links, ports, ends)
-
-    def guests_of(self, bridge: str) -> set[str]:
-        """The names of those ports of a Linux bridge that lead into guests, ours and the original's."""
-        ifindex = self.ifindex(bridge)
-        return {
-            link.name for link in self.links.values() if ifindex and link.master == ifindex and _is_a_hosts_end(link)
-        }
-
-    def ifindex(self, name: str) -> int:
-        """The ifindex of the host's link of that name, or 0."""
-        return next((link.ifindex for link in self.links.values() if link.name == name), 0)
-
-    def name(self, ifindex: int) -> str:
-        """The name of the host's link of that ifindex, or ""."""
-        return self.links[ifindex].name if ifindex in self.links else ""
+def read_host(namespace: Namespace) -> Host:
+    """Read the host's side of all wires."""
+    there = {link.ifindex: link for link in namespace.netlink.links()}
+    names = {link.name: link for link in there.values()}
+    # where several hosts share one Open vSwitch, its bridges tell whose a port is
+    ports = {port.name: port for port in ovsdb.ports_with(WIRED) if port.bridge in names}
+    ends: dict[Optional[int], list[Link]] = {}
+    for link in there.values():
+        if link.kind == "veth":
+            ends.setdefault(link.peer_namespace, []).append(link)
+    return Host(namespace, there, ports, ends, names)
 
 
 def find_all(host: Host) -> list[Wired]:
     """Every wire of this host, in order of guest and interface."""
-    wires = [wire for residence in residences() for wire in find_in(host, residence)]
-    wires += _dead_ports(host)
+    wires = [wire for residence in residences() for wire in _find_in(host, residence)]
+    if host.ports:
+        wires += [wired for kind in links.every() for wired in kind.of_the_dead(host)]
     return sorted(wires, key=lambda wire: (wire.guest, wire.ifname))
 
 
 def find_of(host: Host, guest: Guest) -> list[Wired]:
     """The wires of a guest that is held open."""
-    return find_in(host, Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0))
+    return _find_in(host, Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0))
 
 
-def find_in(host: Host, residence: Residence) -> list[Wired]:
+def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
+    """The wire of a guest whose end is called so now, or None."""
+    return next((wired for wired in find_of(host, guest) if wired.ifname == ifname), None)
+
+
+def _find_in(host: Host, residence: Residence) -> list[Wired]:
     """The wires of one namespace."""
     guest = residence.open()
     if guest is None:
         return []
     with guest:
-        known = host.namespace.netlink.known_namespace_id(guest.fd)
-        pairs = {link.parent: link for link in host.ends.get(known, ())} if known is not None else {}
-        links = guest.netlink.links()
-        stacked = any(link.kind in STACKED and link.peer_namespace is not None for link in links)
-        back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
-        found = [_wire(host, residence, link, pairs.get(link.ifindex), back) for link in links]
-        return [_with_addresses(guest, wire, link) for wire, link in zip(found, links) if wire]
+        seen = [_wire(one) for one in _look(host, residence, guest)]
+        return [_with_addresses(guest, wired) for wired in seen if wired]
 
 
-def _wire(host: Host, residence: Residence, link: Link, end: Optional[Link], back: Optional[int]) -> Optional[Wired]:
-    """The wire that a guest's link is; end: of a veth pair on the host, back: the guest's id for the host."""
-    if end is not None and not _is_a_hosts_end(end):
-        end = None  # the far end of a NIC on loan that is itself a veth
-    if link.kind in STACKED and link.peer_namespace not in (None, back):
-        return None  # stands on a link of another host than ours
-    marked = end or link
-    mark = read_mark(marked)
-    if mark and not end and mark.ifname != link.name:
-        return None  # another host's end of a pair, for that host is a guest of ours
-    known = is_unfinished(marked) or (end is not None and ORIGINAL.fullmatch(end.name) is not None)
+def _look(host: Host, residence: Residence, guest: Namespace) -> Iterator[Seen]:
+    """The links of a guest, with all that tells whether they are wires."""
+    known = host.namespace.netlink.known_namespace_id(guest.fd)
+    pairs = {link.parent: link for link in host.ends.get(known, ())} if known is not None else {}
+    there = guest.netlink.links()
+    stacked = any(link.peer_namespace is not None for link in there)
+    back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
+    loans = _loans(guest)
+    for link in there:
+        end = pairs.get(link.ifindex)
+        end = end if end and is_hosts_end(end) else None  # else the far end of a NIC on loan that is itself a veth
+        lent = any(loan.is_of(link) for loan in loans)
+        yield Seen(host, residence, link, end, back, read_mark(end or link), lent)
+
+
+def _loans(guest: Namespace) -> list[Loan]:
+    """The NICs on loan to a guest, as far as their notes can be read: who only looks need not understand them."""
+    try:
+        return notes.every(Loan, guest.cookie)
+    except Refused:
+        return []
+
+
+def _wire(seen: Seen) -> Optional[Wired]:
+    """The wire that a guest's link is the end of; None: it is none."""
+    name, kind, far = _recognise(seen)
+    if kind is None or far is None:
+        return None
+    link, end, mark = seen.link, seen.end, seen.mark
+    unfinished = is_unfinished(end or link)
+    known = seen.is_ours or (end is not None and original_ifname(end.name) is not None)
     if mark:
-        runtime, name = mark.runtime, mark.guest
-    elif known or _is_the_originals(link, residence):
-        runtime, name = ("netns", residence.name) if residence.name else guest_of_process(residence.pid)
+        runtime, guest = mark.runtime, mark.guest
+    elif known or (kind.unmarked and _is_the_originals(seen)):
+        runtime, guest = _whose(seen.residence)
     else:
         return None
-    hostif, vlan, kind = _other_side(host, link, end, mark)
     return Wired(
-        guest=name,
+        guest=guest,
         runtime=runtime,
-        pid=residence.pid,
-        path=residence.path,
+        pid=seen.residence.pid,
+        path=seen.residence.path,
         ifname=link.name,
-        kind=kind,
+        kind=name,
         link=end.name if end else "",
-        hostif=hostif or (mark.hostif if mark else ""),
-        vlan=vlan,
+        hostif=far.hostif or (mark.hostif if mark else ""),
+        vlan=far.vlan,
         addresses=(),
         mac=link.mac,
         mtu=link.mtu,
-        state="unfinished" if is_unfinished(marked) else _state(link),
-        guessed=not (mark or known),
+        state="unfinished" if unfinished else _state(link),
+        guessed=not known,
+        there=link,
     )
 
 
-def _is_a_hosts_end(link: Link) -> bool:
-    return read_mark(link) is not None or is_unfinished(link) or ORIGINAL.fullmatch(link.name) is not None
+def _recognise(seen: Seen) -> tuple[str, Optional[LinkKind], Optional[FarSide]]:
+    """The first kind that takes the link for one of its own, and what it says of it."""
+    for name, kind in links.that_may_be(seen.link.kind):
+        if seen.end or seen.is_ours or kind.unmarked:
+            far = kind.recognise(seen)
+            if far:
+                return name, kind, far
+    return "", None, None
 
 
-def _other_side(host: Host, link: Link, end: Optional[Link], mark: Optional[Mark]) -> tuple[str, Optional[int], str]:
-    """The bridge or NIC, the VLAN, and the kind of link."""
-    if end is not None:
-        port = host.ports.get(end.name)
-        if port:
-            return port.bridge, port.vlan, "openvswitch"
-        bridge = host.links.get(host.ifindex(mark.hostif)) if mark else None
-        if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
-            return bridge.name, None, "openvswitch"
-        return host.name(end.master), _access_vlan(host, end), "bridge"
-    if link.kind == "vlan":
-        return host.name(link.parent), link.vlan, "vlan"
-    parent = host.links.get(link.parent) if link.kind in STACKED and link.peer_namespace is not None else None
-    if parent and parent.kind == "vlan":
-        return host.name(parent.parent), parent.vlan, link.kind
-    return parent.name if parent else "", link.vlan, link.kind if link.kind in STACKED else "nic"
+def _whose(residence: Residence) -> tuple[str, str]:
+    return ("netns", residence.name) if residence.name else guest_of_process(residence.pid)
 
 
-def _access_vlan(host: Host, port: Link) -> Optional[int]:
-    bridge = host.name(port.master)
-    if not sysfs.vlan_filtering(bridge):
-        return None
-    vlan = host.namespace.netlink.port_vlan(port.ifindex)
-    return vlan if vlan != sysfs.default_vlan(bridge) else None
-
-
-def _is_the_originals(link: Link, residence: Residence) -> bool:
-    if link.kind not in ("macvlan", "ipoib", "dummy") or not residence.pid or link.alias:
+def _is_the_originals(seen: Seen) -> bool:
+    if not seen.residence.pid or seen.link.alias:
         return False
-    if link.kind != "dummy" and link.peer_namespace is None:
-        return False  # stands on a link of the container's own
-    runtime, name = guest_of_process(residence.pid)
-    return runtime == "docker" and not is_the_runtimes_own(name, link.mac)
+    runtime, name = guest_of_process(seen.residence.pid)
+    return runtime == "docker" and not is_the_runtimes_own(name, seen.link.mac)
 
 
 def _state(link: Link) -> str:
@@ -199,33 +146,7 @@ def _state(link: Link) -> str:
     return "up" if link.carrier else "no carrier"
 
 
-def _with_addresses(guest: Namespace, wire: Wired, link: Link) -> Wired:
-    found = guest.netlink.addresses(link.ifindex)
+def _with_addresses(guest: Namespace, wired: Wired) -> Wired:
+    found = guest.netlink.addresses(wired.there.ifindex) if wired.there else []
     shown = tuple(str(a.interface) for a in found if not (a.interface.version == 6 and a.interface.ip.is_link_local))
-    return wire.replace(addresses=shown)
-
-
-def _dead_ports(host: Host) -> Iterator[Wired]:
-    """Ports that the switch still has, of guests that have taken their link with them."""
-    names = {link.name for link in host.links.values()}
-    for port in host.ports.values():
-        if port.name in names:
-            continue
-        ids = port.external_ids
-        pid = ids.get("pipework.nspid", "")
-        named = ORIGINAL.fullmatch(port.name)
-        yield Wired(
-            guest=ids.get("pipework.containername", "").lstrip("/") or (f"pid:{pid}" if pid else "?"),
-            runtime="docker" if "pipework.containerid" in ids else "pid",
-            pid=int(pid) if pid.isdecimal() else 0,
-            path="",
-            ifname=named[1] if named else "?",
-            kind="openvswitch",
-            link=port.name,
-            hostif=port.bridge,
-            vlan=port.vlan,
-            addresses=(),
-            mac="",
-            mtu=0,
-            state="guest gone",
-        )
+    return wired.replace(addresses=shown)

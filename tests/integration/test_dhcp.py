@@ -16,7 +16,14 @@ import psutil
 import pytest
 from docker.models.containers import Container as DockerContainer
 
-from pipework.actions.dhcp_container import ObtainLeaseInContainer
+from pipework.actions.base import Together
+from pipework.actions.dhcp_container import (
+    AwaitLeaseInContainer,
+    Client,
+    CreateClient,
+    RemoveClient,
+    StartClientInContainer,
+)
 from pipework.kernel.namespaces import Namespace
 from tests.lab.command import COMMAND, run_pipework
 from tests.lab.engine import IMAGE, OFFICIAL, Container, docker
@@ -126,7 +133,9 @@ def test_lease_had_between_two_looks(
     monkeypatch.setattr(DockerContainer, "reload", reload_late)
     with Namespace.open(str(guest.namespace)) as namespace:
         arguments = ("-i", "eth1", "-f", "-q", "-n")
-        ObtainLeaseInContainer(namespace, "eth1", guest.id, arguments, 30.0, stays=False).do()
+        client = Client(namespace, "eth1", guest.id, arguments, stays=False)
+        steps = CreateClient(client), StartClientInContainer(client), AwaitLeaseInContainer(client, 30.0)
+        Together((*steps, RemoveClient(client))).do()
     assert guest.addresses("eth1") == [f"{dhcp_server.leases()[0].address}/24"]
 
 

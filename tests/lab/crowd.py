@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipework.kernel.records import NEWBORN
+from pipework.marks import NEWBORN
 from tests.lab.command import COMMAND, Result
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host

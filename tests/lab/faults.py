@@ -46,12 +46,12 @@ PRELOADED = (
     "addressing.static",
     "guests.namespace",
     "links.bridge",
-    "links.direct",
+    "links.nic",
     "links.macvlan",
 )
 GET = 2  # of four message types each, linux/rtnetlink.h
 # Links, addresses and routes are asked after time and again while something is waited for.
-WAITING = ("SettleAddress", "Announce", "ObtainLease", "ObtainLeaseInContainer")
+WAITING = ("SettleAddress", "Announce", "AwaitLease", "AwaitLeaseInContainer", "StopClient")
 
 
 class Broken(NamedTuple):

@@ -13,7 +13,8 @@ from pipework.kernel import messages
 from pipework.kernel.messages import DONE, ERROR
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import DUMP, GETLINK, GETNSID, NEWNSID, Netlink
-from pipework.kernel.records import NEWBORN, Link
+from pipework.kernel.records import Link
+from pipework.marks import NEWBORN
 from tests.lab.pyroute2_reference import Described
 
 MAC = "02:00:00:00:00:01"
@@ -189,7 +190,7 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         [born("dummy0", ("IFLA_ADDRESS", MAC), info("dummy"))],
     ),
     "vlan on the host": (
-        lambda s: s.on_host.new_link("eth0.100", "vlan", [("IFLA_VLAN_ID", 100)], up=True, IFLA_LINK=4),
+        lambda s: s.on_host.new_link("eth0.100", "vlan", NEWBORN, [("IFLA_VLAN_ID", 100)], up=True, IFLA_LINK=4),
         [born("eth0.100", ("IFLA_LINK", 4), info("vlan", ("IFLA_VLAN_ID", 100)), flags=1, change=1)],
     ),
     "access VLAN": (

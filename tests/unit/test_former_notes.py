@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from pipework.actions.nic import Home
 from pipework.kernel import messages
 from pipework.kernel.records import Link, LinkAddress, Record, Route
+from pipework.notes import Loan
 
 KEPT = json.loads(Path(__file__).with_name("former_notes.json").read_text(encoding="utf-8"))
 
@@ -51,9 +51,11 @@ def test_home() -> None:
     (link,) = KEPT["links"]
     note = {"host": 1, "run": "2.3", "given": None, "link": link, "phy": None, "master": "br0"}
     there = {name: [kept["note"] for kept in KEPT[name]] for name in ("addresses", "routes")}
-    home = Home.from_note({**note, **there})
+    base = {"cookie": 1, "ifname": "v0", "ifindex": 0, "former": "/run/pipework/nic.1.v0.json"}
+    loan = Loan.read(base, {**note, **there})
+    home = loan.home
     assert (home.link.ifindex, home.link.name, home.link.alias) == (link["number"], "v0", "pipework: bridge x")
-    assert Home.from_note(json.loads(json.dumps(home.note))) == home
+    assert Loan.read(base, json.loads(json.dumps(loan.contents()))) == loan
     assert again(home.link) == Link.from_note({**home.link.note})
 
 

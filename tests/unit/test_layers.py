@@ -16,7 +16,7 @@ FLOORS = (
     ("errors", "quoting", "typed", "value", "digest", "model"),
     ("grammar", "words"),
     ("kernel",),
-    ("notes",),
+    ("marks", "notes"),
     ("actions",),
     ("executor", "default_routes"),
     ("guests", "firewall"),
@@ -105,8 +105,7 @@ def registered(package: str, name: str) -> set[str]:
     """The modules that a package's table names."""
     for node in tree(package).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
-            assert isinstance(node.value, ast.Dict)
-            words = [node for value in node.value.values for node in ast.walk(value)]
+            words = list(ast.walk(node.value))
             return {str(word.value) for word in words if isinstance(word, ast.Constant) and word.value in MODULES}
     raise AssertionError(f"{package} has no {name}")
 

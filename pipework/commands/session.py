@@ -1,0 +1,46 @@
+"""What the verbs share: this host, the guest held open, and a log that undoes what fails, or only says a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pipework import addressing
+from pipework.actions.base import Action
+from pipework.executor import Rehearsal, UndoLog, rehearsing, undoing
+from pipework.guests.base import Guest
+from pipework.kernel.namespaces import Namespace
+from pipework.links.base import LinkKind, Wire
+from pipework.typed import Callable, Optional, Union
+from pipework.value import Value
+
+
+class Plan(Value):
+    """All that makes a wire: at once, while no other command may plug; afterwards, where waiting is allowed; and
+    hold, where there is one, keeps the command busy once all is done (a DHCP client in the foreground)."""
+
+    at_once: Sequence[Action]
+    afterwards: Sequence[Action]
+    hold: Optional[Callable[[], None]] = None
+
+
+@contextmanager
+def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Namespace, Union[UndoLog, Rehearsal]]]:
+    """This host's namespace and a log to carry out plans by; the guest's namespace is closed at the end.
+
+    Leaving it by an error undoes what was done.  Raises Interrupted on a signal.
+    """
+    with Namespace.own() as host:
+        try:
+            with rehearsing() if dry_run else undoing() as log:
+                yield host, log
+        finally:
+            if guest:
+                guest.namespace.close()
+
+
+def decide(kind: LinkKind, wire: Wire) -> Plan:
+    """Read what there is and decide what to do.  Raises PipeworkError, having touched nothing."""
+    link = kind.plan(wire)
+    address = addressing.choose(wire).plan(wire)
+    return Plan([*link.make, *address.assign], [*address.settle, *link.finish], address.hold)

@@ -1,0 +1,50 @@
+"""What bridge and Open vSwitch have in common: a veth pair, one end a port on the host, the other in the guest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipework.actions.base import Action
+from pipework.actions.links import CreateVeth, DeleteLink
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
+from pipework.links.base import Host, LinkKind, Wire, Wired, mark_unfinished
+from pipework.links.stash import Way, removal, stash
+from pipework.marks import LONGEST_NAME, digest_name, is_left_over
+from pipework.typed import Optional
+
+DEFAULT_MTU = 1500  # of a new bridge, in bytes
+
+
+class VethKind(LinkKind):
+    """A pair is removed, and found half made, by its host's end."""
+
+    def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
+        return (DeleteLink(host.namespace, wired.link),)
+
+    def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
+        end = host.named(there.link)
+        assert end and there.there
+        first = [*stash(host.namespace, end), *stash(wire.guest.namespace, there.there, is_guests=True)]
+        return Way(first, [removal(host.namespace, end)])
+
+
+def local_name(wire: Wire) -> str:
+    """The host's end of a veth pair: LOCALNAME, or ``v<IFNAME>pl<PID>`` as the original has it.
+
+    Where that is longer than a link's name may be, ``vpl`` and a digest take its place.
+    """
+    name = wire.request.local_name or f"v{wire.ifname}pl{wire.guest.tag}"
+    return name if len(name) <= LONGEST_NAME else digest_name("vpl", name)
+
+
+def make_pair(wire: Wire, local: str, mtu: Optional[int], master: Optional[str]) -> list[Action]:
+    """Make the pair.  mtu: of the bridge, None if it is new; master: the Linux bridge to be a port of."""
+    guest, mac = wire.guest.namespace, wire.request.mac
+    pair = CreateVeth(wire.host, local, guest, wire.ifname, mtu or DEFAULT_MTU, mac, master)
+    return [pair, mark_unfinished(wire.host, local)]
+
+
+def half_made_ends(host: Host) -> list[Link]:
+    """The host's ends that a killed run has left."""
+    return [link for link in host.links.values() if link.kind == "veth" and is_left_over(link)]

@@ -1,0 +1,102 @@
+"""How ours is told from what others have made: by group, alias, external ids, comments of rules, and names.
+
+A link is born in the group NEWBORN, which the kernel sets at birth as it does no other mark.  As soon as a run can it
+gives the link an alias that says which run works on it, and at last one that says whose wire it is.  Runs hold the
+host's lock until their links bear an alias, so a link that is still in the group is what a killed run has left.
+"""
+
+from __future__ import annotations
+
+from pipework.kernel import processes
+from pipework.kernel.records import Link
+from pipework.typed import Optional
+from pipework.value import Value
+
+NEWBORN = int.from_bytes(b"pipe", "big")
+LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
+LONGEST_NAME = 15  # IFNAMSIZ - 1, linux/if.h
+UNFINISHED = "pipework unfinished "  # in front of the identity of the run
+COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name
+WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
+MAKING = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
+STASHED = "vpo"  # in front of the name of a link that is put aside
+
+
+class Mark(Value):
+    """What the alias of a finished link of ours says: ``pipework HOSTIF RUNTIME:GUEST IFNAME``.
+
+    ifname is the name that the guest's end was given; the guest may have changed it since.
+    """
+
+    hostif: str
+    runtime: str
+    guest: str
+    ifname: str
+
+    @property
+    def alias(self) -> str:
+        """The alias, cut where the kernel would refuse it."""
+        alias = f"pipework {self.hostif} {self.runtime}:{self.guest} {self.ifname}"
+        return alias.encode("utf-8", "replace")[:LONGEST_ALIAS].decode("utf-8", "ignore")
+
+
+def read_mark(link: Link) -> Optional[Mark]:
+    """What a finished link of ours says of itself; None: it is none, or not finished."""
+    if not link.alias.startswith("pipework ") or is_unfinished(link):
+        return None
+    hostif, _, rest = link.alias[len("pipework ") :].partition(" ")
+    guest, _, ifname = rest.rpartition(" ")
+    runtime, colon, name = guest.partition(":")
+    return Mark(hostif, runtime, name, ifname) if colon else None
+
+
+def vlan_alias(nic: str) -> str:
+    """The alias of a VLAN link that a run has made on the host, for everyone who asks for that VLAN."""
+    return f"pipework {nic}"
+
+
+def unfinished_alias() -> str:
+    """The alias of a link that this process is working on."""
+    return UNFINISHED + processes.own_identity()
+
+
+def is_unfinished(link: Link) -> bool:
+    """Whether some run is working on that link, or was until it was killed."""
+    return link.group == NEWBORN or link.alias.startswith(UNFINISHED)
+
+
+def is_left_over(link: Link) -> bool:
+    """Whether a run that was killed has left this link half made."""
+    return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
+
+
+def is_hosts_end(link: Link) -> bool:
+    """Whether a link of the host is its end of a wire, ours or the original's."""
+    return is_unfinished(link) or read_mark(link) is not None or original_ifname(link.name) is not None
+
+
+def original_ifname(name: str) -> Optional[str]:
+    """IFNAME of a host's end that is called ``v<IFNAME>pl<PID>``, as the original calls it; None: it is not."""
+    head, found, pid = name.rpartition("pl")
+    ifname = head[1:]
+    return ifname if found and ifname and head[0] == "v" and pid.isascii() and pid.isdigit() else None
+
+
+def stash_name(link: Link) -> str:
+    """The name of a link while it is put aside: always the same for the same link, and no other's."""
+    return digest_name(STASHED, f"{link.name} {link.ifindex}")
+
+
+def digest_name(prefix: str, text: str) -> str:
+    """A link's name for a text that is too long to be one: always the same, and no other text's.
+
+    The digest fills what the prefix leaves, 44 bits or more.
+    """
+    from pipework.digest import md5
+
+    return prefix + md5(text).hex()[: LONGEST_NAME - len(prefix)]
+
+
+def rule_comment(bridge: str) -> str:
+    """The comment of our firewall rule for a bridge."""
+    return COMMENT + bridge

@@ -1,0 +1,79 @@
+"""What guests that are gone and runs that were killed have left, of every kind of link and beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from pipework import links, notes
+from pipework.actions.default_route import is_postponed
+from pipework.actions.names import RemoveName
+from pipework.actions.notes import Forget
+from pipework.default_routes import bring_back_noted, default_routes
+from pipework.kernel import processes
+from pipework.kernel.census import NAMED
+from pipework.kernel.records import Link
+from pipework.links.base import Ground, Inhabitant, Remnant
+from pipework.marks import is_left_over
+from pipework.notes import Lease, Note, Replaced
+from pipework.typed import Optional
+
+
+def find_remnants(ground: Ground) -> Iterator[Remnant]:
+    """All of it, in the order in which it can be removed; each is looked for once those before are gone."""
+    for kind in links.every():
+        yield from kind.remnants(ground)
+    yield from _stale_names()
+    guests = {guest.cookie: guest for guest in ground.guests}
+    for replaced in notes.every(Replaced):
+        yield from _unreturned_routes(ground, guests.get(replaced.cookie), replaced)
+    for lease in notes.every(Lease):
+        yield from _ended_leases(guests.get(lease.cookie), lease)
+
+
+def _stale_names() -> Iterator[Remnant]:
+    """Links to the namespace of a process that has ended, which the original leaves when it fails."""
+    if not os.path.isdir(NAMED):
+        return
+    for entry in os.scandir(NAMED):
+        target = os.readlink(entry.path) if entry.is_symlink() else ""
+        its_own = entry.name.isdecimal() and target == f"/proc/{entry.name}/ns/net"
+        if its_own and not os.path.exists(f"/proc/{entry.name}"):
+            yield Remnant(f"name {entry.path} of a process that has ended", (RemoveName(entry.path, target),))
+
+
+def _unreturned_routes(ground: Ground, guest: Optional[Inhabitant], note: Replaced) -> Iterator[Remnant]:
+    """Default routes of a guest whose link has gone without bringing back what it had replaced."""
+    if guest is None:
+        yield _of_the_dead(note)
+        return
+    link = _find(guest, note)
+    end = ground.host.links.get(link.parent) if link and link.kind == "veth" else None
+    if link and not is_left_over(end or link):
+        return
+    namespace = ground.enter(guest.residence)
+    there = default_routes(namespace)
+    returning = bring_back_noted(namespace, note, link.ifindex if link else note.ifindex, there)
+    noted = {route.way for route in note.routes}
+    families = {route.family for route in note.routes}
+    others = [route for route in there if route.family in families and route.way not in noted]
+    own = link.ifindex if link else 0
+    found_another = any(not is_postponed(route) and route.link != own for route in others)
+    steps = () if found_another else returning.steps
+    yield Remnant(f"note of {note.ifname}, which had replaced a default route", (*steps, *returning.finish))
+
+
+def _ended_leases(guest: Optional[Inhabitant], note: Lease) -> Iterator[Remnant]:
+    """The note of a client that has ended with its link, or with its guest."""
+    if guest is None:
+        yield _of_the_dead(note)
+    elif _find(guest, note) is None and note.supervisor and not processes.is_alive(note.supervisor):
+        yield Remnant(f"note of {note.ifname}, whose DHCP client has ended", (Forget(note),))
+
+
+def _of_the_dead(note: Note) -> Remnant:
+    return Remnant(f"note of {note.ifname} of a guest that is gone", (Forget(note),))
+
+
+def _find(guest: Inhabitant, note: Note) -> Optional[Link]:
+    return next((link for link in guest.links if note.is_of(link)), None)
