@@ -28,6 +28,10 @@ class Value:
         if missing:
             raise TypeError(f"{type(self).__name__} needs {', '.join(missing)}")
         self.__dict__.update(given)
+        self.validate()
+
+    def validate(self) -> None:
+        """Raise where the fields cannot be meant, alone or together: nobody then has such a value."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen")

@@ -57,9 +57,10 @@ def digest_name(prefix: str, text: str) -> str:
 
     The digest fills what the prefix leaves, 44 bits or more.
     """
-    from pipework.digest import md5
+    from hashlib import md5  # OpenSSL takes milliseconds to load, and few names are so long
 
-    return prefix + md5(text).hex()[: LONGEST - len(prefix)]
+    digest = md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return prefix + digest[: LONGEST - len(prefix)]
 
 
 def mark_unfinished(namespace: Namespace, name: str, before: str = "") -> Action:
