@@ -16,17 +16,24 @@ class Value:
     """A frozen value; the annotations of its class and those above are its fields, class attributes their defaults."""
 
     fields: ClassVar[tuple[str, ...]] = ()
+    _known: ClassVar[frozenset[str]] = frozenset()
+    _needed: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        cls.fields = tuple(dict.fromkeys((*cls.fields, *cls.__annotations__)))
+        # a class without any has those of the one above, before Python 3.10; Value's are no fields
+        own = () if cls.__annotations__ is Value.__annotations__ else cls.__annotations__
+        cls.fields = tuple(dict.fromkeys((*cls.fields, *own)))
+        cls._known = frozenset(cls.fields)
+        cls._needed = tuple(name for name in cls.fields if not hasattr(cls, name))
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        given = {**dict(zip(self.fields, values)), **named}
-        if len(given) != len(values) + len(named) or not given.keys() <= set(self.fields):
+        given = dict(zip(self.fields, values))
+        given.update(named)
+        if len(given) != len(values) + len(named) or not self._known.issuperset(given):
             raise TypeError(f"{type(self).__name__} takes {', '.join(self.fields)}, each once")
-        missing = [name for name in self.fields if name not in given and not hasattr(type(self), name)]
-        if missing:
-            raise TypeError(f"{type(self).__name__} needs {', '.join(missing)}")
+        for name in self._needed:
+            if name not in given:
+                raise TypeError(f"{type(self).__name__} needs {name}")
         self.__dict__.update(given)
         self.validate()
 

@@ -13,6 +13,7 @@ from statistics import median
 
 from tests.bench import contenders, many
 from tests.bench.measuring import Result, in_turn
+from tests.bench.starting import print_starting
 from tests.lab.engine import ensure_image, running_engine
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.netns import named_namespace
@@ -22,7 +23,7 @@ WITH_ARPING = "original, with arping"
 
 
 def main() -> None:
-    """Both tables."""
+    """All tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="rounds that count, at least 7 (default: 9)")
     parser.add_argument("--guests", type=int, default=100, help="guests attached in one process (default: 100)")
@@ -33,6 +34,7 @@ def main() -> None:
             results = in_turn(there, max(wanted.rounds, 7))
     print_whole(results)
     print_many(wanted.guests)
+    print_starting()
 
 
 def print_whole(results: Sequence[Result]) -> None:
