@@ -65,10 +65,10 @@ def print_starting() -> None:
         words = ["--dry-run", "brpwbench", guest.spec, "10.215.0.2/24@10.215.0.1"]
         results = in_turn([Contender(name, command(place, words), bool) for name, place in places.items()], ROUNDS)
     print(f"\nAn attach rehearsed, with the standard library's own for a stand-in; {ROUNDS} rounds in turn, ms")
-    print(f"{'':28}{'median':>9}{'more':>9}{'more cpu':>10}")
+    print(f"{'':28}{'median':>9}{'more':>9}{'cpu':>9}{'more':>9}")
     for result in results:
         wall, cpu = more(result.costs, results[0].costs)
-        print(f"{result.name:28}{result.wall:9.1f}{wall:9.1f}{cpu:10.1f}")
+        print(f"{result.name:28}{result.wall:9.1f}{wall:9.1f}{result.cpu:9.1f}{cpu:9.1f}")
 
 
 def more(costs: Sequence[Cost], plain: Sequence[Cost]) -> Cost:
