@@ -5,13 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
 
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
-from pipework.grammar import USAGE, parse
+from pipework.grammar import parse, story_of
 from pipework.kernel import sysfs
-from pipework.model import Collect, Delete, List, Passthrough, Tell, Wait
-from pipework.typed import NoReturn, Optional
+from pipework.model import Request
+from pipework.typed import Callable, NoReturn, Optional, Sequence, cast
 
 CAPABILITIES = 1 << 12 | 1 << 21  # CAP_NET_ADMIN, CAP_SYS_ADMIN: linux/capability.h
 
@@ -21,7 +20,9 @@ def run(argv: Sequence[str]) -> int:
     try:
         _dispatch(list(argv))
     except UsageError as error:
-        print(USAGE, end="")
+        from pipework.usage import usage  # this once
+
+        print(usage(), end="")
         print(f"pipework: {error}", file=sys.stderr)
         return error.exit_code
     except AlreadyWired as error:
@@ -45,41 +46,17 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _dispatch(argv: list[str]) -> None:
-    # each story is imported only when it is told: --wait must run where only Python is
     request = parse(argv, sysfs.exists)
-    if isinstance(request, Tell):
-        print(request.text, end="")
-        return
-    if isinstance(request, Wait):
-        from pipework.commands.wait import wait
+    verb, runs = story_of(request)
+    if verb.privileged:
+        _need_capabilities(argv)
+    _story(runs)(request)
 
-        wait(request)
-        return
-    _need_capabilities(argv)
-    if isinstance(request, Passthrough):
-        from pipework.commands.passthrough import pass_through
 
-        pass_through(request)
-    elif isinstance(request, List):
-        from pipework.commands.ls import list_wires
-
-        list_wires(request)
-    elif isinstance(request, Delete):
-        from pipework.commands.delete import detach
-
-        detach(request)
-    elif isinstance(request, Collect):
-        from pipework.commands.gc import collect
-
-        collect(request)
-    elif request.replace_wire:
-        from pipework.commands.replace import replace
-
-        replace(request)
-    else:
-        from pipework.commands.attach import attach
-
-        attach(request)
+def _story(runs: str) -> Callable[[Request], None]:
+    """The function that the table names; its file is loaded only now: --wait must run where only Python is."""
+    file, _, function = runs.partition(":")
+    return cast(Callable[[Request], None], getattr(__import__(f"pipework.commands.{file}", fromlist="_"), function))
 
 
 def _need_capabilities(argv: list[str]) -> None:

@@ -1,6 +1,8 @@
-"""The grammar: argv in, one frozen request out.  Pure; what a host has is asked through a predicate.
+"""The grammar: one table of verbs, options and words, and the parser that walks it; argv in, one frozen request out.
 
-The command lines are those of jpetazzo/pipework::
+Pure; what a host has is asked through a predicate.  The usage, ``--help``, the manual page and the completions are
+written from the same table: see pipework.usage and contrib/generate.py.  The command lines are those of
+jpetazzo/pipework::
 
     pipework [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY] GUEST ADDRESS [MAC][@VLAN]
     pipework route|rule|tc GUEST ARGUMENT...
@@ -11,200 +13,349 @@ and, where no link of the host has their name, the words ls, del and gc.
 
 from __future__ import annotations
 
-from pipework import __version__
 from pipework.errors import BadArgument, UsageError
-from pipework.model import Attach, Collect, Delete, List, Passthrough, Request, Tell, Wait
-from pipework.typed import Callable, Optional
-from pipework.words import check_ifname, parse_address, parse_family, parse_hostif, parse_mac_and_tag
-
-VERBS = ("route", "rule", "tc")
-OPTIONS = ("-i", "-l", "-a", "--direct-phys")
-PREFIXES = ("--direct-phys", "--dry-run", "--replace")
-
-USAGE = """\
-Usage: pipework [--dry-run] [--replace] [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY]
-                GUEST ADDRESS [MAC][@VLAN]
-       pipework route|rule|tc GUEST ARGUMENT...
-       pipework ls [--json] [GUEST]
-       pipework [--dry-run] del GUEST [-i IFNAME | --all] [--if-exists]
-       pipework [--dry-run] gc
-       pipework --wait [-i IFNAME]
-       pipework --help | --version
-
-  HOSTIF    a bridge or NIC of this host, or mac:XX:XX:XX:XX:XX:XX for the NIC with that address;
-            br* and ovs* are bridges made when missing, dummy* is a dummy link
-  GUEST     a container's name or id, netns:NAME, pid:N, or the path of a namespace file;
-            docker:NAME, podman:NAME and lxc:NAME choose the runtime
-  ADDRESS   IP/PREFIX, IP/PREFIX@GATEWAY, 0/0 (none), or dhcp, udhcpc, udhcpc-f, dhclient,
-            dhclient-f, dhcpcd, each with :OPTIONS if wished
-  MAC       of the guest's end: six octets, or U:STRING to derive it from STRING
-  VLAN      1 to 4094; on IPoIB the partition key, in hexadecimal
-"""
-
-HELP = f"""\
-pipework puts containers and network namespaces on any network.
-
-{USAGE}
-Options:
-  -i IFNAME      name of the interface in the guest (eth1; ib0 on IPoIB)
-  -l LOCALNAME   name of the host's end of a veth pair (v<IFNAME>pl<PID>)
-  -a FAMILY      4 or 6; taken from the address where it is left out
-  --direct-phys  hand the NIC itself to the guest
-  --dry-run      print the commands that would do the same, and touch nothing
-  --replace      succeed where the wire is there as asked; change it where it is not
-
-Verbs:
-  route, rule, tc   run ip route, ip rule or tc in the guest
-  ls                what is wired on this host
-  del               take back one wire (eth1), or all that pipework made in the guest
-  gc                remove what guests that are gone have left behind
-  --wait            inside the guest: return once the interface has carrier
-
-Examples:
-  pipework br0 web 192.168.1.100/24@192.168.1.1     a container on a bridge, with a default route
-  pipework eth0 web 10.1.2.3/24 U:web               the same on a NIC, with a stable MAC
-  pipework ovs1 web 10.1.2.3/24 @100                on an Open vSwitch bridge, in VLAN 100
-  pipework br0 web dhclient                         with a lease
-  pipework ls --json | jq -r '.[].addresses[]'
-  pipework del web
-
-Exit status: 0 done; 1 refused, nothing was changed; 2 the kernel refused; 130 or 143 interrupted;
-the tool's own for route, rule and tc.
-"""
+from pipework.model import DHCP_CLIENTS, Attach, Collect, Delete, Help, List, Passthrough, Request, Version, Wait
+from pipework.typed import Any, Callable, Optional, Sequence, Union
+from pipework.value import Value
 
 
-def parse(argv: list[str], is_interface: Callable[[str], bool]) -> Request:
+class Option(Value):
+    """An option.
+
+    field: of the request, which it fills; value: the name of what stands behind it, "" for a flag; gives: what a flag
+    puts into its field; blank: whether an empty value is as good as none, for scripts with an empty variable;
+    completes: the words that a shell offers for its value; runs: as in Verb, where it is given.
+    """
+
+    name: str
+    field: str
+    help: str
+    value: str = ""
+    gives: object = True
+    blank: bool = True
+    completes: str = ""
+    runs: str = ""
+
+
+class Word(Value):
+    """A word without a name of its own.
+
+    field: of the request, "" for a word that is part of the one before; shown: as the usage has it, if not by its
+    name; rest: whether it is all that follows; completes: the words that a shell offers, or GUEST or HOSTIF for those
+    of this machine.
+    """
+
+    name: str
+    field: str
+    help: str = ""
+    shown: Optional[str] = None
+    optional: bool = False
+    rest: bool = False
+    example: str = ""
+    completes: str = ""
+
+
+Part = Union[Option, Word, "tuple[Option, ...]"]
+
+
+class Verb(Value):
+    """What can be asked for.
+
+    name: its word, "" where HOSTIF stands in its place; one that begins with a dash is a verb as first word only
+    short: another word for it
+    runs: the file in commands/ and the function in it, which takes the request
+    line: its words and options, as the usage has them; of the options in a tuple only one may be given
+    before: options that stand before it; around: those that may stand behind it, too
+    ignored: options of the original that it takes for old scripts' sake, without a meaning
+    own: whether options may stand anywhere behind it; else what stands behind GUEST is taken as it is
+    extends: whether a word that begins with its name is meant, too
+    privileged: whether it wants root's capabilities
+    field: of the request, which says what verb it is
+    surplus: what to do about a word too many
+    read: makes fields out of those that are still text
+    """
+
+    name: str
+    request: type[Request]
+    runs: str
+    help: str
+    line: tuple[Part, ...] = ()
+    before: tuple[Option, ...] = ()
+    around: tuple[Option, ...] = ()
+    ignored: tuple[Option, ...] = ()
+    own: bool = True
+    extends: bool = False
+    privileged: bool = True
+    short: str = ""
+    field: str = ""
+    surplus: str = "See: pipework --help"
+    read: Callable[[dict[str, Any]], dict[str, Any]] = dict
+
+    @property
+    def words(self) -> list[Word]:
+        """Its words, in their order."""
+        return [part for part in self.line if isinstance(part, Word)]
+
+    @property
+    def behind(self) -> list[Option]:
+        """The options that it takes behind its word, in the order of the usage."""
+        found: list[Option] = []
+        for part in self.line:
+            found.extend(part if isinstance(part, tuple) else [part] if isinstance(part, Option) else [])
+        return [*found, *self.around]
+
+
+def _read_attach(fields: dict[str, Any]) -> dict[str, Any]:
+    from pipework.words import read_attach  # takes ipaddress, a third of what a refusal costs
+
+    return read_attach(fields)
+
+
+HOSTIF = Word(
+    "HOSTIF",
+    "hostif",
+    "a bridge or NIC of this host, or mac:XX:XX:XX:XX:XX:XX for the NIC with that address; "
+    "br* and ovs* are bridges made when missing, dummy* is a dummy link",
+    completes="HOSTIF",
+)
+GUEST = Word(
+    "GUEST",
+    "guest",
+    "a container's name or id, netns:NAME, pid:N, or the path of a namespace file; "
+    "docker:NAME, podman:NAME and lxc:NAME choose the runtime",
+    completes="GUEST",
+)
+ADDRESS = Word(
+    "ADDRESS",
+    "address",
+    f"IP/PREFIX, IP/PREFIX@GATEWAY, 0/0 (none), or {', '.join(DHCP_CLIENTS)}, each with :OPTIONS if wished",
+    example="192.168.1.100/24",
+    completes=f"0/0 {' '.join(DHCP_CLIENTS)}",
+)
+MAC = Word(
+    "MAC",
+    "mac",
+    "of the guest's end: six octets, or U:STRING to derive it from STRING",
+    shown="[MAC][@VLAN]",
+    optional=True,
+    rest=True,
+)
+VLAN = Word("VLAN", "", "1 to 4094; on IPoIB the partition key, in hexadecimal", shown="")
+ANYTHING = Word("", "", shown="", optional=True, rest=True)
+
+IFNAME = Option(
+    "-i", "ifname", "name of the interface in the guest (eth1; ib0 on IPoIB)", "IFNAME", completes="eth0 eth1"
+)
+LOCALNAME = Option("-l", "local_name", "name of the host's end of a veth pair (v<IFNAME>pl<PID>)", "LOCALNAME")
+FAMILY = Option(
+    "-a", "family", "4 or 6; taken from the address where it is left out", "FAMILY", blank=False, completes="4 6"
+)
+DIRECT_PHYS = Option("--direct-phys", "direct_phys", "hand the NIC itself to the guest")
+DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
+REPLACE = Option(
+    "--replace",
+    "replace_wire",
+    "succeed where the wire is there as asked; change it where it is not",
+    runs="replace:replace",
+)
+JSON = Option("--json", "as_json", "print an array of objects, for programs")
+ALL = Option("--all", "ifname", "take back all that pipework made in the guest", gives=None)
+IF_EXISTS = Option("--if-exists", "if_exists", "succeed where nothing is there")
+
+
+def _tool(name: str, first: str) -> Verb:
+    """One of the verbs that are a tool's: first are the words that its command may begin with."""
+    return Verb(
+        name,
+        Passthrough,
+        "passthrough:pass_through",
+        "run ip route, ip rule or tc in the guest",
+        (GUEST, Word("ARGUMENT", "arguments", shown="ARGUMENT...", rest=True, example="show", completes=first)),
+        ignored=(DIRECT_PHYS, IFNAME, LOCALNAME, FAMILY),
+        own=False,
+        extends=True,
+        field="verb",
+    )
+
+
+VERBS = (
+    Verb(
+        "",
+        Attach,
+        "attach:attach",
+        "put the guest on the network behind HOSTIF",
+        (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
+        before=(DRY_RUN, REPLACE),
+        around=(DIRECT_PHYS,),
+        own=False,
+        read=_read_attach,
+    ),
+    _tool("route", "show add del replace get"),
+    _tool("rule", "show add del"),
+    _tool("tc", "qdisc class filter"),
+    Verb(
+        "ls",
+        List,
+        "ls:list_wires",
+        "what is wired on this host",
+        (JSON, GUEST.replace(shown="[GUEST]", optional=True)),
+    ),
+    Verb(
+        "del",
+        Delete,
+        "delete:detach",
+        "take back one wire (eth1), or all that pipework made in the guest",
+        (GUEST, (IFNAME, ALL), IF_EXISTS),
+        around=(DRY_RUN,),
+    ),
+    Verb("gc", Collect, "gc:collect", "remove what guests that are gone have left behind", around=(DRY_RUN,)),
+    Verb(
+        "--wait",
+        Wait,
+        "wait:wait",
+        "inside the guest: return once the interface has carrier",
+        (IFNAME,),
+        privileged=False,
+        surplus="Write: pipework --wait -i IFNAME",
+    ),
+    Verb("--help", Help, "tell:tell_help", "print this text", (ANYTHING,), own=False, privileged=False, short="-h"),
+    Verb("--version", Version, "tell:tell_version", "print which one it is", (ANYTHING,), own=False, privileged=False),
+)
+
+
+def parse(argv: Sequence[str], is_interface: Callable[[str], bool], verbs: Sequence[Verb] = VERBS) -> Request:
     """Read a command line.
 
-    is_interface tells whether this host has a link of a name: ``route``, ``rule`` and ``tc`` are verbs
-    only where it has not.  Raises UsageError where words are missing, BadArgument where one is wrong.
+    is_interface tells whether this host has a link of a name: ``route``, ``ls`` and the like are verbs only where it
+    has not.  Raises UsageError where words are missing, BadArgument where one is wrong.
     """
     for word in argv:
         if "\0" in word:
             raise BadArgument("an argument contains a NUL byte")
-    if argv and argv[0] == "--wait":
-        return _parse_wait(argv[1:])
-    if argv and argv[0] in ("--help", "-h"):
-        return Tell(HELP)
-    if argv and argv[0] == "--version":
-        return Tell(f"pipework {__version__}\n")
-    words, prefixes = list(argv), set()
-    while words and words[0] in PREFIXES:
-        prefixes.add(words.pop(0))
+    words, given = list(argv), dict[str, str]()
+    if words and words[0].startswith("-") and (verb := _find(words[0], verbs)):
+        return _request(verb, words[1:], given, [])
+    prefixes = {option.name: option for verb in verbs for option in (*verb.before, *verb.around)}
+    while words and words[0] in prefixes:
+        _take(prefixes[words.pop(0)], words, given)
     if not words:
         raise UsageError("HOSTIF is missing")
-    hostif = words.pop(0)
-    if hostif.startswith("-") and not is_interface(hostif):
-        known = hostif in OPTIONS
-        raise BadArgument(
-            f"{hostif} stands before HOSTIF" if known else f"there is no option {hostif}",
-            "Options come behind it: pipework HOSTIF -i IFNAME GUEST ADDRESS" if known else "See: pipework --help",
-        )
-    if hostif in ("ls", "del", "gc") and not is_interface(hostif):
-        return _parse_own_verb(hostif, words, prefixes)
-    direct_phys = "--direct-phys" in prefixes
-    options: dict[str, str] = {}
-    while words and words[0] in OPTIONS:
-        option = words.pop(0)
-        if option == "--direct-phys":
-            direct_phys = True
-        elif not words:
-            raise UsageError(f"{option} needs a value")
-        elif option in options:
-            raise BadArgument(f"{option} is given twice")
-        else:
-            options[option] = words.pop(0)
-    if not words:
-        raise UsageError("GUEST is missing")
-    guest = words.pop(0)
-    verb = _verb(hostif)
-    if verb and not is_interface(hostif):
-        if not words:
-            raise UsageError("ARGUMENT is missing", f"For example: pipework {hostif} {guest} show")
-        return Passthrough(verb, guest, tuple(words))
-    if not words:
-        raise UsageError("ADDRESS is missing", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
-    if words[0] == "":
-        raise UsageError("ADDRESS is empty", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
-    if not guest:
-        raise BadArgument("GUEST is empty", "Name a container: docker ps")
-    if words[0] in OPTIONS:
-        raise BadArgument(
-            f"{words[0]} stands behind GUEST",
-            f"Options come before it: pipework {hostif} {words[0]} ... {guest} ADDRESS",
-        )
-    mac, tag = parse_mac_and_tag(words[1:])
-    return Attach(
-        hostif=parse_hostif(hostif),
-        guest=guest,
-        address=parse_address(words[0], parse_family(options.get("-a"))),
-        ifname=_parse_ifname("-i", options.get("-i")),
-        local_name=_parse_ifname("-l", options.get("-l")),
-        mac=mac,
-        tag=tag,
-        direct_phys=direct_phys,
-        dry_run="--dry-run" in prefixes,
-        replace_wire="--replace" in prefixes,
-    )
+    name = words.pop(0)
+    if is_interface(name):
+        return _request(_attach(verbs), words, given, [name])
+    if name.startswith("-"):
+        raise _not_in_front(name, verbs)
+    verb = _find(name, verbs)
+    return _request(verb, words, given, []) if verb else _request(_attach(verbs), words, given, [name])
 
 
-def _parse_own_verb(verb: str, words: list[str], prefixes: set[str]) -> Request:
-    """ls, del or gc, its options before or behind GUEST."""
-    takes = {
-        "ls": {"--json"},
-        "del": {"-i", "--all", "--if-exists", "--dry-run"},
-        "gc": {"--dry-run"},
-    }[verb]
-    given, guests, ifname = set(prefixes), [], None
+def _find(name: str, verbs: Sequence[Verb]) -> Optional[Verb]:
+    """The verb that a word is."""
+    for verb in verbs:
+        known = name in (verb.name, verb.short) or (verb.extends and name.startswith(verb.name))
+        if name and verb.name and known:
+            return verb
+    return None
+
+
+def _attach(verbs: Sequence[Verb]) -> Verb:
+    return next(verb for verb in verbs if not verb.name)
+
+
+def _not_in_front(name: str, verbs: Sequence[Verb]) -> BadArgument:
+    for verb in verbs:
+        for option in verb.behind:
+            if option.name == name:
+                shown = f"{name} {option.value}" if option.value else name
+                place = f"pipework {verb.name} {shown}" if verb.name else f"pipework HOSTIF {shown} GUEST ADDRESS"
+                return BadArgument(f"{name} stands before {verb.name or 'HOSTIF'}", f"Options come behind it: {place}")
+    return BadArgument(f"there is no option {name}", "See: pipework --help")
+
+
+def _take(option: Option, words: list[str], given: dict[str, str]) -> None:
+    """Note an option, and its value, which is the next of the words."""
+    if not option.value:
+        given[option.name] = ""
+    elif not words:
+        raise UsageError(f"{option.name} needs a value")
+    elif option.name in given:
+        raise BadArgument(f"{option.name} is given twice")
+    else:
+        given[option.name] = words.pop(0)
+
+
+def _request(verb: Verb, words: list[str], given: dict[str, str], plain: list[str]) -> Request:
+    """Walk through what stands behind the verb.  given: the options before it; plain: the words without a name."""
+    takes = {option.name: option for option in (*verb.behind, *verb.before)}
+    plain = plain + _plain_words(verb, words, given)
+    surplus = given.keys() - takes.keys() - {option.name for option in verb.ignored}
+    if surplus:
+        raise BadArgument(f"{verb.name} does not take {min(surplus)}", "See: pipework --help")
+    fields = _fill_words(verb, plain)
+    fields.update(_fill_options(verb, [(takes[name], value) for name, value in given.items() if name in takes]))
+    if verb.field:
+        fields[verb.field] = verb.name
+    return verb.request(**verb.read(fields))
+
+
+def _plain_words(verb: Verb, words: list[str], given: dict[str, str]) -> list[str]:
+    """Take the options out of the words behind the verb; the rest."""
+    takes = {option.name: option for option in (*verb.behind, *verb.ignored)}
+    plain: list[str] = []
     while words:
         word = words.pop(0)
-        if word == "-i" and "-i" in takes:
-            if not words:
-                raise UsageError("-i needs a value")
-            ifname = _parse_ifname("-i", words.pop(0))
-        elif word in takes:
-            given.add(word)
+        if word in takes:
+            _take(takes[word], words, given)
+        elif not verb.own:
+            return [word, *words]
         elif word.startswith("--"):
-            raise BadArgument(f"{verb} does not take {word}", f"It takes: {' '.join(sorted(takes))}")
+            raise BadArgument(f"{verb.name} does not take {word}", f"It takes: {' '.join(sorted(takes))}")
         else:
-            guests.append(word)
-    if given - takes:
-        raise BadArgument(f"{verb} does not take {min(given - takes)}", "See: pipework --help")
-    if "" in guests:
-        raise BadArgument("GUEST is empty", "See what is wired: pipework ls")
-    if len(guests) > (verb != "gc"):
-        raise BadArgument(f"{verb} does not take {guests[-1]!r}", "See: pipework --help")
-    if verb == "gc":
-        return Collect("--dry-run" in given)
-    if verb == "ls":
-        return List(guests[0] if guests else None, "--json" in given)
-    if not guests:
-        raise UsageError("GUEST is missing")
-    if ifname and "--all" in given:
-        raise BadArgument("-i and --all do not go together", "Leave one of them out.")
-    return Delete(
-        guests[0], None if "--all" in given else ifname or "eth1", "--if-exists" in given, "--dry-run" in given
+            plain.append(word)
+    return plain
+
+
+def _fill_words(verb: Verb, plain: list[str]) -> dict[str, Any]:
+    """The fields that the words without a name fill."""
+    fields: dict[str, Any] = {}
+    left = list(plain)
+    for word in verb.words:
+        if not left and not word.optional and word.field:
+            said = " ".join(["pipework", *filter(None, [verb.name]), *plain])
+            raise UsageError(f"{word.name} is missing", f"For example: {said} {word.example}" if word.example else "")
+        if not verb.own and plain and word is ADDRESS and left[0] in {option.name for option in verb.behind}:
+            raise _behind_guest(plain)
+        if left and word.rest:
+            fields[word.field], left = tuple(left), []
+        elif left and word.field:
+            fields[word.field] = left.pop(0)
+    fields.pop("", None)
+    if left:
+        raise BadArgument(f"{verb.name} does not take {left[0]!r}", verb.surplus)
+    return fields
+
+
+def _behind_guest(plain: Sequence[str]) -> BadArgument:
+    hostif, guest, option = plain[:3]
+    return BadArgument(
+        f"{option} stands behind GUEST", f"Options come before it: pipework {hostif} {option} ... {guest} ADDRESS"
     )
 
 
-def _parse_wait(words: list[str]) -> Wait:
-    if not words:
-        return Wait("eth1")
-    if words[0] != "-i":
-        raise BadArgument(f"--wait does not take {words[0]!r}", "Write: pipework --wait -i IFNAME")
-    if len(words) < 2:
-        raise UsageError("-i needs a value")
-    if len(words) > 2:
-        raise BadArgument(f"--wait does not take {words[2]!r}", "Write: pipework --wait -i IFNAME")
-    return Wait(_parse_ifname("-i", words[1]) or "eth1")
+def _fill_options(verb: Verb, given: Sequence[tuple[Option, str]]) -> dict[str, Any]:
+    """The fields that the options fill."""
+    there = [(option, text) for option, text in given if text or not option.value or not option.blank]
+    names = [option.name for option, _ in there]
+    for part in verb.line:
+        both = [option.name for option in part if option.name in names] if isinstance(part, tuple) else []
+        if len(both) > 1:
+            raise BadArgument(f"{both[0]} and {both[1]} do not go together", "Leave one of them out.")
+    return {option.field: text if option.value else option.gives for option, text in there}
 
 
-def _verb(hostif: str) -> Optional[str]:
-    return next((verb for verb in VERBS if hostif.startswith(verb)), None)
-
-
-def _parse_ifname(option: str, name: Optional[str]) -> Optional[str]:
-    if not name:  # scripts pass an empty variable; the original then takes its default
-        return None
-    check_ifname(option, name)
-    return name
+def story_of(request: Request, verbs: Sequence[Verb] = VERBS) -> tuple[Verb, str]:
+    """The verb that a request came from, and what in commands/ carries it out."""
+    verb = next(verb for verb in verbs if verb.request is type(request))
+    options = (*verb.before, *verb.behind)
+    runs = (option.runs for option in options if option.runs and getattr(request, option.field))
+    return verb, next(runs, verb.runs)

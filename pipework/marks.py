@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from pipework.kernel import processes
 from pipework.kernel.records import Link
+from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
 from pipework.value import Value
 
 NEWBORN = int.from_bytes(b"pipe", "big")
 LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
-LONGEST_NAME = 15  # IFNAMSIZ - 1, linux/if.h
 UNFINISHED = "pipework unfinished "  # in front of the identity of the run
 COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name
 WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
@@ -92,9 +92,10 @@ def digest_name(prefix: str, text: str) -> str:
 
     The digest fills what the prefix leaves, 44 bits or more.
     """
-    from pipework.digest import md5
+    from hashlib import md5  # OpenSSL takes milliseconds to load, and few names are so long
 
-    return prefix + md5(text).hex()[: LONGEST_NAME - len(prefix)]
+    digest = md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return prefix + digest[: LONGEST_NAME - len(prefix)]
 
 
 def rule_comment(bridge: str) -> str:

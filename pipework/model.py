@@ -2,29 +2,68 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-
 from pipework.errors import BadArgument
-from pipework.typed import Optional, Union
+from pipework.typed import TYPE_CHECKING, Any, Optional, Union
 from pipework.value import Value
 
-Address = Union[IPv4Address, IPv6Address]
-Interface = Union[IPv4Interface, IPv6Interface]
+if TYPE_CHECKING:  # only ADDRESS needs it at run time; see pipework.words
+    from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+
+    Address = Union[IPv4Address, IPv6Address]
+    Interface = Union[IPv4Interface, IPv6Interface]
+else:
+    Address = Interface = Any
+
+DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")  # as they are typed; -f: it stays
+TOOLS = ("route", "rule", "tc")
+LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
+
+
+def is_hex(text: str, longest: int) -> bool:
+    """Whether it is a number in hexadecimal of 1 to longest digits."""
+    return 0 < len(text) <= longest and all(c in "0123456789abcdefABCDEF" for c in text)
+
+
+def check_ifname(part: str, name: str) -> None:
+    """Refuse what the kernel would not take as the name of a link (dev_valid_name); part names the word."""
+    bad = not name or name in (".", "..") or name[0] == "-"
+    bad = bad or len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME
+    if bad or any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
+        raise BadArgument(
+            f"{part} {name!r} is not a valid ifname",
+            "A link's name has 1 to 15 characters, without spaces, '/', ':' or '%', and no '-' in front.",
+        )
+
+
+def _check_octets(mac: str, lengths: tuple[int, ...] = (6,)) -> None:
+    octets = mac.split(":")
+    if len(octets) not in lengths or not all(len(octet) == 2 and is_hex(octet, 2) for octet in octets):
+        raise ValueError(f"{mac} is no MAC address as the kernel writes it")
+
+
+def _check_listed(guest: Optional[str]) -> None:
+    if guest == "":
+        raise BadArgument("GUEST is empty", "See what is wired: pipework ls")
 
 
 class Tag(Value):
-    """What stands after ``@`` behind the MAC: a VLAN id or a partition key, as HOSTIF will have it."""
+    """What stands after ``@`` behind the MAC: hexadecimal digits.
+
+    Whether they are a VLAN id or a partition key follows from HOSTIF.
+    """
 
     text: str
+
+    def validate(self) -> None:
+        if not is_hex(self.text, 16):
+            raise _no_vlan(self.text)
 
     @property
     def vlan(self) -> int:
         """The VLAN id, 1 to 4094.  Raises BadArgument."""
         value = int(self.text) if self.text.isdecimal() else 0
         if not 1 <= value <= 4094:
-            raise BadArgument(
-                f"VLAN @{self.text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100."
-            )
+            raise _no_vlan(self.text)
         return value
 
     @property
@@ -39,11 +78,31 @@ class Tag(Value):
         return value
 
 
+def _no_vlan(text: str) -> BadArgument:
+    return BadArgument(f"VLAN @{text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100.")
+
+
 class Static(Value):
     """A fixed address (None for 0/0: no address) and the gateway of the default route, if any."""
 
     interface: Optional[Interface]
     gateway: Optional[Address]
+
+    def validate(self) -> None:
+        interface, gateway = self.interface, self.gateway
+        if interface and interface.ip.is_multicast:
+            raise BadArgument(
+                f"ADDRESS {interface} is a multicast address, no host's own", "Give the guest a unicast address."
+            )
+        if gateway and (gateway.is_multicast or gateway.is_unspecified or gateway.is_loopback):
+            raise BadArgument(f"gateway {gateway} cannot be a router's address", "Name the router's own address.")
+        if interface and gateway and interface.version != gateway.version:
+            raise BadArgument(
+                f"gateway {gateway} is IPv{gateway.version}, but {interface} is IPv{interface.version}",
+                f"Name an IPv{interface.version} gateway, or run pipework once for each family.",
+            )
+        if interface and interface.ip == gateway:
+            raise BadArgument(f"gateway {gateway} is the guest's own address", "Name the router's address.")
 
     @property
     def family(self) -> int:
@@ -59,9 +118,17 @@ class Dhcp(Value):
     options: tuple[str, ...]
     foreground: bool
 
+    def validate(self) -> None:
+        if self.client not in DHCP_CLIENTS or self.client.endswith("-f"):
+            raise ValueError(f"{self.client} is no DHCP client")
+
 
 class Attach(Value):
-    """Put GUEST on the network behind HOSTIF."""
+    """Put GUEST on the network behind HOSTIF.
+
+    hostif: a link's name, or ``mac:`` and its address; ifname, local_name: None for the default; mac: of the guest's
+    end, six octets in lower case, None for the kernel's choice.
+    """
 
     hostif: str
     guest: str
@@ -74,6 +141,20 @@ class Attach(Value):
     dry_run: bool = False
     replace_wire: bool = False
 
+    def validate(self) -> None:
+        if not self.guest:
+            raise BadArgument("GUEST is empty", "Name a container: docker ps")
+        if self.hostif.startswith("mac:"):
+            _check_octets(self.hostif[4:], (6, 20))  # 20: InfiniBand
+        else:
+            check_ifname("HOSTIF", self.hostif)
+        if self.ifname is not None:
+            check_ifname("-i", self.ifname)
+        if self.local_name is not None:
+            check_ifname("-l", self.local_name)
+        if self.mac is not None:
+            _check_octets(self.mac)
+
 
 class Passthrough(Value):
     """Run ``ip route``, ``ip rule`` or ``tc`` inside GUEST."""
@@ -82,39 +163,58 @@ class Passthrough(Value):
     guest: str
     arguments: tuple[str, ...]
 
+    def validate(self) -> None:
+        if self.verb not in TOOLS or not self.arguments:
+            raise ValueError(f"{self.verb} {self.arguments} is no command of a tool")
+        if not self.guest:
+            raise BadArgument("GUEST is empty", "Name a container: docker ps")
+
 
 class Wait(Value):
     """Wait until IFNAME is there and has carrier."""
 
-    ifname: str
+    ifname: str = "eth1"
+
+    def validate(self) -> None:
+        check_ifname("-i", self.ifname)
 
 
 class List(Value):
     """Show what is wired: everywhere, or in one guest."""
 
-    guest: Optional[str]
-    as_json: bool
+    guest: Optional[str] = None
+    as_json: bool = False
+
+    def validate(self) -> None:
+        _check_listed(self.guest)
 
 
 class Delete(Value):
     """Take back one wire of GUEST, or all (ifname is None)."""
 
     guest: str
-    ifname: Optional[str]
-    if_exists: bool
-    dry_run: bool
+    ifname: Optional[str] = "eth1"
+    if_exists: bool = False
+    dry_run: bool = False
+
+    def validate(self) -> None:
+        _check_listed(self.guest)
+        if self.ifname is not None:
+            check_ifname("-i", self.ifname)
 
 
 class Collect(Value):
     """Remove what guests that are gone have left behind."""
 
-    dry_run: bool
+    dry_run: bool = False
 
 
-class Tell(Value):
-    """Print a text: the help, the version."""
-
-    text: str
+class Help(Value):
+    """Print how the command is used."""
 
 
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Tell]
+class Version(Value):
+    """Print which pipework it is."""
+
+
+Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Help, Version]

@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # type checkers take it for true whoever sets it
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, Callable, ClassVar, NoReturn, Optional, Protocol, TypeVar, Union, cast
 
     from typing_extensions import dataclass_transform
@@ -17,7 +18,7 @@ else:
         def __class_getitem__(cls, _):
             return cls
 
-    Any = Callable = ClassVar = NoReturn = Optional = Protocol = TypeVar = Union = _Anything
+    Any = Callable = ClassVar = NoReturn = Optional = Protocol = Sequence = TypeVar = Union = _Anything
 
     def cast(_, value):
         return value
@@ -34,6 +35,7 @@ __all__ = [
     "NoReturn",
     "Optional",
     "Protocol",
+    "Sequence",
     "TypeVar",
     "Union",
     "cast",

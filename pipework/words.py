@@ -1,15 +1,29 @@
-"""The words of a command line: addresses, MACs, names and tags, each read once and checked.  Pure."""
+"""The words of an attach: ADDRESS, MAC, VLAN and HOSTIF, each read once and checked.  Pure."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_interface
 
-from pipework.errors import BadArgument
-from pipework.model import Address, Dhcp, Interface, Static, Tag
-from pipework.typed import NoReturn, Optional, Union
+from pipework.errors import BadArgument, UsageError
+from pipework.model import DHCP_CLIENTS, Address, Dhcp, Interface, Static, Tag, check_ifname, is_hex
+from pipework.typed import Any, NoReturn, Optional, Union
 
-DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")
 FAMILIES = {"4": 4, "inet": 4, "6": 6, "inet6": 6}
+
+
+def read_attach(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an Attach, from those that are still text: hostif, family, address and mac.  Raises BadArgument.
+
+    mac: what stands behind ADDRESS, any number of words.
+    """
+    fields = dict(given)
+    if not fields["address"]:
+        hostif, guest = fields["hostif"], fields["guest"]
+        raise UsageError("ADDRESS is empty", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
+    fields["mac"], fields["tag"] = parse_mac_and_tag(fields.pop("mac", ()))
+    fields["hostif"] = parse_hostif(fields["hostif"])
+    fields["address"] = parse_address(fields["address"], parse_family(fields.pop("family", None)))
+    return fields
 
 
 def parse_address(text: str, family: Optional[int] = None) -> Union[Static, Dhcp]:
@@ -17,18 +31,9 @@ def parse_address(text: str, family: Optional[int] = None) -> Union[Static, Dhcp
     client, _, options = text.partition(":")
     if client in DHCP_CLIENTS:
         return Dhcp(client.replace("-f", ""), tuple(options.split()), client.endswith("-f"))
-    address, _, gateway_text = text.partition("@")
-    interface = _parse_interface(address, text)
-    gateway = _parse_gateway(gateway_text) if gateway_text else None
-    if interface and gateway and interface.version != gateway.version:
-        raise BadArgument(
-            f"gateway {gateway} is IPv{gateway.version}, but {interface} is IPv{interface.version}",
-            f"Name an IPv{interface.version} gateway, or run pipework once for each family.",
-        )
-    if interface and interface.ip == gateway:
-        raise BadArgument(f"gateway {gateway} is the guest's own address", "Name the router's address.")
-    static = Static(interface, gateway)
-    if family and (interface or gateway) and family != static.family:
+    address, _, gateway = text.partition("@")
+    static = Static(_parse_interface(address, text), _parse_gateway(gateway) if gateway else None)
+    if family and (static.interface or static.gateway) and family != static.family:
         raise BadArgument(
             f"-a {family} does not go with the IPv{static.family} address {text}",
             "Leave -a out: the family is taken from the address.",
@@ -42,13 +47,9 @@ def parse_mac(text: str) -> str:
     ``U:STRING`` is ``02:`` and the first five octets of md5(STRING + newline), as in the original.
     """
     if text.startswith("U:"):
-        if not text[2:]:
-            raise BadArgument("U: has no string to derive a MAC from", "Write U:STRING, such as U:web1.example.com.")
-        from pipework.digest import md5
-
-        return "02:" + md5(text[2:] + "\n")[:5].hex(":")
+        return _derived_mac(text[2:])
     octets = text.split(":")
-    if len(octets) != 6 or not all(_is_hex(octet, 2) for octet in octets):
+    if len(octets) != 6 or not all(is_hex(octet, 2) for octet in octets):
         raise BadArgument(
             f"MAC {text!r} is not a MAC address", "Write six octets, such as 02:42:ac:11:00:02, or U:STRING."
         )
@@ -62,21 +63,20 @@ def parse_mac(text: str) -> str:
     return bytes(values).hex(":")
 
 
-def check_ifname(part: str, name: str) -> None:
-    """Refuse what the kernel would not take as the name of a link (dev_valid_name); part names the word."""
-    bad = not name or name in (".", "..") or name[0] == "-" or len(name.encode("utf-8", "surrogateescape")) > 15
-    if bad or any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
-        raise BadArgument(
-            f"{part} {name!r} is not a valid ifname",
-            "A link's name has 1 to 15 characters, without spaces, '/', ':' or '%', and no '-' in front.",
-        )
+def _derived_mac(string: str) -> str:
+    if not string:
+        raise BadArgument("U: has no string to derive a MAC from", "Write U:STRING, such as U:web1.example.com.")
+    from hashlib import md5  # OpenSSL takes milliseconds to load, and few ask for it
+
+    digest = md5(f"{string}\n".encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
+    return "02:" + digest[:5].hex(":")
 
 
 def parse_hostif(text: str) -> str:
     """HOSTIF: a link's name, or ``mac:`` and a MAC in lower case.  Raises BadArgument."""
     if text.startswith("mac:"):
         octets = text[4:].split(":")
-        if len(octets) not in (6, 20) or not all(_is_hex(octet, 2) for octet in octets):
+        if len(octets) not in (6, 20) or not all(is_hex(octet, 2) for octet in octets):
             raise BadArgument(
                 f"HOSTIF {text!r} is not a MAC address", "Write mac: and six octets, as ip link shows them."
             )
@@ -112,10 +112,6 @@ def _parse_interface(address: str, text: str) -> Optional[Interface]:
             f"ADDRESS {address} is not an address with a netmask: {error}",
             "Write IP/PREFIX, such as 192.168.1.100/24 or 2001:db8::10/64.",
         ) from None
-    if interface.ip.is_multicast:
-        raise BadArgument(
-            f"ADDRESS {address} is a multicast address, no host's own", "Give the guest a unicast address."
-        )
     if "." in prefix and str(interface.netmask) != prefix:  # ipaddress would take /0.0.0.255 as well
         raise BadArgument(f"ADDRESS {address}: {prefix} is no netmask", f"Did you mean /{interface.network.prefixlen}?")
     return interface
@@ -139,22 +135,20 @@ def _parse_gateway(text: str) -> Address:
     plain, slash, _ = text.partition("/")
     try:
         gateway = ip_address(plain)
-        if slash or "%" in plain:
-            raise BadArgument(
-                f"gateway {text} must be a plain address",
-                f"Write it without what follows the address: @{gateway}",
-            )
     except ValueError:
         raise BadArgument(
             f"gateway {text!r} is not an IP address",
             "Write ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1.",
         ) from None
-    if gateway.is_multicast or gateway.is_unspecified or gateway.is_loopback:
-        raise BadArgument(f"gateway {gateway} cannot be a router's address", "Name the router's own address.")
+    if slash or "%" in plain:
+        raise BadArgument(
+            f"gateway {text} must be a plain address",
+            f"Write it without what follows the address: @{plain.partition('%')[0]}",
+        )
     return gateway
 
 
-def parse_mac_and_tag(words: list[str]) -> tuple[Optional[str], Optional[Tag]]:
+def parse_mac_and_tag(words: tuple[str, ...]) -> tuple[Optional[str], Optional[Tag]]:
     """MAC, MAC@VLAN, @VLAN, or MAC and @VLAN as two words.  Raises BadArgument."""
     if len(words) > 2 or (len(words) == 2 and not (words[1].startswith("@") and "@" not in words[0])):
         raise BadArgument(
@@ -167,10 +161,4 @@ def parse_mac_and_tag(words: list[str]) -> tuple[Optional[str], Optional[Tag]]:
         return mac, None
     if ":" in tag_text:
         raise BadArgument(f"@{tag_text} is a MAC where a VLAN id belongs", f"Write the MAC without @: {tag_text}")
-    if not _is_hex(tag_text, 16):
-        raise BadArgument(f"VLAN @{tag_text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100.")
     return mac, Tag(tag_text)
-
-
-def _is_hex(text: str, longest: int) -> bool:
-    return 0 < len(text) <= longest and all(c in "0123456789abcdefABCDEF" for c in text)

@@ -36,9 +36,10 @@ ROWS = (
     (r"pipework/commands/replace|pipework/(actions|links)/stash|pipework/wires/diff", "replace dry_run"),
     (r"pipework/commands/passthrough", "verbs"),
     (r"pipework/commands/wait|contrib/pipework-wait", "wait"),
-    (r"contrib/completion/", "completion"),
+    (r"contrib/(completion/|generate)", "completion"),
+    (r"pipework/usage|pipework/commands/tell", "readme"),
     (r"README\.md|docs/|tests/lab/(pages|console)\.py", "readme"),
-    (r"pipework/(grammar|model|words|errors)\.py", "refusals fuzz"),
+    (r"pipework/(grammar|model|words|errors)\.py", "refusals fuzz verbs wait completion"),
     (r"tests/(unit|vm|soak|bench)/|contrib/pipework\.8|[^/]+\.md|LICENSE", ""),
 )
 ALWAYS = "tests/unit"

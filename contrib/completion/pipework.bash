@@ -1,11 +1,52 @@
 # shellcheck shell=bash
 # Completion of pipework for bash: interfaces, guests, verbs, options, ways to get an address.
 
+# >>> table: from pipework/grammar.py by python -m contrib.generate
+
+_pipework_verbs='route rule tc ls del gc'
+_pipework_first='--wait --help --version'
+_pipework_before='--direct-phys --dry-run --replace'
+
+# What a verb takes: options, words, and the word behind which no option comes.
+_pipework_table() {
+    behind='' words='' ends=''
+    case $1 in
+        '') behind='-i= -l= -a= --direct-phys' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
+        route) words='GUEST route.ARGUMENT' ends='GUEST' ;;
+        rule) words='GUEST rule.ARGUMENT' ends='GUEST' ;;
+        tc) words='GUEST tc.ARGUMENT' ends='GUEST' ;;
+        ls) behind='--json' words='GUEST' ;;
+        del) behind='-i= --all --if-exists --dry-run' words='GUEST' ;;
+        gc) behind='--dry-run' ;;
+        --wait) behind='-i=' ;;
+        --help) ends='GUEST' ;;
+        --version) ends='GUEST' ;;
+    esac
+}
+
+# What may stand for a word or for the value of an option; $2 is what is being typed.
+_pipework_offer() {
+    case $1 in
+        HOSTIF) _pipework_links "$2" ;;
+        GUEST) _pipework_guests ;;
+        ADDRESS) printf '%s\n' 0/0 dhcp udhcpc udhcpc-f dhclient dhclient-f dhcpcd ;;
+        -i) printf '%s\n' eth0 eth1 ;;
+        -a) printf '%s\n' 4 6 ;;
+        route.ARGUMENT) printf '%s\n' show add del replace get ;;
+        rule.ARGUMENT) printf '%s\n' show add del ;;
+        tc.ARGUMENT) printf '%s\n' qdisc class filter ;;
+        *) printf '?%s\n' "$1" ;;
+    esac
+}
+# <<< table
+
+# >>> choices: the same in bash and zsh, which runs it as sh; python -m contrib.generate takes it there
+
 _pipework_guests() {
     {
-        if [[ -S /var/run/docker.sock ]]; then docker ps --format '{{.Names}}'; fi
-        if type -P podman >/dev/null; then podman ps --format '{{.Names}}'; fi
-        if type -P lxc-ls >/dev/null; then lxc-ls --running -1; fi
+        if [ -S /var/run/docker.sock ]; then docker ps --format '{{.Names}}'; fi
+        if command -v podman >/dev/null; then podman ps --format '{{.Names}}'; fi
+        if command -v lxc-ls >/dev/null; then lxc-ls --running -1; fi
         ip netns list | sed 's/ .*//; s/^/netns:/'
     } 2>/dev/null
 }
@@ -14,63 +55,61 @@ _pipework_links() {
     local folder
     for folder in /sys/class/net/*/; do
         folder=${folder%/}
-        if [[ ${folder##*/} != lo ]]; then echo "${folder##*/}"; fi
+        if [ "${folder##*/}" != lo ]; then echo "${folder##*/}"; fi
         # an address is only offered to who has begun to type one
-        if [[ $1 == mac:* ]]; then sed 's/^/mac:/' "$folder/address"; fi
+        case $1 in mac:*) sed 's/^/mac:/' "$folder/address" ;; esac
     done 2>/dev/null
 }
 
-# One a line, what may come next; the arguments are the words so far, the last of them what is being typed.
+# One a line, what may come next; the arguments are the words so far, the last of them what is being typed. A line that
+# begins with ? names what has to be typed by hand; options and verbs have a blank behind them, which read drops.
 _pipework_choices() {
-    local word option='' verb='' hostif='' guest='' address='' current=${*: -1}
-    set -- "${@:1:$#-1}"
-    for word; do
-        if [[ $option ]]; then
-            option=''
-        elif [[ ! $guest && $word == -[ila] || $verb == del && $word == -i ]]; then
-            option=$word
-        elif [[ ! $hostif && $word == --@(wait|help|version) ]]; then
-            verb=$word hostif=$word
-        elif [[ $word == --* ]]; then
-            continue
-        elif [[ ! $hostif ]]; then
-            hostif=$word
-            if [[ $word == @(route|rule|tc|ls|del|gc) && ! -e /sys/class/net/$word ]]; then verb=$word; fi
-        elif [[ ! $guest ]]; then
-            guest=$word
+    local word option='' verb='' known='' first=1 behind words='' ends=''
+    behind=$_pipework_before
+    while [ $# -gt 1 ]; do
+        word=$1 && shift
+        if [ "$option" ]; then
+            option='' && continue
+        fi
+        case " $behind " in
+            *" $word= "*) option=$word && continue ;;
+            *" $word "*) first='' && continue ;;
+        esac
+        if [ "$known" ]; then
+            _pipework_drop
         else
-            address=$word
+            known=1
+            if _pipework_is_verb "$word"; then verb=$word; fi
+            _pipework_table "$verb"
+            if [ ! "$verb" ]; then _pipework_drop; fi
         fi
     done
-    case $option in
-        -a) printf '%s\n' 4 6 && return ;;
-        -i) printf '%s\n' eth0 eth1 && return ;;
-        -l) return ;;
-    esac
-    case $verb in
-        --wait) printf '%s\n' -i ;;
-        ls) printf '%s\n' --json ;;
-        del) printf '%s\n' -i --all --if-exists --dry-run ;;
-        gc) printf '%s\n' --dry-run ;;
-        '')
-            if [[ ! $hostif ]]; then
-                printf '%s\n' route rule tc ls del gc --direct-phys --dry-run --replace
-                if (($# == 0)); then printf '%s\n' --wait --help --version; fi
-                _pipework_links "$current"
-            elif [[ ! $guest ]]; then
-                printf '%s\n' -i -l -a --direct-phys
-            elif [[ ! $address ]]; then
-                printf '%s\n' 0/0 dhcp udhcpc udhcpc-f dhclient dhclient-f dhcpcd
-            fi
-            ;;
-    esac
-    case $guest:$address:$verb in
-        ?*::route) printf '%s\n' show add del replace get ;;
-        ?*::rule) printf '%s\n' show add del ;;
-        ?*::tc) printf '%s\n' qdisc class filter ;;
-    esac
-    if [[ $hostif && ! $guest && $verb != @(--*|gc) ]]; then _pipework_guests; fi
+    if [ "$option" ]; then
+        _pipework_offer "$option" "$1"
+        return
+    fi
+    if [ ! "$known" ]; then
+        _pipework_table ''
+        behind="$_pipework_verbs $_pipework_before"
+        if [ "$first" ]; then behind="$behind $_pipework_first"; fi
+    fi
+    if [ "$behind" ]; then echo "$behind"; fi | tr -s ' ' '\n' | sed 's/=*$/ /'
+    if [ "$words" ]; then _pipework_offer "${words%% *}" "$1"; fi
 }
+
+# One of the words without a name has been given. Behind GUEST some verbs take no options.
+_pipework_drop() {
+    if [ "${words%% *}" = "$ends" ]; then behind=''; fi
+    words=${words#"${words%% *}"}
+    words=${words# }
+}
+
+_pipework_is_verb() {
+    case " $_pipework_verbs " in *" $1 "*) [ ! -e "/sys/class/net/$1" ] && return ;; esac
+    case "$first $_pipework_first " in 1*" $1 "*) return 0 ;; esac
+    return 1
+}
+# <<< choices
 
 _pipework() {
     local line=${COMP_LINE:0:COMP_POINT} choice current kept='' words
@@ -81,7 +120,7 @@ _pipework() {
     if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then kept=${current%"${current##*:}"}; fi
     COMPREPLY=()
     while read -r choice; do
-        if [[ $choice == "$current"* ]]; then COMPREPLY+=("${choice#"$kept"}"); fi
+        if [[ $choice == "$current"* && $choice != \?* ]]; then COMPREPLY+=("${choice#"$kept"}"); fi
     done < <(_pipework_choices "${words[@]:1}")
 }
 

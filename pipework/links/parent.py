@@ -9,7 +9,8 @@ from pipework.actions.links import Adopt, CreateVlan, DeleteLink, MarkNewborn, S
 from pipework.errors import Refused
 from pipework.kernel.records import Link
 from pipework.links.base import FarSide, Ground, Remnant, Seen, Wire
-from pipework.marks import LONGEST_NAME, NEWBORN, digest_name, is_left_over, is_unfinished, unfinished_alias, vlan_alias
+from pipework.marks import NEWBORN, digest_name, is_left_over, is_unfinished, unfinished_alias, vlan_alias
+from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
 from pipework.value import Value
 

@@ -10,7 +10,8 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import Host, LinkKind, Wire, Wired, mark_unfinished
 from pipework.links.stash import Way, removal, stash
-from pipework.marks import LONGEST_NAME, digest_name, is_left_over
+from pipework.marks import digest_name, is_left_over
+from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
 
 DEFAULT_MTU = 1500  # of a new bridge, in bytes

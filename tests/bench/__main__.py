@@ -17,6 +17,7 @@ from pipework.kernel.netlink import DUMP, EXT_SKIP_STATS, GETLINK
 from pipework.kernel.records import read_link
 from tests.bench import contenders, many
 from tests.bench.measuring import Result, in_turn
+from tests.bench.starting import print_starting
 from tests.lab.engine import ensure_image, running_engine
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.netns import named_namespace
@@ -38,6 +39,7 @@ def main() -> None:
     print_whole(results)
     print_many(wanted.guests)
     print_link()
+    print_starting()
 
 
 def print_whole(results: Sequence[Result]) -> None:

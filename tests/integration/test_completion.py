@@ -1,8 +1,9 @@
-"""Completion for bash: what it offers on a line."""
+"""Completion for bash and zsh: what they offer on a line."""
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -11,36 +12,61 @@ from tests.lab.command import CHECKOUT
 from tests.lab.engine import Container
 from tests.lab.netns import NamedNamespace, Nic
 
-SCRIPT = 'source "$1"; COMP_LINE=$2 COMP_POINT=${#2}; _pipework; printf "%s\\n" "${COMPREPLY[@]}"'
+BASH = 'source "$1"; COMP_LINE=$2 COMP_POINT=${#2}; _pipework; printf "%s\\n" "${COMPREPLY[@]}"'
+# zsh's own functions would pick from the choices; here they print them.
+ZSH = """
+compadd() { print -rl -- ${(P)@[-1]} }
+_describe() { local each; for each in ${(P)@[-1]}; do print -r -- ${each%%:*}; done }
+_wanted() { shift 3; "$@" }
+_message() { }
+words=(${=2}); [[ $2 == *' ' ]] && words+=('')
+CURRENT=$#words PREFIX=$words[-1]
+source $1
+"""
 
 
-def offered(line: str) -> set[str]:
-    """Return what bash offers behind a line."""
-    place = str(CHECKOUT / "contrib/completion/pipework.bash")
-    done = subprocess.run(["bash", "-c", SCRIPT, "bash", place, line], capture_output=True, text=True, check=True)
+def offered(line: str, shell: str = "bash") -> set[str]:
+    """Return what a shell offers behind a line."""
+    place = {"bash": "contrib/completion/pipework.bash", "zsh": "contrib/completion/_pipework"}[shell]
+    argv = {"bash": ["bash", "-c", BASH, "bash"], "zsh": ["zsh", "-f", "-c", ZSH, "zsh"]}[shell]
+    done = subprocess.run([*argv, str(CHECKOUT / place), line], capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    return set(done.stdout.split())
+    choices = set(done.stdout.split())
+    return choices if shell == "bash" else {each for each in choices if each.startswith(line.rpartition(" ")[2])}
 
 
-def test_words() -> None:
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_words(shell: str) -> None:
     """Verbs, options and clients are offered where they may stand, and nowhere else."""
-    assert {"route", "ls", "del", "gc", "--direct-phys", "--wait"} <= offered("pipework ")
-    assert offered("pipework --dry") == {"--dry-run"}
-    assert offered("pipework lo -a ") == {"4", "6"}
-    assert offered("pipework lo -i eth1 web dhcl") == {"dhclient", "dhclient-f"}
-    assert offered("pipework --dry-run del -i eth1 web --") == {"--all", "--if-exists", "--dry-run"}
-    assert offered("pipework tc web q") == {"qdisc"}
-    assert offered("pipework --wait ") == {"-i"}
-    assert offered("pipework lo web dhcp ") == set()
+    assert {"route", "ls", "del", "gc", "--direct-phys", "--wait"} <= offered("pipework ", shell)
+    assert not {"--wait", "--help"} & offered("pipework --dry-run ", shell)
+    assert offered("pipework --dry", shell) == {"--dry-run"}
+    assert offered("pipework lo -a ", shell) == {"4", "6"}
+    assert offered("pipework lo -l ", shell) == set()
+    assert offered("pipework lo -", shell) == {"-i", "-l", "-a", "--direct-phys"}
+    assert offered("pipework lo -i eth1 web dhcl", shell) == {"dhclient", "dhclient-f"}
+    assert offered("pipework lo web -", shell) == set()
+    assert offered("pipework --dry-run del -i eth1 web --", shell) == {"--all", "--if-exists", "--dry-run"}
+    assert offered("pipework tc web q", shell) == {"qdisc"}
+    assert offered("pipework tc web qdisc ", shell) == set()
+    assert offered("pipework gc ", shell) == {"--dry-run"}
+    assert offered("pipework --wait ", shell) == {"-i"}
+    assert offered("pipework lo web dhcp ", shell) == set()
 
 
 @pytest.mark.docker
-def test_names(nic: Nic, container: Callable[[], Container], guest_ns: Callable[[], NamedNamespace]) -> None:
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_names(
+    shell: str, nic: Nic, container: Callable[[], Container], guest_ns: Callable[[], NamedNamespace]
+) -> None:
     """Interfaces of the host, running containers and namespaces are offered by the names that they have now."""
     web, namespace = container(), guest_ns()
-    assert nic.name in offered("pipework ")
-    assert offered(f"pipework {nic.name[:-1]}") >= {nic.name}
-    assert offered(f"pipework {nic.name} {web.name}") == {web.name}
-    assert {web.name, "--json"} <= offered("pipework ls ")
-    # what stands before the colon is typed already
-    assert offered(f"pipework del {namespace.spec}") == {namespace.name}
+    assert nic.name in offered("pipework ", shell)
+    assert offered(f"pipework {nic.name[:-1]}", shell) >= {nic.name}
+    assert offered(f"pipework {nic.name} {web.name}", shell) == {web.name}
+    assert {web.name, "--json"} <= offered("pipework ls ", shell)
+    # what stands before the colon is typed already where bash breaks words at it
+    assert offered(f"pipework del {namespace.spec}", shell) == {namespace.name if shell == "bash" else namespace.spec}
+    address = (Path("/sys/class/net") / nic.name / "address").read_text().strip()
+    beginning, last = f"mac:{address}".rsplit(":", 1)
+    assert offered(f"pipework {beginning}:", shell) == {last if shell == "bash" else f"{beginning}:{last}"}

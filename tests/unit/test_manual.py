@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from pipework.grammar import OPTIONS, PREFIXES, VERBS
-from pipework.words import DHCP_CLIENTS
+from pipework.grammar import VERBS
+from pipework.model import DHCP_CLIENTS
 from tests.lab.command import CHECKOUT
 
-WORDS = {*OPTIONS, *PREFIXES, *VERBS, *DHCP_CLIENTS}
-WORDS |= {"ls", "--json", "del", "--all", "--if-exists", "gc", "--wait", "--help", "--version"}
+WORDS = {*DHCP_CLIENTS, *(verb.name for verb in VERBS if verb.name)}
+WORDS |= {option.name for verb in VERBS for option in (*verb.behind, *verb.before)}
 VARIABLES = {
     name
     for path in CHECKOUT.glob("pipework/**/*.py")
