@@ -15,7 +15,6 @@ from tests.lab.host import settle
 from tests.lab.kept import cookie, notes
 from tests.lab.refusal import clear_refusal
 from tests.lab.scenes import MAC, Scene, scene
-from tests.lab.snapshot import Snapshot
 
 
 def newer(path: Path) -> None:
@@ -42,23 +41,34 @@ WIRES = [("bridge", "v4-gateway"), ("direct", "v4"), ("lan", "udhcpc-f")]
 
 
 @contextmanager
-def wired(kind: str, address: str) -> Iterator[tuple[Scene, Path]]:
-    """A wire, and its one note."""
+def wired(kind: str, address: str) -> Iterator[tuple[Scene, list[Path]]]:
+    """A wire, and its notes; what is left of others is gone."""
     with scene(kind, address) as taken:
+        assert taken.host.pipework("gc").code == 0
         assert taken.host.pipework(*taken.words) == (0, "", "")
         settle(taken.host, taken.guest)
-        [note] = notes(cookie(taken.guest))
-        whole = note.read_bytes()
-        yield taken, note
-        # so that what is left ends as it should
-        if note.is_dir():
-            note.rmdir()
-        note.write_bytes(whole)
+        kept = notes(cookie(taken.guest))
+        assert kept
+        yield taken, kept
         assert taken.host.pipework("del", taken.guest.spec) == (0, "", "")
 
 
-def assert_refused(taken: Scene, note: Path, before: Snapshot, *words: str) -> None:
+@contextmanager
+def spoilt(note: Path, how: str) -> Iterator[None]:
+    """A note that is spoilt meanwhile."""
+    whole = note.read_bytes()
+    SPOILT[how](note)
+    try:
+        yield
+    finally:
+        if note.is_dir():
+            note.rmdir()
+        note.write_bytes(whole)
+
+
+def assert_refused(taken: Scene, note: Path, *words: str) -> None:
     """Fail unless a command is refused for that note, and changes nothing."""
+    before = taken.state()
     done = taken.host.pipework(*words)
     assert clear_refusal(done), done
     assert done.code == 1, done
@@ -74,26 +84,25 @@ def replacing(taken: Scene) -> list[str]:
     return ["--replace", *until_guest, "10.7.0.9/24@10.7.0.1", MAC]
 
 
-@pytest.mark.parametrize("spoil", SPOILT)
+@pytest.mark.parametrize("how", SPOILT)
 @pytest.mark.parametrize(("kind", "address"), WIRES)
-def test_refused(kind: str, address: str, spoil: str) -> None:
+def test_refused(kind: str, address: str, how: str) -> None:
     """del, del --all and --replace of its wire are refused, naming the note and what to do, and ls lists the wire."""
-    with wired(kind, address) as (taken, note):
-        SPOILT[spoil](note)
-        before = taken.state()
-        for words in (["del", taken.guest.spec], ["del", taken.guest.spec, "--all"], replacing(taken)):
-            assert_refused(taken, note, before, *words)
-        [wire] = listed(taken.host, taken.guest.spec)
-        assert wire["ifname"] == "eth1"
+    with wired(kind, address) as (taken, kept):
+        for note in kept:
+            with spoilt(note, how):
+                for words in (["del", taken.guest.spec], ["del", taken.guest.spec, "--all"], replacing(taken)):
+                    assert_refused(taken, note, *words)
+                [wire] = listed(taken.host, taken.guest.spec)
+                assert wire["ifname"] == "eth1"
 
 
-@pytest.mark.parametrize("spoil", SPOILT)
-@pytest.mark.parametrize(("kind", "address"), [("bridge", "v4-gateway"), ("direct", "v4")])
-def test_gc_refused(kind: str, address: str, spoil: str) -> None:
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize(("kind", "address"), WIRES[:2])
+def test_gc_refused(kind: str, address: str, how: str) -> None:
     """gc does not guess either: it names the note and what to do, exit 1, and changes nothing of its wire."""
-    with wired(kind, address) as (taken, note):
-        SPOILT[spoil](note)
-        assert_refused(taken, note, taken.state(), "gc")
+    with wired(kind, address) as (taken, [note]), spoilt(note, how):
+        assert_refused(taken, note, "gc")
 
 
 def test_note_of_somebody_else() -> None:
@@ -114,8 +123,11 @@ def test_note_of_somebody_else() -> None:
 
 def test_wire_of_another_guest() -> None:
     """A note that cannot be understood stands in the way of its own wire only."""
-    with wired("bridge", "v4-gateway") as (taken, note), scene("macvlan", "v4-gateway") as other:
-        note.write_text("")
+    with (
+        wired("bridge", "v4-gateway") as (taken, [note]),
+        spoilt(note, "empty"),
+        scene("macvlan", "v4-gateway") as other,
+    ):
         assert other.host.pipework(*other.words) == (0, "", "")
         assert other.host.pipework("del", other.guest.spec) == (0, "", "")
         assert taken.guest.link("eth1") is not None

@@ -62,13 +62,16 @@ def test_lease_killed_at_any_step(order: str) -> None:
     assert killed_removal(partial(wire, "lan", "udhcpc-f"), order, "lan udhcpc-f") > 2
 
 
-@pytest.mark.parametrize(("kinds", "fault"), [(FIRST, "break"), (FIRST, "INT"), (SECOND, "refuse"), (SECOND, "INT")])
-def test_all_broken_at_any_step(kinds: tuple[str, ...], fault: str) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "fault", "part"),
+    [(FIRST, "break", (0, 1)), (SECOND, "refuse", (0, 1)), *((FIRST, "INT", (part, 3)) for part in range(3))],
+)
+def test_all_broken_at_any_step(kinds: tuple[str, ...], fault: str, part: tuple[int, int]) -> None:
     """Of several wires each is taken back wholly or not at all, the error says which, and del again does the rest."""
-    assert broken_removal_of_all(partial(wires, kinds), fault, "-".join(kinds)) > 8
+    assert broken_removal_of_all(partial(wires, kinds), fault, "-".join(kinds), part) > 8
 
 
-@pytest.mark.parametrize(("kinds", "order"), zip(SEVERAL, ORDERS))
+@pytest.mark.parametrize(("kinds", "order"), [*zip(SEVERAL, ORDERS)])
 def test_all_killed_at_any_step(kinds: tuple[str, ...], order: str) -> None:
     """After a kill -9 at whatever step, del again and gc leave host and guest as before the first attach."""
     assert killed_removal(partial(wires, kinds), order, "-".join(kinds)) > 8
@@ -95,7 +98,8 @@ def test_replace_broken_at_any_step(name: str, fault: str) -> None:
     assert broken_replacement(partial(replacement, name), fault, name) > 5
 
 
+@pytest.mark.parametrize("part", [(0, 2), (1, 2)])
 @pytest.mark.parametrize("name", REPLACEMENTS)
-def test_replace_killed_at_any_step(name: str) -> None:
+def test_replace_killed_at_any_step(name: str, part: tuple[int, int]) -> None:
     """After a kill -9 the same command again leaves the wire as asked, and del after it what was before the attach."""
-    assert killed_replacement(partial(replacement, name), name) > 5
+    assert killed_replacement(partial(replacement, name), name, part) > 5

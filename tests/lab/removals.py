@@ -77,22 +77,32 @@ class HalfMade:
     def __call__(self, trial: Trial) -> None:
         """Kill one where gc takes its link away."""
         if not self.number:
-            while trial.run("KILL", self.number + 1, trial.scene.words).step:
-                self.number += 1
-                trial.collect()
-            assert trial.again(["del", trial.scene.guest.spec])
+            self.number = self._steps(trial)
             while not self._is_half_made(trial):
                 self.number -= 1
         trial.run("KILL", self.number, trial.scene.words)
 
+    def _steps(self, trial: Trial) -> int:
+        """How many there are."""
+        least, most = 0, 128
+        while most - least > 1:
+            number = (least + most) // 2
+            if trial.run("KILL", number, trial.scene.words).step:
+                least = number
+            else:
+                most = number
+            self._clear(trial)
+        return least
+
     def _is_half_made(self, trial: Trial) -> bool:
         trial.run("KILL", self.number, trial.scene.words)
-        there = trial.scene.guest.link("eth1") is not None
+        was_there = trial.scene.guest.link("eth1") is not None
+        return self._clear(trial) and was_there
+
+    def _clear(self, trial: Trial) -> bool:
+        """Have it removed; tell whether gc has seen to that."""
         trial.collect()
-        if trial.scene.guest.link("eth1"):
-            assert trial.again(["del", trial.scene.guest.spec])
-            return False
-        return there
+        return not (trial.scene.guest.link("eth1") and trial.again("undisturbed", ["del", trial.scene.guest.spec]))
 
 
 def _guest_dies(trial: Trial) -> None:

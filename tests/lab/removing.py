@@ -78,11 +78,11 @@ class Trial:
         settle(self.scene.host, self.scene.guest)
         return self.scene.state()
 
-    def again(self, words: Sequence[str] = ()) -> bool:
+    def again(self, where: str, words: Sequence[str] = ()) -> bool:
         """Type the same command again, or other words; tell whether it found something to do."""
         done = self.command(*(words or self.removal.words))
         is_nothing = done.code == 1 and NOTHING in done.err
-        assert done[:3] == (0, "", "") or is_nothing, done
+        assert done[:3] == (0, "", "") or is_nothing, f"{where}: {done}"
         return not is_nothing
 
     def collect(self) -> None:
@@ -106,10 +106,13 @@ class Trial:
 Look = Callable[[Trial, Broken], None]
 
 
-def at_every_step(stage: Stage, fault: str, told: str, look: Look, ended: Look) -> int:
+ALL = (0, 1)
+
+
+def at_every_step(stage: Stage, fault: str, told: str, look: Look, ended: Look, part: tuple[int, int] = ALL) -> int:
     """Break the command at one step after the other and look; return how many there were.
 
-    ended: looks at a run that nobody has broken, first and last.
+    ended: looks at a run that nobody has broken, first and last; part: which of so many parts of the steps.
     """
     with stage() as removal, breaking(removal.scene.host.argv()) as run:
         if removal.stays:
@@ -117,14 +120,14 @@ def at_every_step(stage: Stage, fault: str, told: str, look: Look, ended: Look) 
         trial = Trial(removal, run, fault != "KILL")
         trial.wire()
         ended(trial, trial.command(*removal.words))
-        number = 0
+        number, stride = part[0] + 1 - part[1], part[1]
         while True:
             trial.wire()
-            number += 1
+            number += stride
             broken = run(fault, number, removal.words)
             if not broken.step:
                 ended(trial, broken)
-                print(f"\n{told}: {fault} at each of {number - 1} steps")
+                print(f"\n{told}: {fault} at each of {number - 1} steps, or one of {stride}")
                 return number - 1
             look(trial, broken)
 
@@ -133,7 +136,7 @@ def _once(trial: Trial) -> None:
     """Have it wired and removed."""
     trial.wire()
     trial.command(*trial.removal.words)
-    trial.again(["del", trial.scene.guest.spec, "--all"])
+    trial.again("undisturbed", ["del", trial.scene.guest.spec, "--all"])
     settle(trial.scene.host, trial.scene.guest)
 
 
@@ -179,14 +182,14 @@ def broken_removal(stage: Stage, fault: str, told: str) -> int:
         is_beyond = trial.gone() or "\nprocesses:" in f"\n{changed}"
         assert is_beyond, f"{where}neither there nor gone\n{changed}"
         assert "nothing was changed" not in broken.err, f"{where}{changed}"
-        if not trial.again():
+        if not trial.again(where):
             trial.collect()
         trial.assert_as_before(where)
 
     return at_every_step(stage, fault, told, look, _removed)
 
 
-def broken_removal_of_all(stage: Stage, fault: str, told: str) -> int:
+def broken_removal_of_all(stage: Stage, fault: str, told: str, part: tuple[int, int] = ALL) -> int:
     """Of several wires each is gone or there as before, and the error names those that are gone; the same command again
     removes the others. Return how many steps there were.
     """
@@ -203,11 +206,11 @@ def broken_removal_of_all(stage: Stage, fault: str, told: str) -> int:
         assert all(ifname in broken.err for ifname in gone), f"{where}gone: {gone}"
         if gone:
             assert "nothing was changed" not in broken.err, where
-            if not trial.again():
+            if not trial.again(where):
                 trial.collect()
             trial.assert_as_before(where)
 
-    return at_every_step(stage, fault, told, look, _removed)
+    return at_every_step(stage, fault, told, look, _removed, part)
 
 
 def _there(trial: Trial, gone: int) -> Snapshot:
@@ -233,7 +236,7 @@ def killed_removal(stage: Stage, order: str, told: str) -> int:
         for typed in order.split(", "):
             if typed == "gc":
                 trial.collect()
-            elif trial.again():
+            elif trial.again(broken.step):
                 trial.assert_as_before(f"{broken.step}, again")
         trial.assert_as_before(f"{broken.step}, {order}")
 
@@ -281,7 +284,7 @@ class Replacement:
             trial.collect()
         assert shape(trial.scene) == self.expected, where
         assert unfinished(trial.scene.host, trial.scene.guest) == [], where
-        assert trial.again(["del", trial.scene.guest.spec]), where
+        assert trial.again(where, ["del", trial.scene.guest.spec]), where
         trial.assert_as_before(f"{where}, del")
 
 
@@ -302,7 +305,7 @@ def broken_replacement(stage: Stage, fault: str, told: str) -> int:
             where = f"{broken.step}: {broken.err}{changed}"
             assert "nothing was changed" not in broken.err, where
             assert not _without_new_ones(trial), where
-            assert trial.again(), where
+            assert trial.again(where), where
             asked.assert_there(trial, where)
 
     return at_every_step(stage, fault, told, look, asked.ended)
@@ -314,13 +317,13 @@ def _without_new_ones(trial: Trial) -> bool:
     return diff({"": trial.wired[-1]["guest's links"]}, {"": links}) == ""
 
 
-def killed_replacement(stage: Stage, told: str) -> int:
+def killed_replacement(stage: Stage, told: str, part: tuple[int, int] = ALL) -> int:
     """Killed, the same command again leaves the wire as asked, and del nothing; return how many steps there were."""
     asked = Replacement()
 
     def look(trial: Trial, broken: Broken) -> None:
         assert broken.code == FAULTS["KILL"], broken
-        assert trial.again(), broken.step
+        assert trial.again(broken.step), broken.step
         asked.assert_there(trial, broken.step)
 
-    return at_every_step(stage, "KILL", told, look, asked.ended)
+    return at_every_step(stage, "KILL", told, look, asked.ended, part)
