@@ -32,7 +32,7 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
         signal.signal(number, handler)
 
 # Files with long tests, the longest first, so that at the end no worker is left alone with one.
-LONG = ("test_undo", "test_replace", "test_gc", "test_kills", "test_parity", "test_dry_run", "test_readme", "test_dhcp")
+LONG = ("test_undo", "test_removal", "test_gc", "test_kills", "test_parity", "test_dry_run", "test_readme", "test_dhcp")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from math import nan
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +17,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import DUMP, EXT_SKIP_STATS, GETLINK
 from pipework.kernel.records import read_link
 from tests.bench import contenders, many
+from tests.bench.crowded import print_crowded
 from tests.bench.measuring import Result, in_turn
 from tests.bench.starting import print_starting
 from tests.lab.engine import ensure_image, running_engine
@@ -24,6 +26,9 @@ from tests.lab.netns import named_namespace
 
 ORIGINAL = "original, without arping"
 WITH_ARPING = "original, with arping"
+CNI = "cni, bridge and static"
+# What is compared with what: at most 0.28 of the original, and 4.0 of an interpreter that does nothing.
+OTHERS = {ORIGINAL: "of original", WITH_ARPING: "of it with arping", contenders.BARE: "of bare"}
 
 
 def main() -> None:
@@ -40,34 +45,37 @@ def main() -> None:
     print_many(wanted.guests)
     print_link()
     print_starting()
+    print_crowded(max(wanted.rounds, 7))
 
 
 def print_whole(results: Sequence[Result]) -> None:
     """One guest wired to a bridge that is there, with address and gateway, as whole processes."""
     print(f"\nOne guest on a bridge, address and gateway; whole processes, {len(results[0].costs)} rounds in turn, ms")
-    print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}{'of original':>14}{'of it with arping':>20}")
+    print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}" + "".join(f"{head:>20}" for head in OTHERS.values()))
     walls = {result.name: result.wall for result in results}
     for result in results:
-        ratios = [f"{result.wall / walls[name]:.3f}" if name in walls else "" for name in (ORIGINAL, WITH_ARPING)]
+        ratios = [f"{result.wall / walls[name]:.3f}" if name in walls else "" for name in OTHERS]
         costs = f"{result.wall:9.1f}{result.least:9.1f}{result.cpu:9.1f}"
-        print(f"{result.name:28}{costs}{ratios[0]:>14}{ratios[1]:>20}")
+        print(f"{result.name:28}{costs}" + "".join(f"{ratio:>20}" for ratio in ratios))
     print("cpu is the process's and its children's; what an engine does for it is not in it")
 
 
 def print_many(guests: int) -> None:
-    """Many guests in one process, next to the kernel's part of it alone; both in turn, three times."""
-    print(f"\n{guests} guests on one bridge, in one process, ms for each")
-    print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}{'of kernel':>14}")
+    """Many guests in one process, next to the kernel's part of it alone, and to a CNI plugin; in turn, three times."""
+    print(f"\n{guests} guests on one bridge, in one process (CNI: a run for each), ms for each")
+    print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}{'of kernel':>14}{'of CNI':>14}")
     costs: dict[str, list[tuple[float, float]]] = {"kernel": [], "attach": [], "attach, firewall off": []}
+    if contenders.has_cni():
+        costs[CNI] = []
     for _ in range(3):
         for what, taken in costs.items():
             with field_of(guests) as (bridge, names), firewall("off" if what != "attach" else ""):
                 taken.append(many.measure(what.partition(",")[0], bridge, names))
-    alone = median(wall for wall, _ in costs["kernel"])
+    alone, plugin = (median(wall for wall, _ in costs[what]) if what in costs else nan for what in ("kernel", CNI))
     for what, taken in costs.items():
         walls, cpus = zip(*taken)
         wall = median(walls)
-        print(f"{what:28}{wall:9.2f}{min(walls):9.2f}{median(cpus):9.2f}{wall / alone:14.2f}")
+        print(f"{what:28}{wall:9.2f}{min(walls):9.2f}{median(cpus):9.2f}{wall / alone:14.2f}{wall / plugin:14.3f}")
 
 
 def print_link() -> None:

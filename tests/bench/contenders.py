@@ -20,6 +20,8 @@ from tests.lab.guest import HOST, SLOW, fresh_name
 
 COMMAND = CHECKOUT / ".venv" / "bin" / "pipework"
 CNI = Path("/usr/lib/cni")
+CNI_BRIDGE = str(CNI / "bridge")
+BARE = "python -I -S -c pass"
 SETTLE = 0.05  # seconds for the kernel to be done with a link that is gone
 SLEEP = ("sleep", "100000")
 
@@ -126,33 +128,51 @@ def docker_network(number: int) -> Iterator[Contender]:
         docker("network", "rm", first, second, check=False)
 
 
+def has_cni() -> bool:
+    """Tell whether the CNI plugins are installed."""
+    return shutil.which("bridge", path=str(CNI)) is not None
+
+
 def cni_bridge(field: Field) -> Contender:
     """The CNI bridge plugin with the static one for addresses, told the namespace."""
-    configuration = {
-        "cniVersion": "0.4.0",
-        "name": field.bridge,
-        "type": "bridge",
-        "bridge": field.bridge,
-        "ipam": {
-            "type": "static",
-            "addresses": [{"address": field.address, "gateway": field.gateway}],
-            "routes": [{"dst": "0.0.0.0/0"}],
-        },
-    }
-    env = {
+    env = cni_environment(field.guest.id, field.guest.namespace or "")
+    configuration = cni_configuration(field.bridge, field.address, field.gateway)
+    return Contender("CNI bridge plugin", [CNI_BRIDGE], field.detach, env, configuration, field.attached)
+
+
+def cni_environment(container: str, namespace: str) -> dict[str, str]:
+    """What a plugin is told of the guest."""
+    return {
         "CNI_COMMAND": "ADD",
-        "CNI_CONTAINERID": field.guest.id,
-        "CNI_NETNS": field.guest.namespace or "",
+        "CNI_CONTAINERID": container,
+        "CNI_NETNS": namespace,
         "CNI_IFNAME": "eth1",
         "CNI_PATH": str(CNI),
     }
-    argv = [str(CNI / "bridge")]
-    return Contender("CNI bridge plugin", argv, field.detach, env, json.dumps(configuration), field.attached)
 
 
-def python() -> Contender:
-    """An interpreter that does nothing."""
-    return Contender("python -c pass", [sys.executable, "-c", "pass"], bool)
+def cni_configuration(bridge: str, address: str, gateway: str) -> str:
+    """What a plugin is told on its standard input."""
+    configuration = {
+        "cniVersion": "0.4.0",
+        "name": bridge,
+        "type": "bridge",
+        "bridge": bridge,
+        "ipam": {
+            "type": "static",
+            "addresses": [{"address": address, "gateway": gateway}],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    }
+    return json.dumps(configuration)
+
+
+def pythons() -> list[Contender]:
+    """Interpreters that do nothing: as most are started, and as bare as they can be."""
+    return [
+        Contender("python -c pass", [sys.executable, "-c", "pass"], bool),
+        Contender(BARE, [sys.executable, "-I", "-S", "-c", "pass"], bool),
+    ]
 
 
 @contextmanager
@@ -168,8 +188,8 @@ def everybody() -> Iterator[list[Contender]]:
         else:
             print("PIPEWORK_ORIGINAL=/path/to/pipework is not set: the original is not measured")
         there.append(made.enter_context(docker_network(200)))
-        if shutil.which("bridge", path=str(CNI)):
+        if has_cni():
             there.append(cni_bridge(next(supply)))
         else:
             print(f"{CNI}/bridge is not installed: the CNI plugin is not measured")
-        yield [*there, python()]
+        yield [*there, *pythons()]

@@ -1,7 +1,7 @@
-"""Many guests attached in one process, and the kernel's part of that alone.
+"""Many guests attached in one process, the kernel's part of that alone, and a CNI plugin that is run once for each.
 
-Run as `python -m tests.bench.many attach|kernel BRIDGE NAMESPACE...`; prints milliseconds for each guest, on the clock
-and of processors.
+Run as `python -m tests.bench.many attach|kernel|cni BRIDGE FIRST NAMESPACE...`, FIRST being the number of the first
+guest's address; prints milliseconds for each guest, on the clock and of processors.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipework.kernel import messages
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
 from pipework.model import Attach, Static
+from tests.bench.contenders import CNI_BRIDGE, cni_configuration, cni_environment
 
 FIRST_INDEX = 20_000_000  # of links, chosen beforehand so that every message can be
 GATEWAY = "10.214.255.254"
@@ -32,9 +34,9 @@ def address(number: int) -> str:
     return f"{IPv4Address('10.214.0.1') + number}/16"
 
 
-def attach_all(bridge: str, names: Sequence[str]) -> None:
+def attach_all(bridge: str, names: Sequence[str], first: int = 0) -> None:
     """Attach by the package's own story."""
-    for number, name in enumerate(names):
+    for number, name in enumerate(names, first):
         wanted = Static(ip_interface(address(number)), ip_address(GATEWAY))
         attach(Attach(bridge, f"netns:{name}", wanted))
 
@@ -91,23 +93,31 @@ def _read(path: str) -> str:
         return file.read()
 
 
-def measure(what: str, bridge: str, names: Sequence[str]) -> tuple[float, float]:
+def cni_all(bridge: str, names: Sequence[str]) -> None:
+    """Run the bridge plugin, which runs the static one, for one guest after the other."""
+    for number, name in enumerate(names):
+        env = {**os.environ, **cni_environment(name, f"/run/netns/{name}")}
+        told = cni_configuration(bridge, address(number), GATEWAY)
+        subprocess.run([CNI_BRIDGE], env=env, input=told.encode(), stdout=subprocess.DEVNULL, check=True)
+
+
+def measure(what: str, bridge: str, names: Sequence[str], first: int = 0) -> tuple[float, float]:
     """Run this file in a process of its own; milliseconds for each guest, on the clock and of processors."""
-    argv = [sys.executable, "-m", "tests.bench.many", what, bridge, *names]
+    argv = [sys.executable, "-m", "tests.bench.many", what, bridge, str(first), *names]
     wall, cpu = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     return float(wall), float(cpu)
 
 
-def main(what: str, bridge: str, *names: str) -> None:
+def main(what: str, bridge: str, first: str, *names: str) -> None:
     """Do it and print what it took."""
     if what == "kernel":
         todo = kernel_all(bridge, names)
+    elif what == "cni":
+        todo = partial(cni_all, bridge, names)
     else:
-        attach_all(bridge, names[:1])  # loads what is loaded once
+        attach_all(bridge, names[:1], int(first))  # loads what is loaded once
         names = names[1:]
-
-        def todo() -> None:
-            attach_all(bridge, names)
+        todo = partial(attach_all, bridge, names, int(first) + 1)
 
     wall, before = time.perf_counter(), os.times()
     todo()

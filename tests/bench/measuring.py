@@ -18,7 +18,7 @@ class Cost(NamedTuple):
 
 
 class Contender(NamedTuple):
-    """A command that attaches a guest, and how to make it undone; both given before anything is timed."""
+    """A command, mostly one that attaches a guest, and how to make it undone; both given before anything is timed."""
 
     name: str
     argv: Sequence[str]
@@ -55,19 +55,18 @@ def cost(argv: Sequence[str], env: Mapping[str, str] | None = None, stdin: str =
     given, giving = os.pipe()
     os.write(giving, stdin.encode())
     os.close(giving)
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        argv, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    took = time.perf_counter() - began
-    os.close(given)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.stdout is not None
-    with process.stdout as out:
-        # A program that is left running behind it would keep the pipe open.
-        os.set_blocking(out.fileno(), False)
-        said = out.read() or b""
+    # Not a pipe: what says much would wait for a reader, and one that is left running behind it would keep it open.
+    with open(os.memfd_create("said"), "rb") as out:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            argv, stdin=given, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        took = time.perf_counter() - began
+        os.close(given)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        said = out.read()
     if process.returncode:
         raise RuntimeError(f"{' '.join(argv)}: exit {process.returncode}: {said.decode(errors='replace')}")
     return Cost(took * 1000, (used.ru_utime + used.ru_stime) * 1000)

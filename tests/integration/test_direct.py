@@ -10,29 +10,11 @@ from tests.lab.engine import Container
 from tests.lab.guest import fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
+from tests.lab.scenes import furnish
 from tests.lab.snapshot import Unchanged
 
 Namespaces = Callable[[], NamedNamespace]
 Nics = Callable[..., Nic]
-
-
-def furnish(host: Host, nic: Nic) -> None:
-    """Give the NIC all that a failing run has to bring back: addresses, routes, MTU, alias, a fixed MAC."""
-    for line in (
-        f"link set {nic.name} down",
-        f"link set {nic.name} mtu 1400 txqueuelen 777 address 02:00:00:00:77:77 alias uplink",
-        f"link set {nic.name} up",
-        f"addr add 192.168.77.2/24 broadcast 192.168.77.255 dev {nic.name}",
-        f"addr add 192.168.78.2/24 dev {nic.name}",
-        f"addr add 10.9.9.9/32 dev {nic.name} noprefixroute",
-        f"addr add fd00:77::2/64 dev {nic.name} nodad",
-        f"route add 10.20.0.0/16 via 192.168.77.1 dev {nic.name}",
-        f"route add 10.30.0.0/16 via 192.168.77.1 dev {nic.name} metric 50 src 192.168.77.2",
-        f"route add 10.40.0.0/16 dev {nic.name} table 100",
-        f"-6 route add fd00:99::/64 via fd00:77::1 dev {nic.name}",
-    ):
-        host.run("ip", *line.split())
-    settle(host)
 
 
 @pytest.mark.docker

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,8 +15,9 @@ from tests.integration.test_del import assert_as_before, bring_online, on_bridge
 from tests.lab.disturbing import collected_at_every_step
 from tests.lab.engine import Container
 from tests.lab.faults import breaking
-from tests.lab.guest import HOST, SLOW, Guest, eventually, fresh_name
+from tests.lab.guest import HOST, SLOW, eventually, fresh_name
 from tests.lab.host import Host, settle
+from tests.lab.kept import cookie, notes
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.scenes import scene
 from tests.lab.snapshot import diff, snapshot, wait_for_the_ended
@@ -25,19 +25,7 @@ from tests.lab.switch_host import SwitchHost, switch_host
 
 Namespaces = Callable[[], NamedNamespace]
 Nics = Callable[..., Nic]
-NOTES = Path("/run/pipework")
 NAMED = Path("/run/netns")
-
-
-def cookie(guest: Guest) -> int:
-    """Return the number that tells the guest's namespace apart from all that were and will be."""
-    program = "import socket, sys; s = socket.socket(); print(int.from_bytes(s.getsockopt(1, 71, 8), sys.byteorder))"
-    return int(guest.run(sys.executable, "-c", program))
-
-
-def notes(namespace: int) -> list[str]:
-    """Return the names of the notes that are kept of a namespace."""
-    return [path.name for path in NOTES.glob(f"*.{namespace}.*")]
 
 
 def collected(host: Host | SwitchHost, namespace: int = 0) -> str:

@@ -1,82 +1,133 @@
-"""Notes follow the link that they are of, whatever the guest calls it, and one that cannot be read loses nothing."""
+"""A note under /run/pipework that cannot be understood: what would need it is refused, and nothing is guessed."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
-from tests.integration.test_del import assert_as_before, bring_online, on_bridge
-from tests.integration.test_gc import cookie, notes
-from tests.lab.guest import Guest
-from tests.lab.host import Host, settle
-from tests.lab.netns import NamedNamespace, Nic
-from tests.lab.snapshot import snapshot
-
-Namespaces = Callable[[], NamedNamespace]
-Nics = Callable[..., Nic]
-NOTES = Path("/run/pipework")
-WORDS = {"bridge": ["br0"], "macvlan": ["NIC"], "nic": ["--direct-phys", "NIC"]}
+from tests.integration.test_ls import listed
+from tests.lab.host import settle
+from tests.lab.kept import cookie, notes
+from tests.lab.refusal import clear_refusal
+from tests.lab.scenes import MAC, Scene, scene
 
 
-def rename(guest: Guest, old: str, new: str) -> None:
-    """Let the guest call a link something else, which costs the link its routes."""
-    for line in (f"link set {old} down", f"link set {old} name {new}", f"link set {new} up"):
-        guest.run("ip", *line.split())
+def newer(path: Path) -> None:
+    """What a later version may have written."""
+    path.write_text(json.dumps({"version": 99, "all": "is different"}))
 
 
-@pytest.mark.parametrize("words", [["-i", "lan0"], ["--all"]], ids=["by-name", "all"])
-@pytest.mark.parametrize("kind", WORDS)
-def test_renamed(kind: str, words: list[str], host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
-    """An interface that the guest has renamed is listed under its new name, and taken back with what it replaced."""
-    guest, nic = guest_ns(), host_nic()
-    on_bridge(host)
-    bring_online(guest)
-    host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
-    settle(host, guest)
-    before, inside = snapshot(host), snapshot(guest)
-    line = [nic.name if word == "NIC" else word for word in WORDS[kind]]
-    assert host.pipework(*line, guest.spec, "192.168.77.9/24@192.168.77.1") == (0, "", "")
-    rename(guest, "eth1", "lan0")
-    listed = [row.split()[:3] for row in host.pipework("ls", guest.spec).out.splitlines()[1:]]
-    assert listed == [[f"netns:{guest.name}", "lan0", kind]]
-    assert "no eth1 that pipework made" in host.pipework("del", guest.spec, "-i", "eth1").err
-    assert host.pipework("del", guest.spec, *words) == (0, "", "")
-    assert notes(cookie(guest)) == []
-    assert_as_before(host, before)
-    assert_as_before(guest, inside)
+def folder(path: Path) -> None:
+    """Something that cannot be read at all."""
+    path.unlink()
+    path.mkdir()
 
 
-@pytest.mark.parametrize(
-    ("contents", "told"),
-    [
-        ("", "cannot be read"),
-        ('{"mac"', "cannot be read"),
-        ("[]", "cannot be read"),
-        ('{"version": 2}', "cannot be read"),
-        ('{"version": 99, "mac": ""}', "of version 99"),
-    ],
-)
-def test_note_that_cannot_be_read(contents: str, told: str, host: Host, guest_ns: Namespaces) -> None:
-    """A note that nobody can read is refused with its path and what to do, nothing is changed; ls goes on working."""
-    guest = guest_ns()
-    on_bridge(host)
-    bring_online(guest)
-    assert host.pipework("br0", guest.spec, "192.168.77.9/24@192.168.77.1") == (0, "", "")
-    [name] = notes(cookie(guest))
-    (NOTES / name).write_text(contents)
-    settle(host, guest)
-    before, inside = snapshot(host), snapshot(guest)
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "garbage": lambda path: path.write_bytes(b"\x00\xff\xfe{]"),
+    "truncated": lambda path: path.write_text(path.read_text()[:-20]),
+    "empty": lambda path: path.write_text(""),
+    "other JSON": lambda path: path.write_text('["mac", 5]'),
+    "nothing in it": lambda path: path.write_text("{}"),
+    "folder": folder,
+    "newer": newer,
+}
+WIRES = [("bridge", "v4-gateway"), ("direct", "v4"), ("lan", "udhcpc-f")]
+
+
+@contextmanager
+def wired(kind: str, address: str) -> Iterator[tuple[Scene, list[Path]]]:
+    """A wire, and its notes; what is left of others is gone."""
+    with scene(kind, address) as taken:
+        assert taken.host.pipework("gc").code == 0
+        assert taken.host.pipework(*taken.words) == (0, "", "")
+        settle(taken.host, taken.guest)
+        kept = notes(cookie(taken.guest))
+        assert kept
+        yield taken, kept
+        assert taken.host.pipework("del", taken.guest.spec) == (0, "", "")
+
+
+@contextmanager
+def spoilt(note: Path, how: str) -> Iterator[None]:
+    """A note that is spoilt meanwhile."""
+    whole = note.read_bytes()
+    SPOILT[how](note)
     try:
-        for words in (["del", guest.spec], ["gc"], ["--replace", "br0", guest.spec, "192.168.77.8/24"]):
-            done = host.pipework(*words)
-            assert (done.code, done.out) == (1, "")
-            assert f"{NOTES / name} " in done.err
-            assert told in done.err
-            assert "rm " in done.err
-        assert "eth1" in host.pipework("ls", guest.spec).out
-        assert_as_before(host, before)
-        assert_as_before(guest, inside)
+        yield
     finally:
-        (NOTES / name).unlink()
+        if note.is_dir():
+            note.rmdir()
+        note.write_bytes(whole)
+
+
+def assert_refused(taken: Scene, note: Path, *words: str) -> None:
+    """Fail unless a command is refused for that note, and changes nothing."""
+    before = taken.state()
+    done = taken.host.pipework(*words)
+    assert clear_refusal(done), done
+    assert done.code == 1, done
+    assert str(note) in done.err
+    assert len(done.err.splitlines()) == 2, "what is wrong, and what to do"
+    changed = taken.difference(before)
+    assert not changed, changed
+
+
+def replacing(taken: Scene) -> list[str]:
+    """The line that asks for another address in place of the one there."""
+    until_guest = taken.words[: taken.words.index(taken.guest.spec) + 1]
+    return ["--replace", *until_guest, "10.7.0.9/24@10.7.0.1", MAC]
+
+
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize(("kind", "address"), WIRES)
+def test_refused(kind: str, address: str, how: str) -> None:
+    """del, del --all and --replace of its wire are refused, naming the note and what to do, and ls lists the wire."""
+    with wired(kind, address) as (taken, kept):
+        for note in kept:
+            with spoilt(note, how):
+                for words in (["del", taken.guest.spec], ["del", taken.guest.spec, "--all"], replacing(taken)):
+                    assert_refused(taken, note, *words)
+                [wire] = listed(taken.host, taken.guest.spec)
+                assert wire["ifname"] == "eth1"
+
+
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize(("kind", "address"), WIRES[:2])
+def test_gc_refused(kind: str, address: str, how: str) -> None:
+    """gc does not guess either: it names the note and what to do, exit 1, and changes nothing of its wire."""
+    with wired(kind, address) as (taken, [note]), spoilt(note, how):
+        assert_refused(taken, note, "gc")
+
+
+def test_note_of_somebody_else() -> None:
+    """A file there that is none of our notes is no obstacle, and stays."""
+    with scene("bridge", "v4-gateway") as taken:
+        before = taken.state()
+        assert taken.host.pipework(*taken.words) == (0, "", "")
+        foreign = [Path("/run/pipework", name) for name in ("README", "routes.x.eth1.json", "a.b")]
+        for path in foreign:
+            path.write_text("not ours")
+        assert taken.host.pipework("del", taken.guest.spec) == (0, "", "")
+        assert taken.host.pipework("gc").code == 0
+        assert [path.read_text() for path in foreign] == ["not ours"] * 3
+        for path in foreign:
+            path.unlink()
+        assert not taken.difference(before)
+
+
+def test_wire_of_another_guest() -> None:
+    """A note that cannot be understood stands in the way of its own wire only."""
+    with (
+        wired("bridge", "v4-gateway") as (taken, [note]),
+        spoilt(note, "empty"),
+        scene("macvlan", "v4-gateway") as other,
+    ):
+        assert other.host.pipework(*other.words) == (0, "", "")
+        assert other.host.pipework("del", other.guest.spec) == (0, "", "")
+        assert taken.guest.link("eth1") is not None

@@ -12,7 +12,7 @@ from tests.integration.test_del import assert_as_before, on_bridge, rules
 from tests.lab.command import Result
 from tests.lab.faults import breaking
 from tests.lab.guest import SLOW, Guest, eventually
-from tests.lab.host import Host, settle, without_dad
+from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.scenes import bring_online
 from tests.lab.snapshot import snapshot
@@ -205,34 +205,6 @@ def test_nic_on_loan_for_another_wire(host: Host, host_nic: Nics, guest_ns: Name
     assert f"pipework del {guest.spec}" in done.err
     assert_as_before(host, before)
     assert_as_before(guest, inside)
-
-
-@pytest.mark.parametrize("hostif", ["br0", "nic", "direct"])
-def test_old_wire_comes_back(hostif: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
-    """Wherever the new wire fails, the old one has its name, its addresses and its routes again."""
-    guest, nic = guest_ns(), host_nic()
-    on_bridge(host)
-    without_dad(guest)
-    name = {"br0": ["br0"], "nic": [nic.name], "direct": ["--direct-phys", nic.name]}[hostif]
-    assert host.pipework(*name, guest.spec, "192.168.77.9/24@192.168.77.1", MAC).code == 0
-    guest.run("ip", "addr", "add", "10.5.0.1/24", "dev", "eth1")
-    guest.run("ip", "route", "add", "10.6.0.0/16", "via", "10.5.0.2")
-    settle(host, guest)
-    before, inside, link = snapshot(host), snapshot(guest), number(guest)
-    words = ["--replace", *name, guest.spec, "10.7.0.9/24@10.7.0.1", OTHER_MAC]
-    with breaking(host.argv()) as run:
-        for step in range(1, 100):
-            broken = run("refuse", step, words)
-            if not broken.step:
-                break
-            assert broken.code == 2, broken
-            assert "could not undo" not in broken.err
-            assert number(guest) == link
-            settle(host, guest)
-            assert_as_before(host, before)
-            assert_as_before(guest, inside)
-    assert step > 8
-    assert guest.addresses("eth1") == ["10.7.0.9/24"]
 
 
 def test_without_it(host: Host, guest_ns: Namespaces) -> None:

@@ -1,6 +1,7 @@
 """Breaks a run of pipework at a chosen step, to see what it leaves behind.
 
-A step is the start of an action, a request to the kernel, or a program.  A driver process on the host has the
+A step is the start of an action, a request to the kernel, a program, or a change among the files that outlive the run.
+A driver process on the host has the
 package loaded and forks once for each run, so that all steps of all kinds of links can be tried:
 ``python -m tests.lab.faults`` reads one JSON object a line and answers with one.
 """
@@ -30,6 +31,7 @@ from tests.lab.guest import SLOW
 # What can go wrong at any step, and the exit status then: the kernel says no, to any request or to those that change
 # something, something nobody thought of, a signal.
 FAULTS = {"refuse": 2, "refuse-change": 2, "break": 1, "INT": 130, "TERM": 143, "KILL": -9}
+NONE = ""
 # What can go wrong with a program, as the shell's line that takes its place: it fails, is ended by a signal or never
 # answers, before it has done anything or after it has done all.
 PROGRAM_FAULTS = {
@@ -43,12 +45,17 @@ PROGRAM_FAULTS = {
 HANGING = 1 * SLOW  # seconds of patience with a program that hangs: as long as the tests need to see what becomes of it
 PRELOADED = (
     "commands.attach",
+    "commands.delete",
+    "commands.gc",
+    "commands.replace",
     "addressing.static",
     "guests.namespace",
     "links.bridge",
     "links.nic",
     "links.macvlan",
 )
+FILED = ("unlink", "rename", "replace", "symlink", "link")  # what changes the names of files, as os has it
+PLACES = ("/run/", "/var/run/")  # where notes, names of namespaces and the like are kept
 GET = 2  # of four message types each, linux/rtnetlink.h
 # Links, addresses and routes are asked after time and again while something is waited for.
 WAITING = ("SettleAddress", "Announce", "AwaitLease", "AwaitLeaseInContainer", "StopClient")
@@ -114,6 +121,17 @@ class Breaker:
                 carry_out(log, [action])
                 self.waiting = False
 
+        def counted(name: str, change: Callable[..., None]) -> Callable[..., None]:
+            def counted_change(*paths: Any, **rest: Any) -> None:
+                # the kernel has no say in it
+                if not self.fault.startswith("refuse") and str(paths[-1]).startswith(PLACES):
+                    self.step(f"{name} {paths[-1]}")
+                change(*paths, **rest)
+
+            return counted_change
+
+        for name in FILED:
+            setattr(os, name, counted(name, getattr(os, name)))
         Netlink.request = counted_request  # type: ignore[method-assign]
         Running.__init__ = counted_start  # type: ignore[method-assign]
         UndoLog.carry_out = counted_carry_out  # type: ignore[method-assign]
@@ -147,7 +165,9 @@ def main() -> None:
 
 @contextmanager
 def breaking(argv: Sequence[str]) -> Iterator[Callable[[str, int, Sequence[str]], Broken]]:
-    """Start the driver, by a command line that Python's is appended to; what comes back runs pipework once."""
+    """Start the driver, by a command line that Python's is appended to; what comes back runs pipework once, unbroken
+    where the fault is NONE.
+    """
     checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     command = [*argv, sys.executable, "-m", "tests.lab.faults"]
     with subprocess.Popen(

@@ -63,7 +63,7 @@ def without_dad(guest: Guest) -> None:
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=0")
 
 
-def drop_like_docker(host: Host) -> None:
+def drop_like_docker(host: Guest) -> None:
     """Set up the firewall as the engine does: FORWARD drops, DOCKER-USER is for the administrator."""
     for program in ("iptables", "ip6tables"):
         host.run(program, "-N", "DOCKER-USER")

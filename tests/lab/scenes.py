@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
 from tests.lab.guest import HOST, SLOW, Guest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
+from tests.lab.kept import cookie, kept_of
 from tests.lab.modules import infiniband_of, radio_of
-from tests.lab.netns import NamedNamespace, dnsmasq, named_namespace
+from tests.lab.netns import NamedNamespace, Nic, dnsmasq, named_namespace
 from tests.lab.snapshot import Snapshot, diff, watching
 from tests.lab.switch_host import SwitchHost, switch_host
 
@@ -30,6 +32,9 @@ ON_NIC = {
     "macvlan": ["nic0"],
     "namesake": ["nic0", "-i", "nic0"],
     "direct": ["--direct-phys", "nic0"],
+    "direct-furnished": ["--direct-phys", "nic0"],
+    "direct-port": ["--direct-phys", "nic0"],
+    "direct-down": ["--direct-phys", "nic0"],
     "lan": ["lan0"],
     "vlan": ["nic0"],
     "direct-vlan": ["--direct-phys", "nic0"],
@@ -50,12 +55,13 @@ class Scene(NamedTuple):
     switch: Optional[SwitchHost]
     at_host: Callable[[], Snapshot]
     at_guest: Callable[[], Snapshot]
+    kept: Callable[[], Snapshot]
 
     def state(self) -> Snapshot:
         """Return all that the command may touch."""
         host = {f"host's {key}": lines for key, lines in self.at_host().items()}
         guest = {f"guest's {key}": lines for key, lines in self.at_guest().items()}
-        return {**host, **guest, "switch": self.switch.rows().splitlines() if self.switch else []}
+        return {**host, **guest, **self.kept(), "switch": self.switch.rows().splitlines() if self.switch else []}
 
     def difference(self, before: Snapshot) -> str:
         """Return what has changed, once what needs a moment has settled."""
@@ -79,22 +85,27 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest)
         words = {**SWITCHED, **ON_NIC, **OTHERS}.get(kind, ["br0"])
-        if kind in ("bridge", "replaced-port"):
-            host.run("ip", "link", "add", "br0", "address", "02:00:00:00:0b:00", "type", "bridge")
-            host.run("ip", "link", "set", "br0", "up")
-            host.run("ip", "link", "add", "other", "master", "br0", "type", "veth", "peer", "name", "far")
-            host.run("ip", "link", "set", "other", "up")
-            host.run("ip", "link", "set", "far", "up")
+        if kind in ("bridge", "shared-bridge", "replaced-port"):
+            bridge_on(host)
+        if kind == "shared-bridge":
+            other = stack.enter_context(named_namespace())
+            assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
         if kind in ON_NIC:
             nic = stack.enter_context(nic_of(host, words[0] if kind == "lan" else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
-            host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
-            host.run("ip", "addr", "add", "fd00:77::2/64", "dev", nic.name, "nodad")
-            host.run("ip", "route", "add", "10.20.0.0/16", "via", "192.168.77.1", "dev", nic.name)
-        if kind == "macvlan":
+            if kind == "direct-furnished":
+                furnish(host, nic)
+            else:
+                host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
+                host.run("ip", "addr", "add", "fd00:77::2/64", "dev", nic.name, "nodad")
+                host.run("ip", "route", "add", "10.20.0.0/16", "via", "192.168.77.1", "dev", nic.name)
+        if kind == "direct-port":
+            bridge_on(host)
+            host.run("ip", "link", "set", "nic0", "master", "br0")
+        if kind in ("macvlan", "direct-down"):
             host.run("ip", "link", "set", "nic0", "down")
         if switch:
             stack.enter_context(_bridge_of(switch, kind))
@@ -115,7 +126,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
 def set_scene(host: Host, guest: NamedNamespace, words: list[str], switch: Optional[SwitchHost]) -> Iterator[Scene]:
     """Host and guest as they are, looked at from now on."""
     with watching(host) as at_host, watching(guest) as at_guest:
-        yield Scene(host, guest, words, switch, at_host, at_guest)
+        yield Scene(host, guest, words, switch, at_host, at_guest, partial(kept_of, guest, cookie(guest)))
 
 
 @contextmanager
@@ -129,6 +140,35 @@ def _bridge_of(switch: SwitchHost, kind: str) -> Iterator[None]:
     yield
     for bridge in switch.vsctl("list-br").split():
         switch.vsctl("del-br", bridge)
+
+
+def bridge_on(host: Host, name: str = "br0") -> None:
+    """A bridge that is there before and after, with a port of its own, for it takes its carrier from its ports."""
+    port, far = ("other", "far") if name == "br0" else (f"{name}p", f"{name}far")
+    host.run("ip", "link", "add", name, "address", "02:00:00:00:0b:00", "type", "bridge")
+    host.run("ip", "link", "set", name, "up")
+    host.run("ip", "link", "add", port, "master", name, "type", "veth", "peer", "name", far)
+    host.run("ip", "link", "set", port, "up")
+    host.run("ip", "link", "set", far, "up")
+
+
+def furnish(host: Host, nic: Nic) -> None:
+    """Give the NIC all that comes back with it: addresses, routes, MTU, alias, a MAC that is not its own."""
+    for line in (
+        f"link set {nic.name} down",
+        f"link set {nic.name} mtu 1400 txqueuelen 777 address 02:00:00:00:77:77 alias uplink",
+        f"link set {nic.name} up",
+        f"addr add 192.168.77.2/24 broadcast 192.168.77.255 dev {nic.name}",
+        f"addr add 192.168.78.2/24 dev {nic.name}",
+        f"addr add 10.9.9.9/32 dev {nic.name} noprefixroute",
+        f"addr add fd00:77::2/64 dev {nic.name} nodad",
+        f"route add 10.20.0.0/16 via 192.168.77.1 dev {nic.name}",
+        f"route add 10.30.0.0/16 via 192.168.77.1 dev {nic.name} metric 50 src 192.168.77.2",
+        f"route add 10.40.0.0/16 dev {nic.name} table 100",
+        f"-6 route add fd00:99::/64 via fd00:77::1 dev {nic.name}",
+    ):
+        host.run("ip", *line.split())
+    settle(host)
 
 
 def _leave_port_down(host: Host, guest: NamedNamespace) -> None:
