@@ -13,6 +13,7 @@ import os
 from contextlib import suppress
 
 from pipework.errors import Refused
+from pipework.kernel import processes
 from pipework.kernel.locks import RUN, run_directory
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, LinkAddress, Route
@@ -21,6 +22,7 @@ from pipework.value import Value
 
 VERSION = 2
 SUFFIX = ".json"
+DRAFT = ".new"  # behind the identity of the run that writes it
 BY_IFINDEX = "ifindex-"  # longer, with its eight digits, than a link's name can be
 
 if TYPE_CHECKING:
@@ -68,13 +70,15 @@ class Note(Value):
         """Keep it, all of it or nothing.  Raises Refused, OSError."""
         run_directory()
         kept = {"version": VERSION, "ifname": self.ifname, "ifindex": self.ifindex, **self.contents()}
-        draft = f"{self.path}.new"
-        with suppress(FileNotFoundError):
+        draft = f"{self.path}.{processes.own_identity()}{DRAFT}"
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                file.write(json.dumps(kept))
+            os.rename(draft, self.path)
+        except BaseException:
             os.unlink(draft)
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(json.dumps(kept))
-        os.rename(draft, self.path)
+            raise
 
     def erase(self) -> None:
         """Forget it."""
@@ -102,13 +106,17 @@ class Replaced(Note):
 
 
 class Home(Value):
-    """What a NIC is, and has: a link that changes its namespace goes down and loses master, addresses and routes."""
+    """What a NIC is, and has: a link that changes its namespace goes down and loses master, addresses and routes.
+
+    ipv6: whether it may have IPv6, None where that is not known.
+    """
 
     link: Link
     phy: Optional[str]
     master: Optional[str]
     addresses: tuple[LinkAddress, ...]
     routes: tuple[Route, ...]
+    ipv6: Optional[bool] = None
 
 
 class Loan(Note):
@@ -154,6 +162,7 @@ class Loan(Note):
             "master": home.master,
             "addresses": [address.note for address in home.addresses],
             "routes": [route.note for route in home.routes],
+            "ipv6": home.ipv6,
         }
 
     @classmethod
@@ -164,6 +173,7 @@ class Loan(Note):
             kept["master"],
             tuple(map(LinkAddress.from_note, kept["addresses"])),
             tuple(map(Route.from_note, kept["routes"])),
+            kept.get("ipv6"),
         )
         return cls(**base, host=int(kept["host"]), run=kept.get("run", ""), given=kept.get("given"), home=home)
 
@@ -184,7 +194,10 @@ class Lease(Note):
 
     @classmethod
     def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Lease:
-        return cls(**base, supervisor=kept.get("supervisor", ""), container=kept.get("container", ""))
+        keeper = {"supervisor": "", "container": "", **kept}
+        if not (keeper["supervisor"] or keeper["container"]):
+            raise KeyError("supervisor")
+        return cls(**base, supervisor=str(keeper["supervisor"]), container=str(keeper["container"]))
 
 
 def of_link(kind: type[AnyNote], guest: Namespace, link: Link) -> Optional[AnyNote]:
@@ -199,8 +212,18 @@ def every(kind: type[AnyNote], cookie: Optional[int] = None) -> list[AnyNote]:
         names = os.listdir(RUN)
     except OSError:
         return []
-    found = (_load(kind, name) for name in sorted(names) if name.startswith(start) and name.endswith(SUFFIX))
+    ours = (name for name in sorted(names) if name.startswith(start) and name.endswith(SUFFIX))
+    found = (_load(kind, name) for name in ours if name.split(".")[1].isdecimal())
     return [note for note in found if note is not None]
+
+
+def sweep() -> None:
+    """Remove what runs have left that were killed while they wrote."""
+    with suppress(OSError):
+        for name in os.listdir(RUN):
+            head, found, writer = name.removesuffix(DRAFT).partition(f"{SUFFIX}.")
+            if head and found and name.endswith(DRAFT) and not processes.is_alive(writer):
+                os.unlink(f"{RUN}/{name}")
 
 
 def _load(kind: type[AnyNote], name: str) -> Optional[AnyNote]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH
 
 from pipework.actions.base import Action
-from pipework.actions.lines import link_names, route_line
+from pipework.actions.lines import ipv6_line, link_names, route_line
 from pipework.actions.links import gone_is_fine
 from pipework.actions.stash import has_route, put_back_route
 from pipework.errors import KernelRefused, Refused, warn
-from pipework.kernel import signals
+from pipework.kernel import signals, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
 from pipework.model import Address, Interface
@@ -29,20 +29,15 @@ class EnableIPv6(Action):
 
     def do(self) -> None:
         with self.namespace.entered():
-            try:
-                with open(f"/proc/sys/net/ipv6/conf/{self.link}/disable_ipv6", "r+", encoding="ascii") as file:
-                    if file.read().strip() == "1":
-                        file.seek(0)
-                        file.write("0")
-            except FileNotFoundError:
-                raise Refused("this kernel has no IPv6", "Boot without ipv6.disable=1, or use IPv4.") from None
+            if sysfs.has_ipv6(self.link) is None:
+                raise Refused("this kernel has no IPv6", "Boot without ipv6.disable=1, or use IPv4.")
+            sysfs.allow_ipv6(self.link, True)
 
     def undo(self) -> None:
         """Nothing: the setting goes with the link."""
 
     def say(self) -> str:
-        # sysctl would read the dots of a VLAN link's name as slashes
-        return self.namespace.say(f"sysctl -qw {quote(f'net/ipv6/conf/{self.link}/disable_ipv6=0')}")
+        return self.namespace.say(ipv6_line(self.link, True))
 
 
 class AddAddress(Action):

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from pipework.actions.announce import Announce
 from pipework.actions.base import Action
-from pipework.errors import Refused
+from pipework.errors import Refused, warn
 from pipework.kernel import processes, signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
@@ -96,9 +96,13 @@ class NoteLease(Action):
 
 
 class EndClient(Action):
-    """End a client of the host that stays: it gives its lease back.  Nobody can undo that, so it comes first."""
+    """End a client of the host that stays: it gives its lease back, which nobody can undo.
+
+    is_final: whether the wire is to go with it, whatever comes.
+    """
 
     note: Lease
+    is_final: bool = False
 
     def do(self) -> None:
         supervisor, deadline = self.note.supervisor, time.monotonic() + ENDING_LIMIT
@@ -109,8 +113,11 @@ class EndClient(Action):
         while processes.is_alive(supervisor):
             if time.monotonic() > deadline:
                 raise Refused(f"the DHCP client of {self.note.ifname} does not end", f"Look at it: pstree -p {pid}")
-            signals.sleep(PAUSE)
+            time.sleep(PAUSE)  # whatever signal arrives: it has been told
         self.note.erase()
+
+    def undo(self) -> None:
+        warn_of_lease(self.note)
 
     def say(self) -> str:
         pid = self.note.supervisor.partition(".")[0]
@@ -152,6 +159,11 @@ def wait_for_lease(has_lease: Callable[[], bool], link: str, patience: float) ->
                 "Is there one on that network?  PIPEWORK_DHCP_TIMEOUT says how many seconds to wait.",
             )
         signals.sleep(PAUSE)
+
+
+def warn_of_lease(note: Lease) -> None:
+    """Say that a lease does not come back."""
+    warn(f"the lease of {note.ifname} is given back; for another, type the line that got it again, with --replace")
 
 
 def ended(client: str, status: Optional[int], output: str) -> Refused:

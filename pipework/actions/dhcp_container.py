@@ -12,7 +12,7 @@ import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from pipework.actions.base import Action
-from pipework.actions.dhcp import ended, leased, wait_for_lease
+from pipework.actions.dhcp import ended, leased, wait_for_lease, warn_of_lease
 from pipework.errors import Refused
 from pipework.kernel.namespaces import Namespace
 from pipework.notes import Lease
@@ -159,9 +159,10 @@ class NoteClient(Action):
 
 
 class EndClientInContainer(Action):
-    """End a client that stays in a container of its own: it gives its lease back.  Nobody can undo that."""
+    """End a client that stays in a container of its own: it gives its lease back.  As EndClient."""
 
     note: Lease
+    is_final: bool = False
 
     def do(self) -> None:
         with _engine() as engine:
@@ -169,6 +170,9 @@ class EndClientInContainer(Action):
                 with suppress(NotFound), _being_removed():
                     client.stop(timeout=ENDING_LIMIT)
         self.note.erase()
+
+    def undo(self) -> None:
+        warn_of_lease(self.note)
 
     def say(self) -> str:
         filters = [f"--filter {quote(f'label={label}')}" for label in _labels(self.note.container, self.note.ifname)]

@@ -31,6 +31,11 @@ def is_the_kernels(route: Route) -> bool:
     return route.made_by == KERNEL
 
 
+def ipv6_line(link: str, allowed: bool) -> str:
+    """Allow a link IPv6, or not; sysctl would read the dots of a VLAN link's name as slashes."""
+    return f"sysctl -qw {quote(f'net/ipv6/conf/{link}/disable_ipv6={0 if allowed else 1}')}"
+
+
 def address_line(namespace: Namespace, link: str, address: LinkAddress) -> str:
     """``ip address replace``, since the kernel gives a link-local address by itself."""
     words = [address.interface.with_prefixlen]

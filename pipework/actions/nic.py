@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from pipework.actions.base import Action, Together
-from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
+from pipework.actions.lines import address_line, ipv6_line, is_the_kernels, link_names, route_line
 from pipework.actions.links import RenameLink
 from pipework.actions.stash import put_back
-from pipework.errors import KernelRefused, Refused
+from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import run
@@ -105,8 +104,8 @@ def describe(namespace: Namespace, link: Link, links: list[Link]) -> Home:
     netlink = namespace.netlink
     master = next((other.name for other in links if other.ifindex == link.master), None)
     with namespace.entered():
-        phy = sysfs.phy(link.name)
-    return Home(link, phy, master, tuple(netlink.addresses(link.ifindex)), netlink.routes_via(link.ifindex))
+        phy, ipv6 = sysfs.phy(link.name), sysfs.has_ipv6(link.name)
+    return Home(link, phy, master, tuple(netlink.addresses(link.ifindex)), netlink.routes_via(link.ifindex), ipv6)
 
 
 def dress(namespace: Namespace, home: Home) -> None:
@@ -116,12 +115,15 @@ def dress(namespace: Namespace, home: Home) -> None:
     index = netlink.index(link.name)
     netlink.set_link(index, IFLA_MTU=link.mtu, IFLA_IFALIAS=link.alias)
     there = netlink.link(link.name)
-    if there and there.mac != link.mac:
-        with suppress(KernelRefused):  # some NICs refuse any
-            netlink.set_link(index, IFLA_ADDRESS=link.mac)
+    # that of InfiniBand is nobody's to choose
+    if there and there.mac != link.mac and link.type != sysfs.INFINIBAND:
+        netlink.set_link(index, IFLA_ADDRESS=link.mac)
     master = netlink.link(home.master) if home.master else None
     if master:  # a bridge that has gone meanwhile is not missed
         netlink.set_link(index, IFLA_MASTER=master.ifindex)
+    if home.ipv6 is not None:  # in another namespace it has what is usual there
+        with namespace.entered():
+            sysfs.allow_ipv6(link.name, home.ipv6)
     if link.up:
         netlink.set_link(index, up=True)
     put_back(namespace, index, home.addresses, home.routes)
@@ -131,9 +133,11 @@ def _dressing(namespace: Namespace, home: Home, there: Link) -> list[str]:
     """The lines that do the same; there: the link as it arrives."""
     link, name = home.link, quote(home.link.name)
     lines = [f"ip link set dev {name} mtu {link.mtu} alias {quote(link.alias)}"]
-    lines += [f"ip link set dev {name} address {link.mac}"] if there.mac != link.mac else []
+    is_other = there.mac != link.mac and link.type != sysfs.INFINIBAND
+    lines += [f"ip link set dev {name} address {link.mac}"] if is_other else []
     master = namespace.netlink.link(home.master) if home.master else None
     lines += [f"ip link set dev {name} master {quote(master.name)}"] if master else []
+    lines += [] if home.ipv6 in (None, True) else [namespace.say(ipv6_line(link.name, False))]
     lines += [f"ip link set dev {name} up"] if link.up else []
     lines += [address_line(namespace, link.name, address) for address in home.addresses]
     names = {**link_names(namespace), link.ifindex: link.name}

@@ -133,19 +133,17 @@ def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
     ]
 
 
-def end_client(note: Lease) -> Action:
-    """End a client that keeps a lease, while it still has the link to give the lease back."""
-    if note.container:
+def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Action]:
+    """The end of what keeps a link's lease, if it has one, while it has the link to give the lease back.
+
+    is_final: whether the link is to go, too.  Raises Refused.
+    """
+    note = notes.of_link(Lease, guest, link)
+    if note and note.container:
         from pipework.actions.dhcp_container import EndClientInContainer  # docker takes its time to import
 
-        return EndClientInContainer(note)
-    return EndClient(note)
-
-
-def clients_of(guest: Namespace, link: Link) -> list[Action]:
-    """The end of what keeps a link's lease, if it has one.  Raises Refused."""
-    note = notes.of_link(Lease, guest, link)
-    return [end_client(note)] if note else []
+        return [EndClientInContainer(note, is_final)]
+    return [EndClient(note, is_final)] if note else []
 
 
 def leases_of(guest: Namespace, link: Link) -> list[Action]:

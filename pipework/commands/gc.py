@@ -17,7 +17,7 @@ from pipework.wires.remnants import find_remnants
 
 def collect(request: Collect) -> None:
     """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
-    with session(request.dry_run) as (own, log), log.alone(), ExitStack() as opened:
+    with ExitStack() as opened, session(request.dry_run) as (own, log), log.alone():
         ground = _survey(read_host(own), opened)
         for remnant in find_remnants(ground):
             log.carry_out(remnant.removal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipework import addressing
+from pipework import addressing, notes
 from pipework.actions.base import Action
 from pipework.executor import Rehearsal, UndoLog, rehearsing, undoing
 from pipework.guests.base import Guest
@@ -30,6 +30,8 @@ def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Name
 
     Leaving it by an error undoes what was done.  Raises Interrupted on a signal.
     """
+    if not dry_run:
+        notes.sweep()
     with Namespace.own() as host:
         try:
             with rehearsing() if dry_run else undoing() as log:

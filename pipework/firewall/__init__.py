@@ -13,7 +13,7 @@ from pipework.typed import Union
 
 def inquire(bridge: str, address: Union[Static, Dhcp]) -> Inquiry:
     """Ask whether frames of a bridge pass, on behalf of a guest of that address.  PIPEWORK_FIREWALL=off opts out."""
-    return none.Inquiry() if os.environ.get("PIPEWORK_FIREWALL") == "off" else iptables.Inquiry(bridge, address)
+    return none.Inquiry() if _is_off() else iptables.Inquiry(bridge, address)
 
 
 def withdrawal(bridge: str) -> list[WithdrawBridged]:
@@ -22,5 +22,9 @@ def withdrawal(bridge: str) -> list[WithdrawBridged]:
 
 
 def standing() -> list[WithdrawBridged]:
-    """Every rule of ours that stands, as what takes it back."""
-    return iptables.standing()
+    """Every rule of ours that stands, as what takes it back.  Raises Refused."""
+    return [] if _is_off() else iptables.standing()
+
+
+def _is_off() -> bool:
+    return os.environ.get("PIPEWORK_FIREWALL") == "off"

@@ -52,20 +52,24 @@ class Inquiry:
 
 
 def standing() -> list[WithdrawBridged]:
-    """Every rule of ours that stands, as what takes it back."""
+    """Every rule of ours that stands, as what takes it back.  Raises Refused."""
     asked = {iptables: _ask(iptables) for iptables in ("iptables", "ip6tables")}
-    return [
-        WithdrawBridged(iptables, bridge)
-        for iptables, listing in asked.items()
-        if listing
-        for bridge in _bridges(listing.outcome(TIMEOUT).out)
-    ]
+    listings = [(iptables, listing) for iptables, listing in asked.items() if listing]
+    return [WithdrawBridged(*rule) for listing in listings for rule in _rules(*listing)]
 
 
-def _bridges(rules: str) -> list[str]:
-    """The bridges that rules of ours name, in what iptables -S prints."""
-    tagged = [line.partition(f'"{COMMENT}')[2] for line in rules.splitlines()]
-    return [rest.partition('"')[0] for rest in tagged if '"' in rest]
+def _rules(iptables: str, listing: Running) -> list[tuple[str, str]]:
+    """The rules of ours that stand, each as iptables or ip6tables and a bridge.  Raises Refused."""
+    chain = listing.outcome(TIMEOUT)
+    if chain.status in NO_CHAIN:
+        return []
+    if chain.status != 0:
+        raise Refused(
+            f"{iptables} does not tell which rules stand: {chain.err.strip()}",
+            "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
+        )
+    tagged = [line.partition(f'"{COMMENT}')[2] for line in chain.out.splitlines()]
+    return [(iptables, rest.partition('"')[0]) for rest in tagged if '"' in rest]
 
 
 def _firewalls(address: Union[Static, Dhcp]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What /sys/class/net and /proc/sys/net tell of this host's links; only reading."""
+"""What /sys/class/net and /proc/sys/net tell of the links of the namespace that this thread is in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pipework.typed import Optional
 
 NET = "/sys/class/net"
+IPV6 = "/proc/sys/net/ipv6/conf"
 INFINIBAND = 32  # ARPHRD_INFINIBAND, linux/if_arp.h
 
 
@@ -35,6 +36,19 @@ def with_mac(mac: str) -> Optional[str]:
         if _read(f"{NET}/{name}/address") == mac:
             return name
     return None
+
+
+def has_ipv6(name: str) -> Optional[bool]:
+    """Whether the link may have IPv6; None: this kernel has none, or there is no such link."""
+    found = _read(f"{IPV6}/{name}/disable_ipv6")
+    return None if found is None else found == "0"
+
+
+def allow_ipv6(name: str, allowed: bool) -> None:
+    """Let the link have IPv6, or not.  The kernel acts upon every writing, so what is as wished is left alone."""
+    if has_ipv6(name) not in (None, allowed):
+        with open(f"{IPV6}/{name}/disable_ipv6", "w", encoding="ascii") as file:
+            file.write("0" if allowed else "1")
 
 
 def ports(bridge: str) -> list[str]:

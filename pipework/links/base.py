@@ -14,6 +14,7 @@ from pipework.kernel.records import Link, Route
 from pipework.links.stash import Way, removal, stash
 from pipework.marks import Mark, is_hosts_end, is_left_over, is_unfinished, unfinished_alias
 from pipework.model import Attach
+from pipework.notes import Loan
 from pipework.typed import Callable, Optional
 from pipework.value import Value
 
@@ -87,7 +88,7 @@ class Seen(Value):
     """A link of a guest as it is found there, and what is known of it.
 
     end: the host's end of its pair, if it is one of ours or the original's; back: the id that the guest's namespace has
-    for the host's; mark: the finished wire's, None where there is none; lent: whether a note tells of a NIC on loan.
+    for the host's; mark: the finished wire's, None where there is none; loan: the note of a NIC on loan, or None.
     """
 
     host: Host
@@ -96,12 +97,12 @@ class Seen(Value):
     end: Optional[Link]
     back: Optional[int]
     mark: Optional[Mark]
-    lent: bool
+    loan: Optional[Loan]
 
     @property
     def is_ours(self) -> bool:
         """Whether pipework has made it, or is about to."""
-        return self.mark is not None or self.lent or is_unfinished(self.end or self.link)
+        return self.mark is not None or self.loan is not None or is_unfinished(self.end or self.link)
 
     @property
     def stands_here(self) -> bool:

@@ -39,7 +39,7 @@ class Dummy(LinkKind):
         return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *way.last])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
-        return None if seen.lent else FarSide("")
+        return None if seen.loan else FarSide("")
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         return half_made(ground, "dummy")

@@ -63,7 +63,7 @@ class IPoIB(LinkKind):
         return LinkPlan(make, [mark_finished(guest, wire.ifname, wire), *way.last])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
-        return None if seen.lent else far_side(seen)
+        return None if seen.loan else far_side(seen)
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         """Children come to the host when their guest ends, where other links end with it."""

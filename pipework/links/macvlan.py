@@ -59,7 +59,7 @@ class Macvlan(LinkKind):
         return LinkPlan(make, [*finish, mark_finished(guest, wire.ifname, wire), *way.last])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
-        return None if seen.lent else far_side(seen)
+        return None if seen.loan else far_side(seen)
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         yield from half_made(ground, "macvlan")

@@ -34,9 +34,10 @@ class Nic(LinkKind):
         """
         link, mark = seen.link, seen.mark
         named = mark is not None and mark.ifname == link.name
-        if seen.end or not (seen.lent or named or not link.kind):
+        if seen.end or not (seen.loan or named or not link.kind):
             return None
-        return FarSide(mark.hostif if mark else "")
+        home = seen.loan.home.link.name if seen.loan else ""
+        return FarSide(mark.hostif if mark else home)
 
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
         """Bring it home.  Raises Refused where nobody has noted where that is, for a NIC cannot be deleted."""

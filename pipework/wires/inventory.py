@@ -74,8 +74,8 @@ def _look(host: Host, residence: Residence, guest: Namespace) -> Iterator[Seen]:
     for link in there:
         end = pairs.get(link.ifindex)
         end = end if end and is_hosts_end(end) else None  # else the far end of a NIC on loan that is itself a veth
-        lent = any(loan.is_of(link) for loan in loans)
-        yield Seen(host, residence, link, end, back, read_mark(end or link), lent)
+        loan = next((loan for loan in loans if loan.is_of(link)), None)
+        yield Seen(host, residence, link, end, back, read_mark(end or link), loan)
 
 
 def _loans(guest: Namespace) -> list[Loan]:

@@ -25,7 +25,7 @@ def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> Iterator[tuple
         link = _link(wired)
         returning = hand_on(guest, link, going, there) or bring_back(guest, link, there)
         removal = links.kind(wired.kind).remove(host, guest, wired)
-        yield wired, [*clients_of(guest, link), *returning.steps, *removal, *returning.finish]
+        yield wired, [*clients_of(guest, link, is_final=True), *returning.steps, *removal, *returning.finish]
         there, host = returning.there, host.without(wired.link)
 
 

@@ -8,13 +8,14 @@ from typing import Any, Callable
 
 from pipework.actions import links
 from pipework.actions.addresses import AddAddress, AddRoute
-from pipework.actions.nic import BringHome, Home, MoveLink
+from pipework.actions.nic import Dress, MoveLink
 from pipework.kernel import messages
 from pipework.kernel.messages import DONE, ERROR
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import DUMP, GETLINK, GETNSID, NEWNSID, Netlink
 from pipework.kernel.records import Link
 from pipework.marks import NEWBORN
+from pipework.notes import Home
 from tests.lab.pyroute2_reference import Described
 
 MAC = "02:00:00:00:00:01"
@@ -102,13 +103,21 @@ NO_STATS = ("IFLA_EXT_MASK", 8)
 NEW_ROUTE = {"table": 254, "proto": 3, "type": 1}
 ON_NIC = (("IFLA_LINK", 4), ("IFLA_LINK_NETNSID", 0))
 LOOK_AT_HOME = link(18, ASK, ("IFLA_IFNAME", "eth0"), NO_STATS)
-FIRST_LOOK = link(18, ASK, ("IFLA_IFNAME", "eth1"), NO_STATS)  # for the name on the host, before a stacked link is made
+FIRST_LOOK = link(18, ASK, ("IFLA_IFNAME", "eth1"), NO_STATS)  # for a name that is to be free
 NSID = Described("nsidmsg", 90, ASK, {}, [("NETNSA_FD", HOST_FD)])
 HOME = Home(
     Link(4, "eth0", "", True, True, 1500, MAC, "its alias", 3, 0, None, 1), None, "br0", addresses=(), routes=()
 )
 LOCAL4 = (("IFA_LOCAL", "10.0.0.9"), ("IFA_ADDRESS", "10.0.0.9"))
 LOCAL6 = (("IFA_LOCAL", "fd00::9"), ("IFA_ADDRESS", "fd00::9"))
+
+
+def bring_home(stage: Stage) -> None:
+    """Move a NIC from the guest to the host and give it what it had there."""
+    there = HOME.link.replace(ifindex=6, name="eth1")
+    MoveLink(stage.guest, stage.host, HOME.replace(link=there), "eth0", 4).do()
+    Dress(stage.host, HOME, there).do()
+
 
 Deed = Callable[[Stage], object]
 # What pipework does, and what it sends for that, in pyroute2's words.
@@ -202,7 +211,7 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
     "down": (lambda s: links.SetUp(s.host, "eth0").undo(), [link(19, CHANGE, index=4, flags=0, change=1)]),
     "adopt": (lambda s: links.Adopt(s.host, "eth0").do(), [link(19, CHANGE, ("IFLA_GROUP", 0), index=4)]),
     "alias": (
-        lambda s: links.SetAlias(s.host, "eth0", "pipework: x", passing=True).do(),
+        lambda s: links.MarkNewborn(s.host, "eth0", "pipework: x").do(),
         [link(19, CHANGE, ("IFLA_IFALIAS", "pipework: x"), ("IFLA_GROUP", 0), index=4)],
     ),
     "no alias": (
@@ -219,11 +228,11 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
     ),
     "delete": (lambda s: links.DeleteLink(s.guest, "old").do(), [link(17, CHANGE, index=7)]),
     "lend a NIC": (
-        lambda s: MoveLink(s.host, s.guest, "eth1", HOME).do(),
-        [link(19, CHANGE, ("IFLA_NET_NS_FD", GUEST_FD), ("IFLA_IFNAME", "eth1"), index=4)],
+        lambda s: MoveLink(s.host, s.guest, HOME, "eth1").do(),
+        [link(19, CHANGE, ("IFLA_NET_NS_FD", GUEST_FD), ("IFLA_IFNAME", "eth1"), index=4), FIRST_LOOK],
     ),
     "bring a NIC home": (
-        lambda s: BringHome(s.host, s.guest, "eth1", HOME).do(),
+        bring_home,
         [
             LOOK_AT_HOME,
             link(18, ALL, NO_STATS),
@@ -232,7 +241,6 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
             link(18, ASK, ("IFLA_IFNAME", "br0"), NO_STATS),
             link(19, CHANGE, index=4, flags=1, change=1),
             address(22, ALL),
-            link(19, CHANGE, index=6, change=1),
             link(19, CHANGE, ("IFLA_NET_NS_FD", HOST_FD), ("IFLA_IFNAME", "eth0"), ("IFLA_NEW_IFINDEX", 4), index=6),
         ],
     ),
@@ -249,7 +257,7 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         [address(20, NEW, *LOCAL6, family=10, prefixlen=64, index=6)],
     ),
     "delete address": (
-        lambda s: AddAddress(s.guest, "eth1", ip_interface("10.0.0.9/24"), None).undo(),
+        lambda s: s.in_guest.delete_address(6, ip_interface("10.0.0.9/24")),
         [address(21, CHANGE, *LOCAL4, family=2, prefixlen=24, index=6)],
     ),
     "default route": (
