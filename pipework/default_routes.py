@@ -60,6 +60,30 @@ def bring_back_noted(guest: Namespace, note: Replaced, ifindex: int, there: tupl
     return Returning(tuple(steps), (Forget(note),), left)
 
 
+def bring_back_late(guest: Namespace, note: Replaced, link: Optional[Link]) -> Returning:
+    """The same for what a killed run has left half made, or has not brought back; link: its link, if it is there.
+
+    A guest that has found another default route since keeps that.
+    """
+    there = default_routes(guest)
+    returning = bring_back_noted(guest, note, link.ifindex if link else note.ifindex, there)
+    noted = {route.way for route in note.routes}
+    families = {route.family for route in note.routes}
+    others = [route for route in there if route.family in families and route.way not in noted]
+    own = link.ifindex if link else 0
+    found_another = any(not is_postponed(route) and route.link != own for route in others)
+    return returning.replace(steps=()) if found_another else returning
+
+
+def bring_back_all_late(guest: Namespace) -> list[Action]:
+    """The same for every link that has gone without bringing back what it had replaced.  Raises Refused."""
+    kept = notes.every(Replaced, guest.cookie)
+    links = guest.netlink.links() if kept else []
+    late = [note for note in kept if not any(note.is_of(link) for link in links)]
+    returning = [bring_back_late(guest, note, None) for note in late]
+    return [step for one in returning for step in (*one.steps, *one.finish)]
+
+
 def _is_one_of(route: Route, noted: tuple[Route, ...]) -> bool:
     return any((route.link, route.gateway) == (other.link, other.gateway) for other in noted)
 

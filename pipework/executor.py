@@ -76,6 +76,8 @@ def undoing() -> Iterator[UndoLog]:
 class Rehearsal:
     """Says what would be done, in the shell lines of each action, and does nothing."""
 
+    is_final = False
+
     def alone(self) -> AbstractContextManager[None]:
         """Who only looks, needs no lock."""
         return nullcontext()

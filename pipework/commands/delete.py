@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipework import guests
 from pipework.commands.session import session
-from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused
-from pipework.links.base import Wired
+from pipework.default_routes import bring_back_all_late
+from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused, warn
 from pipework.model import Delete
 from pipework.wires import teardown
 from pipework.wires.inventory import find_of, read_host
@@ -35,17 +35,25 @@ def detach(request: Delete) -> None:
         ]
         if not wires and not request.if_exists:
             raise _nothing(request)
-        done: list[Wired] = []
+        log.carry_out(bring_back_all_late(guest.namespace) if wires else [])
+        gone: list[str] = []
         for wired, steps in list(teardown.plan(host, guest.namespace, wires)):
             try:
                 log.carry_out(steps)
-            except PipeworkError as error:
-                if done:
-                    names = ", ".join(one.ifname for one in done)
-                    error.come_after(f"Taken back before that: {names}; type it again for the rest.")
+            except Exception as error:
+                _tell_of([*gone, *([wired.ifname] if log.is_final else [])], error)
                 raise
             log.keep()
-            done.append(wired)
+            gone.append(wired.ifname)
+
+
+def _tell_of(gone: list[str], error: Exception) -> None:
+    """Say, together with an error, which wires had gone by then."""
+    told = f"taken back before that: {', '.join(gone)}; type it again for the rest"
+    if gone and isinstance(error, PipeworkError):
+        error.come_after(told)
+    elif gone:
+        warn(told)
 
 
 def _nothing(request: Delete) -> Refused:

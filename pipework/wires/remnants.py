@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator
 
 from pipework import links, notes
-from pipework.actions.default_route import is_postponed
 from pipework.actions.names import RemoveName
 from pipework.actions.notes import Forget
-from pipework.default_routes import bring_back_noted, default_routes
+from pipework.default_routes import bring_back_late
 from pipework.kernel import processes
 from pipework.kernel.census import NAMED
 from pipework.kernel.records import Link
@@ -51,16 +50,8 @@ def _unreturned_routes(ground: Ground, guest: Optional[Inhabitant], note: Replac
     end = ground.host.links.get(link.parent) if link and link.kind == "veth" else None
     if link and not is_left_over(end or link):
         return
-    namespace = ground.enter(guest.residence)
-    there = default_routes(namespace)
-    returning = bring_back_noted(namespace, note, link.ifindex if link else note.ifindex, there)
-    noted = {route.way for route in note.routes}
-    families = {route.family for route in note.routes}
-    others = [route for route in there if route.family in families and route.way not in noted]
-    own = link.ifindex if link else 0
-    found_another = any(not is_postponed(route) and route.link != own for route in others)
-    steps = () if found_another else returning.steps
-    yield Remnant(f"note of {note.ifname}, which had replaced a default route", (*steps, *returning.finish))
+    returning = bring_back_late(ground.enter(guest.residence), note, link)
+    yield Remnant(f"note of {note.ifname}, which had replaced a default route", (*returning.steps, *returning.finish))
 
 
 def _ended_leases(guest: Optional[Inhabitant], note: Lease) -> Iterator[Remnant]:
