@@ -151,7 +151,7 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
 
     place and name: the folder, and the name in it, where the guest's namespace is found while the guest is there.
     """
-    guest, ifindex = program.guest.identity, _ifindex(program.link)
+    guest, ifindex = program.guest.identity, program.guest.netlink.index(program.link)
     null = os.open(os.devnull, os.O_RDWR)
     first = os.fork()
     if first == 0:
@@ -163,7 +163,7 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
     control.setblocking(False)
     ready = kept = False
     try:
-        while _identity(place, name) == guest and _ifindex(program.link) == ifindex:
+        while _identity(place, name) == guest and _is_there(ifindex):
             ended, more = _ended_children()
             if first in ended:
                 _tell(control, f"{ENDED} {ended[first]}")
@@ -252,13 +252,12 @@ def _identity(place: int, name: str) -> Optional[tuple[int, int]]:
     return status.st_dev, status.st_ino
 
 
-def _ifindex(link: str) -> Optional[str]:
-    """The index of a link, as the private /sys has it; None: it is gone."""
+def _is_there(ifindex: int) -> bool:
+    """Whether a link is there, whatever it is called by now."""
     try:
-        with open(f"/sys/class/net/{link}/ifindex", encoding="ascii") as file:
-            return file.read()
+        return bool(socket.if_indextoname(ifindex))
     except OSError:
-        return None
+        return False
 
 
 def _close_all_but(kept: set[int]) -> None:

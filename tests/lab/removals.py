@@ -109,7 +109,9 @@ def _guest_dies(trial: Trial) -> None:
     """A guest that had a NIC on loan, and a default route replaced, ends; the NIC comes to the host."""
     host = trial.scene.host
     with named_namespace() as dying:
-        dying.run("ip", "link", "add", "eth0", "index", "100", "up", "type", "veth", "peer", "name", "far0")
+        dying.run(
+            "ip", "link", "add", "eth0", "index", "100", "up", "type", "veth", "peer", "name", "far0", "index", "101"
+        )
         dying.run("ip", "addr", "add", "172.30.0.2/24", "dev", "eth0")
         dying.run("ip", "route", "add", "default", "via", "172.30.0.1", "dev", "eth0")
         words = [dying.spec if word == trial.scene.guest.spec else word for word in trial.scene.words]

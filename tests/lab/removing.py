@@ -173,7 +173,7 @@ def broken_removal(stage: Stage, fault: str, told: str) -> int:
         if broken.code == 0:
             _removed_after_all(fault, trial, broken)
             return
-        assert_said(fault, broken)
+        assert_said(fault, broken, lines=3)
         changed = trial.scene.difference(trial.wired[-1])
         if not changed:
             return
