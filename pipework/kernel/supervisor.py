@@ -228,6 +228,8 @@ def _hear(control: socket.socket) -> Optional[bytes]:
         return control.recv(16)
     except BlockingIOError:
         return None
+    except ConnectionResetError:  # nobody, and something that we told is unread
+        return b""
 
 
 def _ended_children() -> tuple[dict[int, int], bool]:

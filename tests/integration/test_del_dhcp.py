@@ -101,6 +101,6 @@ def test_no_note_is_left(guest_ns: Callable[[], NamedNamespace], dhcp_server: Dh
     before = {name for name in os.listdir("/run/pipework") if name.startswith("dhcp.")}
     assert run_pipework(nic.name, guest.spec, "-i", "lan7", "udhcpc-f").code != 0  # options stand before GUEST
     assert run_pipework(nic.name, "-i", "lan7", guest.spec, "udhcpc-f") == (0, "", "")
-    [note] = [name for name in os.listdir("/run/pipework") if name.endswith(".lan7.json") and name not in before]
+    [note] = [name for name in os.listdir("/run/pipework") if name.startswith("dhcp.") and name not in before]
     assert run_pipework("del", guest.spec, "-i", "lan7") == (0, "", "")
     assert eventually(lambda: not os.path.exists(f"/run/pipework/{note}"), SLOW)

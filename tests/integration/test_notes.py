@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from tests.integration.test_ls import listed
+from tests.lab import faults
 from tests.lab.host import settle
 from tests.lab.kept import cookie, notes
 from tests.lab.refusal import clear_refusal
@@ -43,9 +44,10 @@ WIRES = [("bridge", "v4-gateway"), ("direct", "v4"), ("lan", "udhcpc-f")]
 @contextmanager
 def wired(kind: str, address: str) -> Iterator[tuple[Scene, list[Path]]]:
     """A wire, and its notes; what is left of others is gone."""
-    with scene(kind, address) as taken:
+    with ExitStack() as stack:
+        taken = stack.enter_context(scene(kind, address))
         assert taken.host.pipework("gc").code == 0
-        assert taken.host.pipework(*taken.words) == (0, "", "")
+        stack.enter_context(faults.wired(taken.host.argv(), taken.words))
         settle(taken.host, taken.guest)
         kept = notes(cookie(taken.guest))
         assert kept

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.integration.test_ls import listed
+from tests.lab import faults
 from tests.lab.faults import FAULTS, breaking
 from tests.lab.host import settle
 from tests.lab.netns import NamedNamespace
@@ -43,7 +44,7 @@ def renamed(kind: str, address: str) -> Iterator[tuple[Scene, Snapshot]]:
             taken.host.run("ip", "link", "set", taken.words[0], "up")
         settle(taken.host, taken.guest)
         before = taken.state()
-        assert taken.host.pipework(*taken.words) == (0, "", "")
+        stack.enter_context(faults.wired(taken.host.argv(), taken.words))
         rename(taken.guest)
         yield taken, before
 

@@ -189,3 +189,15 @@ def breaking(argv: Sequence[str]) -> Iterator[Callable[[str, int, Sequence[str]]
 
 if __name__ == "__main__":
     main()
+
+
+@contextmanager
+def wired(argv: Sequence[str], words: Sequence[str]) -> Iterator[None]:
+    """Run pipework, unbroken; a DHCP client that it leaves behind stays for as long as the block lasts.
+
+    It would end with the mount namespace of ``ip netns exec``, in which it finds its guest.
+    """
+    with breaking(argv) as run:
+        done = run(NONE, 0, words)
+        assert done[:3] == (0, "", ""), done
+        yield
