@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 from pipework.grammar import VERBS, Option, Verb, Word
-from pipework.usage import options_of, shown, stories_of, synopsis
+from pipework.usage import options_of, purposes_of, shown, synopsis
 
 FOLDER = Path(__file__).resolve().parent
 MANUAL = FOLDER / "pipework.8"
@@ -78,10 +78,10 @@ def manual(page: str, verbs: Sequence[Verb] = VERBS) -> str:
     """The manual page with its sections SYNOPSIS, OPTIONS and VERBS written anew."""
     lines = [_folded([_bold("pipework"), *map(_roff, line)]) for line in synopsis(verbs)]
     options = [_entry([shown(row[0])], _told(*row), MORE.get(row[0].name, "")) for row in options_of(verbs)]
-    stories = [_entry(names, _sentence(text), MORE.get(names[0], "")) for names, text in stories_of(verbs)]
+    purposes = [_entry(names, _sentence(text), MORE.get(names[0], "")) for names, text in purposes_of(verbs)]
     page = _section(page, "SYNOPSIS", "\n.br\n".join(lines))
     page = _section(page, "OPTIONS", "\n".join(options))
-    return _section(page, "VERBS", "\n".join([INTRODUCTION, *stories]))
+    return _section(page, "VERBS", "\n".join([INTRODUCTION, *purposes]))
 
 
 def _told(option: Option, takers: Sequence[Verb]) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
-from pipework.grammar import parse, story_of
+from pipework.grammar import parse, verb_of
 from pipework.kernel import sysfs
 from pipework.model import Request
 from pipework.typed import Callable, NoReturn, Optional, Sequence, cast
@@ -47,13 +47,13 @@ def run(argv: Sequence[str]) -> int:
 
 def _dispatch(argv: list[str]) -> None:
     request = parse(argv, sysfs.exists)
-    verb, runs = story_of(request)
+    verb, runs = verb_of(request)
     if verb.privileged:
         _need_capabilities(argv)
-    _story(runs)(request)
+    _function(runs)(request)
 
 
-def _story(runs: str) -> Callable[[Request], None]:
+def _function(runs: str) -> Callable[[Request], None]:
     """The function that the table names; its file is loaded only now: --wait must run where only Python is."""
     file, _, function = runs.partition(":")
     return cast(Callable[[Request], None], getattr(__import__(f"pipework.commands.{file}", fromlist="_"), function))

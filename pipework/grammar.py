@@ -353,7 +353,7 @@ def _fill_options(verb: Verb, given: Sequence[tuple[Option, str]]) -> dict[str, 
     return {option.field: text if option.value else option.gives for option, text in there}
 
 
-def story_of(request: Request, verbs: Sequence[Verb] = VERBS) -> tuple[Verb, str]:
+def verb_of(request: Request, verbs: Sequence[Verb] = VERBS) -> tuple[Verb, str]:
     """The verb that a request came from, and what in commands/ carries it out."""
     verb = next(verb for verb in verbs if verb.request is type(request))
     options = (*verb.before, *verb.behind)

@@ -35,8 +35,8 @@ def usage(verbs: Sequence[Verb] = VERBS) -> str:
 def help_text(verbs: Sequence[Verb] = VERBS) -> str:
     """The usage, and what its options and verbs do."""
     options = _columns([(shown(option), _told_of(option, takers)) for option, takers in options_of(verbs)], 2)
-    stories = _columns([(", ".join(names), text) for names, text in stories_of(verbs)], 3)
-    return f"{HEAD}\n{usage(verbs)}\nOptions:\n{options}\nVerbs:\n{stories}\n{TAIL}"
+    purposes = _columns([(", ".join(names), text) for names, text in purposes_of(verbs)], 3)
+    return f"{HEAD}\n{usage(verbs)}\nOptions:\n{options}\nVerbs:\n{purposes}\n{TAIL}"
 
 
 def synopsis(verbs: Sequence[Verb]) -> list[list[str]]:
@@ -61,7 +61,7 @@ def options_of(verbs: Sequence[Verb]) -> list[tuple[Option, list[Verb]]]:
     return list(found.values())
 
 
-def stories_of(verbs: Sequence[Verb]) -> list[tuple[list[str], str]]:
+def purposes_of(verbs: Sequence[Verb]) -> list[tuple[list[str], str]]:
     """What the verbs do; those that do the same together."""
     told: dict[str, list[str]] = {}
     for verb in verbs:

@@ -132,7 +132,7 @@ class PutBackRoute(Action):
     def _has_way(self) -> bool:
         """Whether the links that it goes out of are all there, and up."""
         links = {link.ifindex: link for link in self.namespace.netlink.links()}
-        return all(number in links and links[number].up for number in self.route.links - {0})
+        return all(ifindex in links and links[ifindex].up for ifindex in self.route.links - {0})
 
     def undo(self) -> None:
         DeleteRoute(self.namespace, self.route).do()

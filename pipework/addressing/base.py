@@ -34,7 +34,7 @@ def replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
 
     Those of a link that is put aside go with it; those that it had replaced itself have come back by then.
     """
-    guest = wire.guest.namespace
+    guest = wire.near.namespace
     there, aside = tuple(guest.netlink.default_routes(family)), guest.netlink.link(wire.ifname)
     if aside:
         from pipework.default_routes import bring_back  # seldom is there one

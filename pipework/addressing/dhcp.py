@@ -41,7 +41,7 @@ class Client(Value):
     """A client of the host: where Debian has it, its flag for the foreground, its arguments.
 
     arguments takes the link, the guest's host name and whether the client stays; configuration, if there is one,
-    is a file that says the host name where no argument can, farewell what gives its lease back before it is told to
+    is a file that says the host name where no argument can, release what gives its lease back before it is told to
     end, if it does not do so by itself.
     """
 
@@ -49,7 +49,7 @@ class Client(Value):
     foreground: str
     arguments: Callable[[str, str, bool], list[str]]
     configuration: str = ""
-    farewell: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 def _udhcpc(link: str, name: str, stays: bool) -> list[str]:
@@ -74,13 +74,13 @@ CLIENTS = {
     "dhclient": Client(
         "isc-dhcp-client", "-d", _dhclient, "/etc/dhcp/dhclient.conf", ("dhclient", "-r", *DHCLIENT_FILES)
     ),
-    "dhcpcd": Client("dhcpcd-base", "-B", _dhcpcd, farewell=("dhcpcd", "-k")),
+    "dhcpcd": Client("dhcpcd-base", "-B", _dhcpcd, release=("dhcpcd", "-k")),
 }
 
 
 def plan(wire: Wire) -> AddressPlan:
     """Whatever can be seen to be missing is refused here: client, image, a kind of guest that can have it."""
-    dhcp, guest, link = wire.request.address, wire.guest.namespace, wire.ifname
+    dhcp, guest, link = wire.request.address, wire.near.namespace, wire.ifname
     assert isinstance(dhcp, Dhcp)
     family = 6 if "-6" in dhcp.options else 4
     obtain = _in_container(wire, dhcp) if dhcp.client == "dhcp" else _of_host(wire, dhcp, family)
@@ -102,29 +102,29 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
         raise NotInstalled(f"{dhcp.client} is not installed", f"Install it: apt-get install {kind.package}")
     stays = dhcp.foreground or dhcp.client == "dhcpcd" or _holds(dhcp)
     options = [option for option in dhcp.options if option != kind.foreground] if stays else dhcp.options
-    name = _host_name(wire.guest.name)
+    name = _host_name(wire.near.name)
     command = [dhcp.client, *kind.arguments(wire.ifname, name, stays), *options]
     additions = {kind.configuration: f'\nsend host-name "{name}";\n'} if kind.configuration else {}
-    farewell = [*kind.farewell, wire.ifname] if kind.farewell else []
-    client = Supervised(command, wire.guest.namespace, wire.ifname, name, additions, farewell)
+    release = [*kind.release, wire.ifname] if kind.release else []
+    client = Supervised(command, wire.near.namespace, wire.ifname, name, additions, release)
     end = NoteLease(client) if stays else StopClient(client)
     return [StartClient(client), AwaitLease(client, family, _patience()), end]
 
 
 def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
-    if wire.guest.runtime != "docker":
+    if wire.near.runtime != "docker":
         raise Refused(
-            f"dhcp runs its client in a Docker container, which cannot share the network of {wire.guest.name}",
+            f"dhcp runs its client in a Docker container, which cannot share the network of {wire.near.name}",
             "Write udhcpc in its place, which runs this host's client.",
         )
     from pipework.actions import dhcp_container as contained  # docker takes its time to import
 
     stays = "-f" in dhcp.options
     patience = _patience()
-    contained.check_engine(wire.guest.id, stays)
-    arguments = ("-i", wire.ifname, "-x", f"hostname:{_host_name(wire.guest.name)}", *dhcp.options)
+    contained.check_engine(wire.near.id, stays)
+    arguments = ("-i", wire.ifname, "-x", f"hostname:{_host_name(wire.near.name)}", *dhcp.options)
     arguments += ("-R",) if stays else ("-q",)
-    client = contained.Client(wire.guest.namespace, wire.ifname, wire.guest.id, arguments, stays)
+    client = contained.Client(wire.near.namespace, wire.ifname, wire.near.id, arguments, stays)
     return [
         contained.CreateClient(client),
         contained.StartClientInContainer(client),

@@ -18,7 +18,7 @@ LONGEST_WITH_BROADCAST = 30  # /31 and /32 have no broadcast address (RFC 3021)
 
 def plan(wire: Wire) -> AddressPlan:
     """The order is the kernel's need: a route needs its link up, a gateway its own route."""
-    static, guest, link = wire.request.address, wire.guest.namespace, wire.ifname
+    static, guest, link = wire.request.address, wire.near.namespace, wire.ifname
     assert isinstance(static, Static)
     interface, gateway = static.interface, static.gateway
     assign: list[Action] = []
@@ -44,7 +44,7 @@ def _broadcast(interface: Interface) -> Optional[Address]:
 
 
 def _default_route(wire: Wire, static: Static, gateway: Address) -> list[Action]:
-    guest, link, family = wire.guest.namespace, wire.ifname, static.family
+    guest, link, family = wire.near.namespace, wire.ifname, static.family
     on_link = gateway.is_link_local and family == 6
     on_link = on_link or bool(static.interface and gateway in static.interface.network)
     steps: list[Action] = [] if on_link else [AddRoute(guest, link, family, gateway, None)]

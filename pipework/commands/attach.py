@@ -1,4 +1,4 @@
-"""The story of an attach: find the guest, choose the link, plan, carry out."""
+"""Attach: find the guest, choose the link, plan, carry out."""
 
 from __future__ import annotations
 

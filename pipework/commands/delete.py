@@ -1,4 +1,4 @@
-"""The story of ``del``: find the guest, see what is wired, plan, carry out."""
+"""``del``: find the guest, see what is wired, plan, carry out."""
 
 from __future__ import annotations
 

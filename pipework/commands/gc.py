@@ -1,4 +1,4 @@
-"""The story of ``gc``: look for what guests that are gone, and runs that were killed, have left behind; remove it."""
+"""``gc``: look for what guests that are gone, and runs that were killed, have left behind; remove it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of ``--replace``: leave a wire that is as asked alone, put one that is not aside for the new one."""
+"""``--replace``: leave a wire that is as asked alone, put one that is not aside for the new one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _is_mac_of(hostif: str, there: Wired) -> bool:
 
 def _change_in_place(lent: Lent) -> Plan:
     """Another address, gateway or MAC for a NIC on loan, which stays where it is."""
-    wire, guest, name, link = lent.wire, lent.wire.guest.namespace, lent.wire.ifname, lent.there.there
+    wire, guest, name, link = lent.wire, lent.wire.near.namespace, lent.wire.ifname, lent.there.there
     assert link
     addresses = guest.netlink.addresses(link.ifindex)
     returning = bring_back(guest, link)
@@ -107,10 +107,10 @@ def _look(wire: Wire) -> Optional[Wired]:
 
     Raises Refused for a NIC on loan that is not as asked, for that is not put aside but brought home.
     """
-    there = find(read_host(wire.host), wire.guest, wire.ifname)
+    there = find(read_host(wire.far), wire.near, wire.ifname)
     if there and links.kind(there.kind).handed_over and not is_as_asked(wire, there):
         raise Refused(
-            f"{wire.ifname} of {wire.guest.name} is a NIC on loan",
+            f"{wire.ifname} of {wire.near.name} is a NIC on loan",
             f"Take it back first: pipework del {wire.request.guest} -i {wire.ifname}",
         )
     return there
@@ -119,5 +119,5 @@ def _look(wire: Wire) -> Optional[Wired]:
 def _put_aside(wire: Wire, there: Wired) -> Way:
     """Put it aside, and forget in the end who kept its lease: without its link that one ends by itself."""
     assert there.there
-    way = links.kind(there.kind).put_aside(read_host(wire.host), wire, there)
-    return way.replace(last=[*way.last, *leases_of(wire.guest.namespace, there.there)])
+    way = links.kind(there.kind).put_aside(read_host(wire.far), wire, there)
+    return way.replace(last=[*way.last, *leases_of(wire.near.namespace, there.there)])

@@ -59,6 +59,11 @@ class Link(Record):
     permanent_mac: str = ""
     group: int = 0
 
+    @property
+    def peer(self) -> int:
+        """The ifindex of the other end of a veth pair, which the kernel tells in the parent's place; 0: it is none."""
+        return self.parent if self.kind == "veth" else 0
+
     @classmethod
     def from_note(cls, note: dict[str, Any]) -> Link:
         """What ``note`` has kept."""

@@ -35,7 +35,7 @@ class Supervised:
     """A program to run for a guest until the guest, or its link, is gone.
 
     host_name is the machine's name as the program sees it, additions what it finds added to files of /etc and /var,
-    farewell a command to be run before the program is told to end, () for none.
+    release a command to be run before the program is told to end, () for none.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Supervised:
         link: str,
         host_name: str,
         additions: Mapping[str, str],
-        farewell: Sequence[str] = (),
+        release: Sequence[str] = (),
     ) -> None:
         self.command = tuple(command)
         self.guest = guest
         self.link = link
         self.host_name = host_name
         self.additions = additions
-        self.farewell = tuple(farewell)
+        self.release = tuple(release)
         self._control: Optional[socket.socket] = None
         self._output = -1
         self._heard = b""
@@ -187,10 +187,10 @@ def _supervise(program: Supervised, control: socket.socket, output: int, place: 
 def _part(program: Supervised, null: int, control: socket.socket) -> None:
     """Let the program end by itself, so that it gives back what it has."""
     deadline, last = time.monotonic() + PARTING_LIMIT, 0
-    if program.farewell:
+    if program.release:
         last = os.fork()
         if last == 0:
-            _become(program.farewell, null, null, control)
+            _become(program.release, null, null, control)
     more = True
     while more and last and time.monotonic() < deadline:
         ended, more = _ended_children()

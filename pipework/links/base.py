@@ -24,14 +24,14 @@ SWITCHED = ("openvswitch", "tun")  # what the link of a bridge of Open vSwitch i
 class Wire(Value):
     """What is to be wired: the request with every name resolved.
 
-    kind: the name of the file that serves it; host: the far side; hostif: the host's link behind HOSTIF; ifname: the
-    guest's end; vacated: what held the names of its ends has been, or in a rehearsal would be, put aside; returned: the
-    default routes that the guest has again, or would have, since then.
+    near: the guest; far: where its other side is, this host; kind: the name of the file that serves it; hostif: the
+    link behind HOSTIF; ifname: the guest's end; vacated: what held the names of its ends has been, or in a rehearsal
+    would be, put aside; returned: the default routes that the guest has again, or would have, since then.
     """
 
     request: Attach
-    host: Namespace
-    guest: Guest
+    far: Namespace
+    near: Guest
     kind: str
     hostif: str
     ifname: str
@@ -202,7 +202,7 @@ class LinkKind:
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
         """Get a wire of this kind out of the way of another that is to have its names."""
         assert there.there
-        guest = wire.guest.namespace
+        guest = wire.near.namespace
         return Way(stash(guest, there.there, is_guests=True), [removal(guest, there.there)])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
@@ -249,5 +249,5 @@ def mark_unfinished(namespace: Namespace, name: str) -> Action:
 
 def mark_finished(namespace: Namespace, name: str, wire: Wire) -> Action:
     """Mark a link as ours, the wire complete."""
-    mark = Mark(wire.hostif, wire.guest.runtime, wire.guest.name, wire.ifname)
+    mark = Mark(wire.hostif, wire.near.runtime, wire.near.name, wire.ifname)
     return SetAlias(namespace, name, mark.alias)

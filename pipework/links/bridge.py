@@ -29,7 +29,7 @@ class Bridge(VethKind):
 
         With a VLAN the guest's port is an access port of it; the bridge must filter VLANs, a new one does.
         """
-        request, host, bridge = wire.request, wire.host, wire.hostif
+        request, host, bridge = wire.request, wire.far, wire.hostif
         vlan = request.tag.vlan if request.tag else None
         inquiry = firewall.inquire(bridge, request.address)
         there = host.netlink.link(bridge)
@@ -68,9 +68,9 @@ class Bridge(VethKind):
         return way.replace(last=[*way.last, *(firewall.withdrawal(there.hostif) if last else ())])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
-        bridge = wire.host.netlink.link(wire.hostif)
+        bridge = wire.far.netlink.link(wire.hostif)
         ours = bridge and bridge.group == NEWBORN and end.master == bridge.ifindex
-        return (Adopt(wire.host, wire.hostif),) if ours else ()
+        return (Adopt(wire.far, wire.hostif),) if ours else ()
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         host = ground.host

@@ -25,10 +25,10 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Way:
     """
     if wire.vacated:
         return Way()
-    guest = wire.guest.namespace
+    guest = wire.near.namespace
     taken = guest.netlink.link(wire.ifname)
-    held = wire.host.netlink.link(local) if local else None
-    debris = stashed_for(wire.host, local) if local else []
+    held = wire.far.netlink.link(local) if local else None
+    debris = stashed_for(wire.far, local) if local else []
     if held and is_left_over(held):
         debris, held = [*debris, held], None
     elif held and held.up:
@@ -44,16 +44,16 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Way:
         raise KernelRefused(EEXIST, hint=f"{held.name} is a link of this host; choose another name with -l")
     if taken and not _is_peer(taken, [held]):
         raise _taken(wire)
-    first = [*healing, *stash(wire.host, held)]
+    first = [*healing, *stash(wire.far, held)]
     if taken:
         first += stash(guest, taken, is_guests=True)
-    return Way(first, [removal(wire.host, held)])
+    return Way(first, [removal(wire.far, held)])
 
 
 def _clearing(wire: Wire, debris: list[Link], taken: Optional[Link]) -> list[Action]:
     """Remove what a killed run has left under our names, once the guest has the default routes again."""
-    guest = wire.guest.namespace
-    steps: list[Action] = [DeleteLink(wire.host, link.name) for link in debris]
+    guest = wire.near.namespace
+    steps: list[Action] = [DeleteLink(wire.far, link.name) for link in debris]
     going = [link for link in guest.netlink.links() if _is_peer(link, debris)] if debris else []
     if taken and is_left_over(taken):
         steps.append(DeleteLink(guest, taken.name))
@@ -70,7 +70,7 @@ def _is_peer(link: Link, ends: list[Link]) -> bool:
 
 def _taken(wire: Wire) -> KernelRefused:
     return KernelRefused(
-        EEXIST, hint=f"{wire.guest.name} already has a link {wire.ifname}; choose another name with -i IFNAME"
+        EEXIST, hint=f"{wire.near.name} already has a link {wire.ifname}; choose another name with -i IFNAME"
     )
 
 
@@ -85,7 +85,7 @@ def left_to_do(kind: LinkKind, wire: Wire, local: str) -> list[Action]:
 
     local: the host's end of the wire; nothing is left to do where there is no such link, or it is not finished.
     """
-    host = wire.host
+    host = wire.far
     end = host.netlink.link(local)
     if end is None or read_mark(end) is None:
         return []

@@ -29,7 +29,7 @@ class Dummy(LinkKind):
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the link in the guest; the host has nothing of it."""
-        request, guest = wire.request, wire.guest.namespace
+        request, guest = wire.request, wire.near.namespace
         if request.tag:
             raise Refused(
                 f"VLAN @{request.tag.text}: a dummy link has no network to tag", f"Leave out @{request.tag.text}."

@@ -37,7 +37,7 @@ class IPoIB(LinkKind):
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the child in the parent's partition, or in that of the key given, and see that the parent is up."""
-        request, host, guest = wire.request, wire.host, wire.guest.namespace
+        request, host, guest = wire.request, wire.far, wire.near.namespace
         if request.mac:
             raise Refused(
                 f"MAC {request.mac}: IPoIB interfaces take their address from the hardware", "Leave the MAC out."
@@ -47,7 +47,7 @@ class IPoIB(LinkKind):
         way = make_way(wire)
         make: list[Action] = [*way.first]
         # the kernel refuses a child that is born under its parent's name, in whatever namespace
-        born = digest_name("vpi", f"{parent.name} {wire.guest.tag} {wire.ifname}")
+        born = digest_name("vpi", f"{parent.name} {wire.near.tag} {wire.ifname}")
         debris = guest.netlink.link(born)
         if debris and is_left_over(debris):
             make.append(Heal((DeleteLink(guest, born),)))
@@ -77,7 +77,7 @@ class IPoIB(LinkKind):
 
     def wanted_tag(self, wire: Wire) -> Optional[int]:
         """The partition key, which is the parent's where none is given."""
-        parent = wire.host.netlink.link(wire.hostif)
+        parent = wire.far.netlink.link(wire.hostif)
         if wire.request.tag:
             return wire.request.tag.pkey | FULL_MEMBER
         return parent.vlan if parent else None

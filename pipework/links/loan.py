@@ -25,7 +25,7 @@ from pipework.typed import Optional
 
 def lend(wire: Wire, nic: Link) -> list[Action]:
     """Hand the NIC over, once its home is noted.  Raises Refused if this host itself hangs on it."""
-    host, guest, mac = wire.host, wire.guest.namespace, wire.request.mac
+    host, guest, mac = wire.far, wire.near.namespace, wire.request.mac
     links = host.netlink.links()
     resting = _resting_on(nic, links)
     if any(resting.intersection(route.links) for family in (4, 6) for route in host.netlink.default_routes(family)):

@@ -34,7 +34,7 @@ class Macvlan(LinkKind):
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the macvlan in the guest and see that what it stands on is up."""
-        request, host, guest = wire.request, wire.host, wire.guest.namespace
+        request, host, guest = wire.request, wire.far, wire.near.namespace
         nic = find_nic(wire)
         if sysfs.phy(nic.name):
             raise Refused(

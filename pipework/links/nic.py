@@ -24,7 +24,7 @@ class Nic(LinkKind):
         nic = find_nic(wire)
         way = make_way(wire)
         return LinkPlan(
-            [*way.first, *lend(wire, nic)], [mark_finished(wire.guest.namespace, wire.ifname, wire), *way.last]
+            [*way.first, *lend(wire, nic)], [mark_finished(wire.near.namespace, wire.ifname, wire), *way.last]
         )
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:

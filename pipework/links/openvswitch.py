@@ -24,7 +24,7 @@ class OpenVSwitch(VethKind):
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the bridge if it is missing and plug the guest into it, its VLAN as access tag."""
-        request, host, bridge = wire.request, wire.host, wire.hostif
+        request, host, bridge = wire.request, wire.far, wire.hostif
         vlan = request.tag.vlan if request.tag else None
         there = host.netlink.link(bridge)
         if there is None and ovsdb.is_bridge(bridge):
@@ -123,7 +123,7 @@ def _dead_port(name: str) -> Optional[ovsdb.Port]:
 
 def _external_ids(wire: Wire, local: str, vlan: object) -> dict[str, str]:
     """What the original leaves in the database, so that its users' scripts find it."""
-    guest = wire.guest
+    guest = wire.near
     ids = {
         "interface": local,
         "bridge": wire.hostif,

@@ -26,7 +26,7 @@ class Vlan(Value):
 
 def find_nic(wire: Wire) -> Link:
     """The host's link behind HOSTIF.  Raises Refused for the loopback."""
-    nic = wire.host.netlink.link(wire.hostif)
+    nic = wire.far.netlink.link(wire.hostif)
     if nic is None or wire.hostif == "lo":
         raise Refused(f"HOSTIF {wire.hostif} is no NIC", "Name a NIC of this host: ip -br link")
     return nic
@@ -37,7 +37,7 @@ def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:
 
     Raises Refused if that name belongs to something else.
     """
-    host = wire.host
+    host = wire.far
     links = host.netlink.links()
     there = next((link for link in links if _is_vlan(link, nic, vlan)), None)
     if there is not None:

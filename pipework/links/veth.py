@@ -26,7 +26,7 @@ class VethKind(LinkKind):
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
         end = host.named(there.link)
         assert end and there.there
-        first = [*stash(host.namespace, end), *stash(wire.guest.namespace, there.there, is_guests=True)]
+        first = [*stash(host.namespace, end), *stash(wire.near.namespace, there.there, is_guests=True)]
         return Way(first, [removal(host.namespace, end)])
 
 
@@ -35,15 +35,15 @@ def local_name(wire: Wire) -> str:
 
     Where that is longer than a link's name may be, ``vpl`` and a digest take its place.
     """
-    name = wire.request.local_name or f"v{wire.ifname}pl{wire.guest.tag}"
+    name = wire.request.local_name or f"v{wire.ifname}pl{wire.near.tag}"
     return name if len(name) <= LONGEST_NAME else digest_name("vpl", name)
 
 
 def make_pair(wire: Wire, local: str, mtu: Optional[int], master: Optional[str]) -> list[Action]:
     """Make the pair.  mtu: of the bridge, None if it is new; master: the Linux bridge to be a port of."""
-    guest, mac = wire.guest.namespace, wire.request.mac
-    pair = CreateVeth(wire.host, local, guest, wire.ifname, mtu or DEFAULT_MTU, mac, master)
-    return [pair, mark_unfinished(wire.host, local)]
+    guest, mac = wire.near.namespace, wire.request.mac
+    pair = CreateVeth(wire.far, local, guest, wire.ifname, mtu or DEFAULT_MTU, mac, master)
+    return [pair, mark_unfinished(wire.far, local)]
 
 
 def half_made_ends(host: Host) -> list[Link]:

@@ -34,7 +34,7 @@ class Vlan(LinkKind):
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Move the VLAN link that is there, unless this host itself hangs on it, or create it in the guest."""
-        request, host, guest = wire.request, wire.host, wire.guest.namespace
+        request, host, guest = wire.request, wire.far, wire.near.namespace
         assert request.tag
         tag, nic = request.tag.vlan, find_nic(wire)
         way = make_way(wire)

@@ -16,7 +16,7 @@ def is_as_asked(wire: Wire, there: Wired) -> bool:
     works = there.state == "up" or (there.state == "no carrier" and not there.link)
     leads = (there.kind, there.hostif, there.vlan) == (wire.kind, wire.hostif, links.kind(wire.kind).wanted_tag(wire))
     same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
-    return works and leads and same_names and _has_address(request.address, wire.guest.namespace, there)
+    return works and leads and same_names and _has_address(request.address, wire.near.namespace, there)
 
 
 def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -> bool:

@@ -30,7 +30,7 @@ def read_host(namespace: Namespace) -> Host:
     ports = {port.name: port for port in ovsdb.ports_with(WIRED) if port.bridge in names}
     ends: dict[Optional[int], list[Link]] = {}
     for link in there.values():
-        if link.kind == "veth":
+        if link.peer:
             ends.setdefault(link.peer_namespace, []).append(link)
     return Host(namespace, there, ports, ends, names)
 

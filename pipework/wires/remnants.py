@@ -47,7 +47,7 @@ def _unreturned_routes(ground: Ground, guest: Optional[Inhabitant], note: Replac
         yield _of_the_dead(note)
         return
     link = _find(guest, note)
-    end = ground.host.links.get(link.parent) if link and link.kind == "veth" else None
+    end = ground.host.links.get(link.peer) if link else None
     if link and not is_left_over(end or link):
         return
     returning = bring_back_late(ground.enter(guest.residence), note, link)

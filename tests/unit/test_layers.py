@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipework.grammar import VERBS
+from pipework.links import NAMED
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pipework"
 LONGEST = 400  # lines of a file
@@ -163,3 +164,17 @@ def test_only_the_command_line_exits() -> None:
                 assert "SystemExit" not in ast.unparse(node.exc), f"{module}:{node.lineno}"
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in exits, f"{module}:{node.lineno} exits"
+
+
+def branches(node: ast.AST) -> Iterator[str]:
+    """Every text that something is compared with."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Compare):
+            yield from (str(one.value) for one in ast.walk(part) if isinstance(one, ast.Constant))
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("pipework.links")])
+def test_no_branch_on_a_kind(module: str) -> None:
+    """Which kind of link something is, only the files of the kinds ask; and of the kernel's kinds, those that read it."""
+    kernels = set() if module.startswith("pipework.kernel.") else {"veth", "tun"}
+    assert not {*NAMED, *kernels} & set(branches(tree(module)))
