@@ -175,6 +175,6 @@ def branches(node: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("pipework.links")])
 def test_no_branch_on_a_kind(module: str) -> None:
-    """Which kind of link something is, only the files of the kinds ask; and of the kernel's kinds, those that read it."""
+    """Of which kind a link is, only the files of the kinds ask; of the kernel's kinds, also what reads them."""
     kernels = set() if module.startswith("pipework.kernel.") else {"veth", "tun"}
     assert not {*NAMED, *kernels} & set(branches(tree(module)))
