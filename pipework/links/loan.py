@@ -70,7 +70,8 @@ def _bring(host: Namespace, guest: Namespace, link: Link, loan: Loan) -> list[Ac
             f"{link.name} cannot come home as {home.link.name}: this host has another link of that name",
             f"Rename that one first: ip link set {home.link.name} name OTHER",
         )
-    here = describe(guest, link, guest.netlink.links())
+    # whose radio it is, this host's /sys does not tell of a guest's link
+    here = describe(guest, link, guest.netlink.links()).replace(phy=home.phy)
     return [
         TakeDown(guest, link.name, link.up, here.addresses, here.routes),
         MoveLink(guest, host, here, home.link.name, home.link.ifindex),

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 
 from pipework import links, notes
+from pipework.actions.dhcp import EndClient
 from pipework.actions.names import RemoveName
 from pipework.actions.notes import Forget
 from pipework.default_routes import bring_back_late
-from pipework.kernel import processes
 from pipework.kernel.census import NAMED
 from pipework.kernel.records import Link
 from pipework.links.base import Ground, Inhabitant, Remnant
@@ -27,7 +27,7 @@ def find_remnants(ground: Ground) -> Iterator[Remnant]:
     for replaced in notes.every(Replaced):
         yield from _unreturned_routes(ground, guests.get(replaced.cookie), replaced)
     for lease in notes.every(Lease):
-        yield from _ended_leases(guests.get(lease.cookie), lease)
+        yield from _ended_leases(ground, guests.get(lease.cookie), lease)
 
 
 def _stale_names() -> Iterator[Remnant]:
@@ -46,24 +46,29 @@ def _unreturned_routes(ground: Ground, guest: Optional[Inhabitant], note: Replac
     if guest is None:
         yield _of_the_dead(note)
         return
-    link = _find(guest, note)
-    end = ground.host.links.get(link.peer) if link else None
-    if link and not is_left_over(end or link):
+    if _is_there(ground, guest, note):
         return
-    returning = bring_back_late(ground.enter(guest.residence), note, link)
+    returning = bring_back_late(ground.enter(guest.residence), note, _find(guest, note))
     yield Remnant(f"note of {note.ifname}, which had replaced a default route", (*returning.steps, *returning.finish))
 
 
-def _ended_leases(guest: Optional[Inhabitant], note: Lease) -> Iterator[Remnant]:
-    """The note of a client that has ended with its link, or with its guest."""
+def _ended_leases(ground: Ground, guest: Optional[Inhabitant], note: Lease) -> Iterator[Remnant]:
+    """The note of a client that has ended, or is about to, with its link or with its guest."""
     if guest is None:
         yield _of_the_dead(note)
-    elif _find(guest, note) is None and note.supervisor and not processes.is_alive(note.supervisor):
-        yield Remnant(f"note of {note.ifname}, whose DHCP client has ended", (Forget(note),))
+    elif not _is_there(ground, guest, note) and note.supervisor:
+        yield Remnant(f"note of {note.ifname}, whose DHCP client has ended", (EndClient(note),))
 
 
 def _of_the_dead(note: Note) -> Remnant:
     return Remnant(f"note of {note.ifname} of a guest that is gone", (Forget(note),))
+
+
+def _is_there(ground: Ground, guest: Inhabitant, note: Note) -> bool:
+    """Whether the guest has the link of a note, other than as what a killed run has left half made."""
+    link = _find(guest, note)
+    end = ground.host.links.get(link.peer) if link else None
+    return link is not None and not is_left_over(end or link)
 
 
 def _find(guest: Inhabitant, note: Note) -> Optional[Link]:

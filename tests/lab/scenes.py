@@ -39,7 +39,7 @@ ON_NIC = {
     "vlan": ["nic0"],
     "direct-vlan": ["--direct-phys", "nic0"],
 }
-OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0"], "radio": ["--direct-phys", "wlan0"]}
+OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0", "-i", "eth1"], "radio": ["--direct-phys", "wlan0"]}
 DEVICES = {"ipoib": infiniband_of, "radio": radio_of}
 LAST_WORD = {"vlan": f"{MAC}@100", "direct-vlan": f"{MAC}@100", "filtering": f"{MAC}@100", "ipoib": "@8001"}
 # What wants a distribution kernel.

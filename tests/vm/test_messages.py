@@ -60,6 +60,8 @@ RICH = {
 @pytest.fixture(scope="module")
 def modules() -> None:
     """What a namespace cannot load for itself."""
+    # else each namespace of the tests that follow is born with tunnels
+    HOST.run("sysctl", "-qw", "net.core.fb_tunnels_only_for_init_net=1")
     HOST.run("modprobe", "-a", *MODULES)
 
 
