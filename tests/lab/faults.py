@@ -184,11 +184,7 @@ def breaking(argv: Sequence[str]) -> Iterator[Callable[[str, int, Sequence[str]]
 
         yield run
         to.close()
-        driver.wait(10)
-
-
-if __name__ == "__main__":
-    main()
+        driver.wait(60 * SLOW)
 
 
 @contextmanager
@@ -201,3 +197,7 @@ def wired(argv: Sequence[str], words: Sequence[str]) -> Iterator[None]:
         done = run(NONE, 0, words)
         assert done[:3] == (0, "", ""), done
         yield
+
+
+if __name__ == "__main__":
+    main()
