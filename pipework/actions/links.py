@@ -281,14 +281,19 @@ class SetAlias(Action):
 
 
 class MarkNewborn(SetAlias):
-    """Give a link that has just been born its first alias, after which its group need not tell that it was."""
+    """Give a link that has just been born its first alias, after which its group need not tell that it was.
+
+    Not undone where the link has got another since: another run has come to use it.
+    """
 
     def do(self) -> None:
         self._set(IFLA_IFALIAS=self.alias, IFLA_GROUP=0)
 
     def undo(self) -> None:
-        with gone_is_fine(self.namespace, self.name):
-            self._set(IFLA_IFALIAS="", IFLA_GROUP=NEWBORN)
+        link = self.namespace.netlink.link(self.name)
+        if link and link.alias == self.alias:
+            with gone_is_fine(self.namespace, self.name):
+                self._set(IFLA_IFALIAS="", IFLA_GROUP=NEWBORN)
 
 
 class SetMac(Action):
