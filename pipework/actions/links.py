@@ -291,7 +291,7 @@ class MarkNewborn(SetAlias):
 
     def undo(self) -> None:
         link = self.namespace.netlink.link(self.name)
-        if link and link.alias == self.alias:
+        if link and link.alias in ("", self.alias):
             with gone_is_fine(self.namespace, self.name):
                 self._set(IFLA_IFALIAS="", IFLA_GROUP=NEWBORN)
 
