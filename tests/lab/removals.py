@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from tests.lab.guest import HOST, SLOW, eventually
+from tests.lab.guest import HOST
 from tests.lab.host import nic_of, settle
 from tests.lab.netns import named_namespace
 from tests.lab.removing import ORDERS, Removal, Trial
@@ -121,14 +121,6 @@ def _guest_dies(trial: Trial) -> None:
         HOST.run(*host.argv("nsenter", f"--net={dying.namespace}", "ip", "link", "set", "eth1", "netns", host.name))
 
 
-def _parent_goes_on(trial: Trial) -> None:
-    """A guest ends that had an IPoIB link, which comes to the host."""
-    with named_namespace() as dying:
-        words = [dying.spec if word == trial.scene.guest.spec else word for word in trial.scene.words]
-        assert trial.command(*words)[:3] == (0, "", "")
-    assert eventually(lambda: trial.scene.host.link("eth1"), 30 * SLOW)
-
-
 def _leave_name(_trial: Trial) -> None:
     """The name of a process's namespace, as the original leaves it."""
     with subprocess.Popen(["sleep", "0"]) as ended:
@@ -156,15 +148,12 @@ REMNANTS = {
     "NIC of a dead guest": Left("direct-furnished", "v4-gateway", False, lambda: _guest_dies),
     "stale name": Left("bridge", "v4", False, lambda: _leave_name),
 }
-REMNANTS_IN_MACHINE = {
-    "IPoIB link of a dead guest": Left("ipoib", "v4", False, lambda: _parent_goes_on),
-}
 
 
 @contextmanager
 def remnant(name: str) -> Iterator[Removal]:
     """Something for gc."""
-    left = {**REMNANTS, **REMNANTS_IN_MACHINE}[name]
+    left = REMNANTS[name]
     with scene(left.kind, left.address) as taken:
         wiring = [taken.words] if left.is_wired else []
         yield Removal(taken, wiring, ["gc"], leave=left.leave(), stays=left.kind in STAYS)
