@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from pipework.actions.announce import Announce
 from pipework.actions.base import Action
+from pipework.actions.notes import KeepOnceThere
 from pipework.errors import Refused, warn
 from pipework.kernel import processes, signals
 from pipework.kernel.namespaces import Namespace
@@ -79,20 +80,14 @@ class StopClient(Action):
         self.client.stop()
 
 
-class NoteLease(Action):
+class NoteLease(KeepOnceThere):
     """Keep who looks after a client that stays, for whoever will end it."""
 
     client: Supervised
 
-    def do(self) -> None:
-        self._note(self.client.supervisor()).write()
-
-    def undo(self) -> None:
-        self._note("").erase()
-
-    def _note(self, supervisor: str) -> Lease:
+    def note(self) -> Lease:
         guest, link = self.client.guest, self.client.link
-        return Lease(guest.cookie, link, guest.netlink.index(link), "", supervisor, "")
+        return Lease(guest.cookie, link, guest.netlink.index(link), "", self.client.supervisor(), "")
 
 
 class EndClient(Action):

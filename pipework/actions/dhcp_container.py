@@ -13,6 +13,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from pipework.actions.base import Action
 from pipework.actions.dhcp import ended, leased, wait_for_lease, warn_of_lease
+from pipework.actions.notes import KeepOnceThere
 from pipework.errors import Refused
 from pipework.kernel.namespaces import Namespace
 from pipework.notes import Lease
@@ -51,10 +52,6 @@ class Client(Value):
     container: str
     arguments: tuple[str, ...]
     stays: bool
-
-    def note(self) -> Lease:
-        """Who keeps the lease, if it stays."""
-        return Lease(self.namespace.cookie, self.link, self.namespace.netlink.index(self.link), "", "", self.container)
 
     def remove_all(self, engine: Any) -> None:
         """Remove this link's client, or what an earlier link of that name has left."""
@@ -146,16 +143,15 @@ class RemoveClient(Action):
             self.client.remove_all(engine)
 
 
-class NoteClient(Action):
+class NoteClient(KeepOnceThere):
     """Keep where a client runs that stays, for whoever will end it."""
 
     client: Client
 
-    def do(self) -> None:
-        self.client.note().write()
-
-    def undo(self) -> None:
-        self.client.note().erase()
+    def note(self) -> Lease:
+        client = self.client
+        ifindex = client.namespace.netlink.index(client.link)
+        return Lease(client.namespace.cookie, client.link, ifindex, "", "", client.container)
 
 
 class EndClientInContainer(Action):

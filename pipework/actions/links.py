@@ -286,6 +286,8 @@ class MarkNewborn(SetAlias):
     Not undone where the link has got another since: another run has come to use it.
     """
 
+    passing: bool = True
+
     def do(self) -> None:
         self._set(IFLA_IFALIAS=self.alias, IFLA_GROUP=0)
 

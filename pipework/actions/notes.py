@@ -45,20 +45,28 @@ class Rewrite(Action):
         self.note.write()
 
 
-class NoteRoutes(Action):
+class KeepOnceThere(Action):
+    """Keep a note of a link, which there was not; what it says is not known before the link is there."""
+
+    def note(self) -> Note:
+        """What it says."""
+        raise NotImplementedError
+
+    def do(self) -> None:
+        self.note().write()
+
+    def undo(self) -> None:
+        self.note().erase()
+
+
+class NoteRoutes(KeepOnceThere):
     """Keep the default routes that a link's own takes the place of."""
 
     guest: Namespace
     link: str
     routes: tuple[Route, ...]
 
-    def do(self) -> None:
-        self._note().write()
-
-    def undo(self) -> None:
-        self._note().erase()
-
-    def _note(self) -> Replaced:
+    def note(self) -> Replaced:
         netlink = self.guest.netlink
         link = netlink.link(self.link)
         mac, ifindex = (link.mac, link.ifindex) if link else ("", netlink.index(self.link))

@@ -76,6 +76,10 @@ class Host(Value):
         ports = [link for link in self.links.values() if there and link.master == there.ifindex]
         return {port.name for port in ports if is_hosts_end(port)}
 
+    def left_over(self) -> set[str]:
+        """The names of the links that killed runs have left half made."""
+        return {link.name for link in self.links.values() if is_left_over(link)}
+
     def without(self, name: str) -> Host:
         """What the host is once a link has gone."""
         return self.replace(
@@ -244,7 +248,7 @@ def _half_made(ground: Ground, guest: Inhabitant, link: Link) -> Iterator[Remnan
 
 def mark_unfinished(namespace: Namespace, name: str) -> Action:
     """Mark a link that was just made as being worked on by this process, so that a later run can tell."""
-    return MarkNewborn(namespace, name, unfinished_alias(), passing=True)
+    return MarkNewborn(namespace, name, unfinished_alias())
 
 
 def mark_finished(namespace: Namespace, name: str, wire: Wire) -> Action:

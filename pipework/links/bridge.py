@@ -15,7 +15,7 @@ from pipework.links.base import FarSide, Ground, Host, LinkPlan, Remnant, Seen, 
 from pipework.links.conflicts import make_way
 from pipework.links.stash import Way
 from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
-from pipework.marks import NEWBORN, is_left_over
+from pipework.marks import NEWBORN
 from pipework.typed import Optional
 
 DEFAULT_VLAN = 1  # of the ports of a new bridge that filters
@@ -77,10 +77,10 @@ class Bridge(VethKind):
         for end in half_made_ends(host):
             if end.name not in host.ports:
                 yield Remnant(f"link {end.name}, half made", (DeleteLink(host.namespace, end.name),))
-        left = {link.name for link in host.links.values() if is_left_over(link)}
-        for link in host.links.values():
+        left = host.left_over()
+        for link in [host.names[name] for name in sorted(left)]:
             ports = {port.name for port in host.links.values() if port.master == link.ifindex}
-            if link.kind == "bridge" and link.name in left and ports <= left:  # else somebody has come to use it
+            if link.kind == "bridge" and ports <= left:  # else somebody has come to use it
                 yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
         for rule in firewall.standing():
             if host.guests_of(rule.bridge) <= left:

@@ -15,7 +15,7 @@ from pipework.links.base import SWITCHED, FarSide, Ground, Host, LinkPlan, Remna
 from pipework.links.conflicts import make_way
 from pipework.links.stash import Way
 from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
-from pipework.marks import MAKING, WIRED, is_left_over, original_ifname
+from pipework.marks import MAKING, WIRED, original_ifname
 from pipework.typed import Optional
 
 
@@ -59,12 +59,11 @@ class OpenVSwitch(VethKind):
         return None
 
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
-        port = ovsdb.port(wired.link)
-        return (*((RemovePort(port),) if port else ()), *super().remove(host, guest, wired))
+        return (*_unplug(wired.link), *super().remove(host, guest, wired))
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
-        way, port = super().put_aside(host, wire, there), ovsdb.port(there.link)
-        return way.replace(first=[*((RemovePort(port),) if port else ()), *way.first])
+        way = super().put_aside(host, wire, there)
+        return way.replace(first=[*_unplug(there.link), *way.first])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         ours = wire.hostif in ovsdb.bridges_with(MAKING) and end.name in ovsdb.ports(wire.hostif)
@@ -84,10 +83,16 @@ class OpenVSwitch(VethKind):
             if end.name in host.ports:
                 removal = (RemovePort(host.ports[end.name]), DeleteLink(host.namespace, end.name))
                 yield Remnant(f"link {end.name}, half made", removal)
-        left = {link.name for link in host.links.values() if is_left_over(link)}
+        left = host.left_over()
         for name, run in ovsdb.bridges_with(MAKING).items():
             if name in there and not processes.is_alive(run) and left.issuperset(ovsdb.ports(name)):
                 yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
+
+
+def _unplug(name: str) -> list[Action]:
+    """Remove the port of that name, if there is one."""
+    port = ovsdb.port(name)
+    return [RemovePort(port)] if port else []
 
 
 def _dead(port: ovsdb.Port) -> Wired:

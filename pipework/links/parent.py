@@ -55,7 +55,7 @@ def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:
             f"See what it is: ip -d link show {name}",
         )
     mark = unfinished_alias()
-    make: list[Action] = [CreateVlan(host, nic.name, name, vlan, mark), MarkNewborn(host, name, mark, passing=True)]
+    make: list[Action] = [CreateVlan(host, nic.name, name, vlan, mark), MarkNewborn(host, name, mark)]
     return Vlan(name, None, make, [SetAlias(host, name, vlan_alias(nic.name), mark)])
 
 
