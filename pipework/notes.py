@@ -8,12 +8,12 @@ Version 1 was named after the link's name, and its notes said neither version no
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 
 from pipework.errors import Refused
 from pipework.kernel import processes
+from pipework.kernel.bare import read_json
 from pipework.kernel.locks import RUN, run_directory
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, LinkAddress, Route
@@ -68,13 +68,15 @@ class Note(Value):
 
     def write(self) -> None:
         """Keep it, all of it or nothing.  Raises Refused, OSError."""
+        from json import dumps  # most guests have no notes
+
         run_directory()
         kept = {"version": VERSION, "ifname": self.ifname, "ifindex": self.ifindex, **self.contents()}
         draft = f"{self.path}.{processes.own_identity()}{DRAFT}"
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(json.dumps(kept))
+                file.write(dumps(kept))
             os.rename(draft, self.path)
         except BaseException:
             os.unlink(draft)
@@ -232,7 +234,7 @@ def _load(kind: type[AnyNote], name: str) -> Optional[AnyNote]:
         _, cookie, key = name[: -len(SUFFIX)].split(".", 2)
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(fd, encoding="utf-8") as file:
-            kept: dict[str, Any] = json.load(file)
+            kept: dict[str, Any] = read_json(file.read())
         version = kept.get("version", 1)
         if version == 1:
             return kind.read({"cookie": int(cookie), "ifname": key, "ifindex": 0, "former": path}, kept)

@@ -7,7 +7,6 @@ it, routes and all, shows in its going to the background, or in its end.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ from pipework.actions.base import Action
 from pipework.actions.notes import KeepOnceThere
 from pipework.errors import Refused, warn
 from pipework.kernel import processes, signals
+from pipework.kernel.bare import signal
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
 from pipework.model import Address

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 
 from pipework.actions.base import Action
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes, sysfs
+from pipework.kernel.bare import json_string
 from pipework.kernel.locks import host_lock
 from pipework.marks import MAKING
 from pipework.quoting import quote
@@ -135,7 +135,7 @@ def _remove(port: ovsdb.Port) -> list[str]:
 
 def _add(port: ovsdb.Port) -> list[str]:
     add = ["add-port", port.bridge, port.name, *([f"tag={port.vlan}"] if port.vlan else [])]
-    ids = [f"external-ids:{key}={json.dumps(value)}" for key, value in port.external_ids.items()]
+    ids = [f"external-ids:{key}={json_string(value)}" for key, value in port.external_ids.items()]
     return [*add, *(["--", "set", "Interface", port.name, *ids] if ids else [])]
 
 

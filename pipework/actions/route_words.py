@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from socket import AF_INET, AF_INET6
-
 from pipework.kernel import messages
+from pipework.kernel.bare import socket
 from pipework.kernel.messages import NUMBER, ip_text, unsigned
 from pipework.kernel.records import Route
 from pipework.quoting import quote
@@ -91,7 +90,7 @@ def _say_way(words: Words, told: dict[int, bytes]) -> None:
     if gateway:
         words.add(f"via {ip_text(gateway)}")
     if via:
-        words.add(f"via {'inet6' if unsigned(via[:2]) == AF_INET6 else 'inet'} {ip_text(via[2:])}")
+        words.add(f"via {'inet6' if unsigned(via[:2]) == socket.AF_INET6 else 'inet'} {ip_text(via[2:])}")
     link = unsigned(told.pop(messages.RTA_OIF, b""))
     if link in words.names:
         words.add(f"dev {quote(words.names[link])}")
@@ -102,7 +101,7 @@ def _say_way(words: Words, told: dict[int, bytes]) -> None:
 
 def _say_rest(words: Words, head: tuple[int, ...], told: dict[int, bytes], adding: bool) -> None:
     made_by, scope = head[5], head[6]
-    if head[0] == AF_INET and scope != _usual_scope(words, head, told):
+    if head[0] == socket.AF_INET and scope != _usual_scope(words, head, told):
         words.add(f"scope {scope}")
     for number, word, usual in NUMBERS:
         value = unsigned(told.pop(number, b""))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import socket
+from contextlib import closing
 
 from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
 from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
+from pipework.kernel.bare import read_json, socket
 from pipework.kernel.processes import in_cgroup_of
 from pipework.typed import Any, Optional
 from pipework.value import Value
@@ -40,7 +40,7 @@ def inspect(engine: Engine, name: str) -> Optional[Any]:
     if status == 404 and not any(words in body.lower() for words in AMBIGUOUS):
         return None
     try:
-        answer = json.loads(body)
+        answer = read_json(body.decode("utf-8", "surrogatepass"))
         if status == 200:
             return answer
         said = answer["message"]
@@ -82,7 +82,7 @@ def _get(engine: Engine, path: str) -> tuple[int, bytes]:
     """Status and body of a GET."""
     answer = b""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
             connection.settimeout(LIMIT)
             connection.connect(engine.socket)
             # HTTP/1.0: the answer comes in one piece and ends with the connection

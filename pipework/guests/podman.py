@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from pipework.errors import NotInstalled, Refused
 from pipework.guests.base import Guest
 from pipework.guests.engine_api import LIMIT, Engine, guest_of, inspect, is_name
+from pipework.kernel.bare import read_json
 from pipework.kernel.programs import run
 from pipework.typed import Any, Optional
 
@@ -30,7 +29,7 @@ def find(name: str) -> Optional[Guest]:
 def _inspect_by_program(name: str) -> Optional[Any]:
     told = run(["podman", "inspect", "--type", "container", "--", name], LIMIT, "podman")
     if told.status == 0:
-        return json.loads(told.out)[0]
+        return read_json(told.out)[0]
     if "no such container" in told.err:
         return None
     raise Refused(f"podman says of {name}: {told.err.strip()}", "See the containers: podman ps --all --no-trunc")

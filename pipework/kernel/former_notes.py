@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import ip_interface
-from socket import AF_INET, AF_INET6
 from struct import Struct
 
+from pipework.kernel.bare import socket
 from pipework.kernel.messages import ADDRESS, HOP, ROUTE, attribute, ip, u8, u16, u32
 from pipework.typed import Any, Callable
 
@@ -26,7 +26,7 @@ def route_message(message: dict[str, Any]) -> bytes:
 def address_message(note: dict[str, Any]) -> bytes:
     """An address as the kernel told it, but for its link, which the note has elsewhere."""
     interface = ip_interface(note["interface"])
-    family = AF_INET if interface.version == 4 else AF_INET6
+    family = socket.AF_INET if interface.version == 4 else socket.AF_INET6
     head = ADDRESS.pack(family, interface.network.prefixlen, note["flags"] & 0xFF, note["scope"], 0)
     return head + _packed(note["message"]["attrs"], ADDRESSES)
 

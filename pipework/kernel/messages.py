@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Container, Iterable, Iterator
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from struct import Struct
 
+from pipework.kernel.bare import socket
 from pipework.typed import Any, Callable, Optional
 
 # struct nlmsghdr of linux/netlink.h: length, type, flags, sequence number, sender
@@ -64,7 +64,7 @@ def _mac(value: str) -> bytes:
 
 def ip(value: str) -> bytes:
     """An address of either family.  Raises OSError."""
-    return inet_pton(AF_INET6 if ":" in value else AF_INET, value)
+    return socket.inet_pton(socket.AF_INET6 if ":" in value else socket.AF_INET, value)
 
 
 u8, u16, u32 = Struct("=B").pack, Struct("=H").pack, Struct("=I").pack
@@ -82,7 +82,7 @@ def text(payload: Optional[bytes]) -> str:
 
 def ip_text(payload: bytes) -> str:
     """An address of either family."""
-    return inet_ntop(AF_INET6 if len(payload) == 16 else AF_INET, payload)
+    return socket.inet_ntop(socket.AF_INET6 if len(payload) == 16 else socket.AF_INET, payload)
 
 
 # -- attributes
@@ -227,7 +227,7 @@ def put_back_route(told: bytes, by_object: bool = True) -> bytes:
     if any(kind == RTA_NH_ID for kind, _ in pairs):
         pairs = _without_hops(pairs)
         header[7] = UNICAST if header[7] == BLACKHOLE else header[7]  # which it has of its object
-    elif header[0] == AF_INET and header[7] >= BLACKHOLE:
+    elif header[0] == socket.AF_INET and header[7] >= BLACKHOLE:
         pairs = _without_hops(pairs)
     return ROUTE.pack(*header, flags & ONLINK) + b"".join(_put_back(*pair) for pair in pairs)
 

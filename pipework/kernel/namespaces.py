@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from pipework.kernel.bare import setns, socket
 from pipework.quoting import quote
 from pipework.typed import TYPE_CHECKING, Optional
 
@@ -115,12 +115,4 @@ def is_network_namespace(fd: int) -> bool:
 
 def enter(fd: int) -> None:
     """Move this thread into the network namespace behind fd.  Raises OSError."""
-    if hasattr(os, "setns"):  # Python 3.12
-        os.setns(fd, CLONE_NEWNET)
-        return
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(fd, CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), "setns")
+    setns(fd, CLONE_NEWNET)

@@ -7,7 +7,6 @@ nothing jumps to and fro.  What goes through it is made and read by messages.py 
 from __future__ import annotations
 
 import fcntl
-import socket
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from errno import EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENODEV, ENOENT, ESRCH
 
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import messages
+from pipework.kernel.bare import socket
 from pipework.kernel.records import Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.model import Address, Interface
 from pipework.typed import Any, Optional

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from pipework.errors import NotInstalled, Refused
+from pipework.kernel.bare import json_string, read_json
 from pipework.kernel.programs import run
 from pipework.typed import Any, Optional
 from pipework.value import Value
@@ -98,15 +97,15 @@ def _number(text: Optional[str]) -> Optional[int]:
 
 def port(name: str) -> Optional[Port]:
     """The port of that name, on whichever bridge, or None."""
-    rows = _rows("--columns=tag", "find", "Port", f"name={json.dumps(name)}")
+    rows = _rows("--columns=tag", "find", "Port", f"name={json_string(name)}")
     if not rows:
         return None
     tag = rows[0]["tag"]
-    interfaces = _rows("--columns=external_ids", "find", "Interface", f"name={json.dumps(name)}")
+    interfaces = _rows("--columns=external_ids", "find", "Interface", f"name={json_string(name)}")
     external_ids = dict(interfaces[0]["external_ids"][1]) if interfaces else {}
     return Port(vsctl("port-to-br", name).strip(), name, tag if isinstance(tag, int) else None, external_ids)
 
 
 def _rows(*arguments: str) -> list[dict[str, Any]]:
-    table = json.loads(vsctl("--format=json", *arguments))
+    table = read_json(vsctl("--format=json", *arguments))
     return [dict(zip(table["headings"], row)) for row in table["data"]]

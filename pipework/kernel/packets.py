@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
+from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address
+
+from pipework.kernel.bare import socket
 
 ETHERTYPE_ARP = 0x0806
 IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS = 17, 18  # linux/in6.h
@@ -58,7 +60,7 @@ def unsolicited_advertisement(link: str, index: int, mac: bytes, address: IPv6Ad
     """
     message = bytes((NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, OVERRIDE, 0, 0, 0)) + address.packed
     message += bytes((TARGET_LINK_LAYER, 1)) + mac
-    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sender:
+    with closing(socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)) as sender:
         sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)
         sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_IF, index)
         sender.bind((str(address), 0, 0, index))

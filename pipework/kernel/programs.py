@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 from collections.abc import Sequence
 
 from pipework.errors import NotInstalled, Refused
+from pipework.kernel.bare import signal
 from pipework.typed import Optional
 from pipework.value import Value
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from ipaddress import ip_interface
 
 from pipework.kernel import messages
+from pipework.kernel.bare import socket
 from pipework.model import Interface
 from pipework.typed import TYPE_CHECKING, Any, Optional, TypeVar
 from pipework.value import Value

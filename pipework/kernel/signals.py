@@ -6,11 +6,11 @@ points at which they are noticed.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipework.errors import Interrupted
+from pipework.kernel.bare import signal
 
 # one that whoever started us has set to be ignored (nohup, a job in the background) stays ignored
 STOPPING = frozenset(

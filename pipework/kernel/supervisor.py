@@ -8,14 +8,13 @@ guest's link is gone, when the program is over, and when whoever started it dies
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from pipework.errors import Interrupted, Refused
 from pipework.kernel import signals
+from pipework.kernel.bare import signal, socket
 from pipework.kernel.namespaces import Namespace, enter
 from pipework.kernel.processes import identity
 from pipework.kernel.programs import search_path

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, MarkNewborn, SetAlias
 from pipework.guests.base import Guest
-from pipework.kernel.census import Residence
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.ovsdb import Port
-from pipework.kernel.records import Link, Route
 from pipework.links.stash import Way, removal, stash
 from pipework.marks import Mark, is_hosts_end, is_left_over, is_unfinished, unfinished_alias
 from pipework.model import Attach
-from pipework.notes import Loan
-from pipework.typed import Callable, Optional
+from pipework.typed import TYPE_CHECKING, Callable, Optional
 from pipework.value import Value
+
+if TYPE_CHECKING:
+    from pipework.kernel.census import Residence
+    from pipework.kernel.ovsdb import Port
+    from pipework.kernel.records import Link, Route
+    from pipework.notes import Loan
 
 SWITCHED = ("openvswitch", "tun")  # what the link of a bridge of Open vSwitch is to the kernel, or in userspace
 

@@ -1,0 +1,74 @@
+"""Modules of the standard library as the interpreter has them built in, without what is written in Python around them.
+
+socket and signal come without their enumerations, so a socket is no context manager; json reads without its regular
+expressions; setns comes without ctypes.  ``make bench`` shows what each saves at the start of an attach.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from pipework.typed import TYPE_CHECKING, Any, Callable, cast
+
+if TYPE_CHECKING:
+    import signal
+    import socket
+else:
+    import _signal as signal
+    import _socket as socket
+
+__all__ = ["json_string", "read_json", "setns", "signal", "socket"]
+
+
+class _Strict:
+    """How json reads when it is not told otherwise."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+def read_json(text: str) -> Any:
+    """What a JSON text says, as json.loads has it.  Raises ValueError."""
+    from _json import make_scanner  # only where there is JSON
+
+    text = text.strip(" \t\r\n")
+    try:
+        value, end = make_scanner(cast(Any, _Strict))(text, 0)
+        if end == len(text):
+            return value
+    except (StopIteration, ValueError, SystemError):  # the last where it misses the class of its errors
+        pass
+    from json import loads  # which says what is wrong
+
+    return loads(text)
+
+
+def json_string(text: str) -> str:
+    """A string as JSON writes it, in ASCII."""
+    from _json import encode_basestring_ascii
+
+    return str(encode_basestring_ascii(text))
+
+
+def setns(fd: int, kind: int) -> None:
+    """Move this thread into the namespace behind fd, which is of that kind (CLONE_NEW*).  Raises OSError."""
+    if hasattr(os, "setns"):  # Python 3.12
+        os.setns(fd, kind)
+    elif _setns()(fd, kind) != 0:
+        number = _ctypes().get_errno()
+        raise OSError(number, os.strerror(number), "setns")
+
+
+@cache
+def _setns() -> Callable[[int, int], int]:
+    """The C library's, as ctypes.CDLL(None, use_errno=True) has it."""
+    ctypes = _ctypes()
+    how = {"_flags_": ctypes.FUNCFLAG_CDECL | ctypes.FUNCFLAG_USE_ERRNO}
+    function = type("Function", (ctypes.CFuncPtr,), how)
+    return cast(Callable[[int, int], int], function(ctypes.dlsym(ctypes.dlopen(None, 0), "setns")))
+
+
+def _ctypes() -> Any:
+    return __import__("_ctypes")  # only before Python 3.12
