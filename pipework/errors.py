@@ -109,4 +109,6 @@ def warn(message: str) -> None:
 
 def one_line(text: str) -> str:
     """Show control characters of hostile words instead of sending them to the terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

@@ -16,7 +16,10 @@ from tests.lab.command import CHECKOUT
 ROWS = (
     (r"pipework/guests/by_process", "ls del"),
     (r"pipework/guests/", "guests least_harm refusals races"),
-    (r"pipework/(addressing|actions)/dhcp|pipework/kernel/(supervisor|sandbox)", "dhcp del_dhcp least_harm removal"),
+    (
+        r"pipework/(addressing|actions)/dhcp|pipework/(leases|kernel/(supervisor|sandbox))",
+        "dhcp del_dhcp least_harm removal",
+    ),
     (
         r"pipework/addressing/|pipework/actions/(addresses|announce|default_route)|pipework/default_routes",
         "addresses del dry_run replace gc removal",

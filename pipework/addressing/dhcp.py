@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 from collections.abc import Sequence
 
-from pipework import notes
 from pipework.actions.addresses import EnableIPv6
 from pipework.actions.base import Action
 from pipework.actions.default_route import PostponeDefault, YieldDefault
-from pipework.actions.dhcp import AnnounceLease, AwaitLease, EndClient, NoteLease, StartClient, StopClient
+from pipework.actions.dhcp import AnnounceLease, AwaitLease, NoteLease, StartClient, StopClient
 from pipework.actions.links import SetUp
-from pipework.actions.notes import Forget, NoteRoutes
+from pipework.actions.notes import NoteRoutes
 from pipework.addressing.base import AddressPlan, replaced_routes
 from pipework.errors import BadArgument, NotInstalled, Refused
-from pipework.kernel.namespaces import Namespace
-from pipework.kernel.programs import search_path
-from pipework.kernel.records import Link
+from pipework.kernel.programs import find_program
 from pipework.kernel.supervisor import Supervised
 from pipework.links.base import Wire
 from pipework.model import Dhcp
-from pipework.notes import Lease
 from pipework.typed import Callable, Optional
 from pipework.value import Value
 
@@ -98,7 +93,7 @@ def plan(wire: Wire) -> AddressPlan:
 
 def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     kind = CLIENTS[dhcp.client]
-    if shutil.which(dhcp.client, path=search_path()) is None:
+    if find_program(dhcp.client) is None:
         raise NotInstalled(f"{dhcp.client} is not installed", f"Install it: apt-get install {kind.package}")
     stays = dhcp.foreground or dhcp.client == "dhcpcd" or _holds(dhcp)
     options = [option for option in dhcp.options if option != kind.foreground] if stays else dhcp.options
@@ -131,25 +126,6 @@ def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
         contained.AwaitLeaseInContainer(client, patience),
         contained.NoteClient(client) if stays else contained.RemoveClient(client),
     ]
-
-
-def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Action]:
-    """The end of what keeps a link's lease, if it has one, while it has the link to give the lease back.
-
-    is_final: whether the link is to go, too.  Raises Refused.
-    """
-    note = notes.of_link(Lease, guest, link)
-    if note and note.container:
-        from pipework.actions.dhcp_container import EndClientInContainer  # docker takes its time to import
-
-        return [EndClientInContainer(note, is_final)]
-    return [EndClient(note, is_final)] if note else []
-
-
-def leases_of(guest: Namespace, link: Link) -> list[Action]:
-    """Forget who keeps a link's lease, if it has one.  Raises Refused."""
-    note = notes.of_link(Lease, guest, link)
-    return [Forget(note)] if note else []
 
 
 def _holds(dhcp: Dhcp) -> bool:

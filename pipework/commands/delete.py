@@ -6,9 +6,10 @@ from pipework import guests
 from pipework.commands.session import session
 from pipework.default_routes import bring_back_all_late
 from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused, warn
+from pipework.links.base import Host
 from pipework.model import Delete
 from pipework.wires import teardown
-from pipework.wires.inventory import find_of, read_host
+from pipework.wires.inventory import find_of
 
 
 def detach(request: Delete) -> None:
@@ -26,7 +27,7 @@ def detach(request: Delete) -> None:
             f"{stopped.message}, so its links are gone", "Remove what else it may have left: pipework gc"
         ) from None
     with session(request.dry_run, guest) as (own, log), log.alone():
-        host = read_host(own)
+        host = Host(own)
         # --all is for what pipework has surely made; the rest must be named
         wires = [
             wired

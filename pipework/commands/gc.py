@@ -11,14 +11,13 @@ from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Ground, Host, Inhabitant
 from pipework.model import Collect
-from pipework.wires.inventory import read_host
 from pipework.wires.remnants import find_remnants
 
 
 def collect(request: Collect) -> None:
     """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
     with ExitStack() as opened, session(request.dry_run) as (own, log), log.alone():
-        ground = _survey(read_host(own), opened)
+        ground = _survey(Host(own), opened)
         for remnant in find_remnants(ground):
             log.carry_out(remnant.removal)
             log.keep()
@@ -28,6 +27,7 @@ def collect(request: Collect) -> None:
 
 def _survey(host: Host, opened: ExitStack) -> Ground:
     """Read who lives on this host, and open again whom something is to be removed from."""
+    host.read_all()
     there: dict[Residence, Namespace] = {}
 
     def enter(residence: Residence) -> Namespace:

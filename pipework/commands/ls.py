@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 
 from pipework import guests, links
 from pipework.errors import one_line
 from pipework.kernel.namespaces import Namespace
-from pipework.links.base import Wired
+from pipework.links.base import Host, Wired
 from pipework.model import List
-from pipework.wires.inventory import find_all, read_host
+from pipework.wires.inventory import find_all
 
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
 COLOURS = {"up": "32", "down": "31", "no carrier": "33", "guest gone": "31", "unfinished": "33"}
@@ -20,12 +19,14 @@ COLOURS = {"up": "32", "down": "31", "no carrier": "33", "guest gone": "31", "un
 def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
-        wires = find_all(read_host(host))
+        wires = find_all(Host(host))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:
             wires = [wire for wire in wires if _same(wire, namespace)]
     if request.as_json:
-        print(json.dumps([_as_json(wire) for wire in wires], indent=2))
+        from json import dumps  # only for programs
+
+        print(dumps([_as_json(wire) for wire in wires], indent=2))
     else:
         _print_table(wires)
 

@@ -6,14 +6,14 @@ from pipework import addressing, guests, links
 from pipework.actions.base import Action
 from pipework.actions.links import SetAlias, SetMac
 from pipework.actions.stash import DeleteAddress, TakeDown
-from pipework.addressing.dhcp import clients_of, leases_of
 from pipework.commands.session import Plan, decide, session
 from pipework.default_routes import bring_back, noted_routes
 from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.links.base import Wire, Wired, mark_finished
+from pipework.leases import clients_of, leases_of
+from pipework.links.base import Host, Wire, Wired, mark_finished
 from pipework.links.conflicts import left_to_do
 from pipework.links.loan import loan_of
 from pipework.links.stash import Way
@@ -22,7 +22,7 @@ from pipework.model import Attach
 from pipework.typed import Optional
 from pipework.value import Value
 from pipework.wires.diff import is_as_asked
-from pipework.wires.inventory import find, read_host
+from pipework.wires.inventory import find
 
 
 def replace(request: Attach) -> None:
@@ -63,7 +63,7 @@ class Lent(Value):
 def _find_lent(request: Attach, host: Namespace, guest: Guest) -> Optional[Lent]:
     """The NIC, or the VLAN link of one, that is on loan to the guest; None: it is not the one that is asked for."""
     ifname = request.ifname or "eth1"
-    there = find(read_host(host), guest, ifname) if request.direct_phys else None
+    there = find(Host(host), guest, ifname) if request.direct_phys else None
     if there is None or not links.kind(there.kind).handed_over:
         return None
     loan = loan_of(guest.namespace, there)
@@ -107,7 +107,7 @@ def _look(wire: Wire) -> Optional[Wired]:
 
     Raises Refused for a NIC on loan that is not as asked, for that is not put aside but brought home.
     """
-    there = find(read_host(wire.far), wire.near, wire.ifname)
+    there = find(Host(wire.far), wire.near, wire.ifname)
     if there and links.kind(there.kind).handed_over and not is_as_asked(wire, there):
         raise Refused(
             f"{wire.ifname} of {wire.near.name} is a NIC on loan",
@@ -119,5 +119,5 @@ def _look(wire: Wire) -> Optional[Wired]:
 def _put_aside(wire: Wire, there: Wired) -> Way:
     """Put it aside, and forget in the end who kept its lease: without its link that one ends by itself."""
     assert there.there
-    way = links.kind(there.kind).put_aside(read_host(wire.far), wire, there)
+    way = links.kind(there.kind).put_aside(Host(wire.far), wire, there)
     return way.replace(last=[*way.last, *leases_of(wire.near.namespace, there.there)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
 from pipework.kernel.namespaces import Namespace
@@ -12,9 +11,7 @@ from pipework.value import Value
 
 NAMED = "/var/run/netns"
 NAMED_AT = "/run/netns/"  # as mountinfo has it, for /var/run is a link to /run
-# a line of proc(5) /proc/PID/mountinfo: the namespace as root of the mount, and where it is mounted
-MOUNTED = re.compile(r" net:\[(\d+)\] (\S+) .* - nsfs ")
-ESCAPED = re.compile(r"\\([0-7]{3})")
+ROOT, MOUNT_POINT = 3, 4  # of the fields of a line of proc(5) /proc/PID/mountinfo
 
 
 class Residence(Value):
@@ -68,11 +65,23 @@ def _mounted() -> dict[int, str]:
     """Where namespaces are mounted, by their inodes; one of the names of ``ip netns`` rather than another place."""
     found: dict[int, str] = {}
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        for number, place in MOUNTED.findall(file.read()):
-            path = ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), place)
-            if _inode(path) == int(number) and not found.get(int(number), "").startswith(NAMED_AT):
-                found[int(number)] = path
+        for fields in (line.split() for line in file if " - nsfs " in line):
+            inode, path = _inode_in(fields[ROOT]), _unescaped(fields[MOUNT_POINT])
+            if inode and _inode(path) == inode and not found.get(inode, "").startswith(NAMED_AT):
+                found[inode] = path
     return found
+
+
+def _inode_in(root: str) -> int:
+    """The inode of a network namespace as it is called there, net:[INODE]; 0 for one of another kind."""
+    kind, _, inode = root.rstrip("]").partition(":[")
+    return int(inode) if kind == "net" else 0
+
+
+def _unescaped(place: str) -> str:
+    """A path that has octal numbers in it for blanks and backslashes."""
+    head, *parts = place.split("\\")
+    return head + "".join(chr(int(part[:3], 8)) + part[3:] for part in parts)
 
 
 def _name(path: str, inhabited: bool) -> str:

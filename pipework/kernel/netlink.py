@@ -133,6 +133,15 @@ class Netlink:
                 return None
             raise
 
+    def link_of(self, ifindex: int) -> Optional[Link]:
+        """The link of that ifindex, or None."""
+        try:
+            return read_link(self.request(GETLINK, messages.link(ifindex, IFLA_EXT_MASK=EXT_SKIP_STATS))[0])
+        except KernelRefused as refusal:
+            if refusal.errno == ENODEV:
+                return None
+            raise
+
     def links(self) -> list[Link]:
         """Every link of the namespace."""
         return [read_link(told) for told in self.request(GETLINK, messages.link(IFLA_EXT_MASK=EXT_SKIP_STATS), DUMP)]

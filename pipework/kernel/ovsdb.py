@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel.bare import json_string, read_json
-from pipework.kernel.programs import run
+from pipework.kernel.programs import Running
 from pipework.typed import Any, Optional
 from pipework.value import Value
 
@@ -38,11 +40,21 @@ def vsctl(*arguments: str) -> str:
 
     Raises NotInstalled, or a Fault within seconds.
     """
-    command = ["ovs-vsctl", f"--timeout={PATIENCE}", *arguments]
+    return _answer(_start(arguments))
+
+
+def _start(arguments: Sequence[str]) -> Running:
     try:
-        outcome = run(command, PATIENCE + 2, "openvswitch-switch")
+        return Running(["ovs-vsctl", f"--timeout={PATIENCE}", *arguments], "openvswitch-switch")
     except NotInstalled:
         raise
+    except Refused as refusal:
+        raise NoAnswer(refusal.message, HINT) from None
+
+
+def _answer(running: Running) -> str:
+    try:
+        outcome = running.outcome(PATIENCE + 2)
     except Refused as late:
         raise NoAnswer(late.message, HINT) from None
     said = " ".join(line.strip() for line in outcome.err.splitlines() if line.strip())
@@ -69,17 +81,27 @@ def ports(bridge: str) -> list[str]:
     return vsctl("list-ports", bridge).splitlines()
 
 
-def ports_with(external_id: str) -> list[Port]:
-    """Every port whose interface has that external id; none where Open vSwitch is not installed or not running."""
-    try:
-        rows = _rows("--columns=name,external_ids", "find", "Interface", f'external_ids:{external_id}!=""')
-    except (NotInstalled, Fault):
-        return []
-    ids = {row["name"]: dict(row["external_ids"][1]) for row in rows}
-    return [
-        Port(given.get("pipework.bridge", ""), name, _number(given.get("pipework.vlan")), given)
-        for name, given in ids.items()
-    ]
+class Inquiry:
+    """The question for every port whose interface has an external id, put at once; its answer, when it is needed."""
+
+    def __init__(self, external_id: str) -> None:
+        asked = ("--format=json", "--columns=name,external_ids", "find", "Interface", f'external_ids:{external_id}!=""')
+        try:
+            self._running: Optional[Running] = _start(asked)
+        except (NotInstalled, Fault):
+            self._running = None
+
+    def ports(self) -> list[Port]:
+        """The ports; none where Open vSwitch is not installed or not running."""
+        try:
+            rows = _table(_answer(self._running)) if self._running else []
+        except Fault:
+            return []
+        ids = {row["name"]: dict(row["external_ids"][1]) for row in rows}
+        return [
+            Port(given.get("pipework.bridge", ""), name, _number(given.get("pipework.vlan")), given)
+            for name, given in ids.items()
+        ]
 
 
 def bridges_with(external_id: str) -> dict[str, str]:
@@ -107,5 +129,9 @@ def port(name: str) -> Optional[Port]:
 
 
 def _rows(*arguments: str) -> list[dict[str, Any]]:
-    table = read_json(vsctl("--format=json", *arguments))
+    return _table(vsctl("--format=json", *arguments))
+
+
+def _table(told: str) -> list[dict[str, Any]]:
+    table = read_json(told)
     return [dict(zip(table["headings"], row)) for row in table["data"]]

@@ -6,8 +6,8 @@ A kind is a file with a KIND, see LinkKind.  To add one, add a file and a row.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 
+from pipework import module
 from pipework.errors import NotInstalled, Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
@@ -131,4 +131,4 @@ def that_may_be(kind: str) -> Iterator[tuple[str, LinkKind]]:
 
 
 def _load(row: Row) -> LinkKind:
-    return cast(LinkKind, import_module(row.module).KIND)
+    return cast(LinkKind, module(row.module).KIND)

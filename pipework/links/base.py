@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, MarkNewborn, SetAlias
 from pipework.guests.base import Guest
+from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.stash import Way, removal, stash
-from pipework.marks import Mark, is_hosts_end, is_left_over, is_unfinished, unfinished_alias
-from pipework.model import Attach
+from pipework.marks import WIRED, Mark, is_hosts_end, is_left_over, is_unfinished, unfinished_alias
+from pipework.model import LONGEST_NAME, Attach
 from pipework.typed import TYPE_CHECKING, Callable, Optional
 from pipework.value import Value
 
 if TYPE_CHECKING:
     from pipework.kernel.census import Residence
-    from pipework.kernel.ovsdb import Port
+    from pipework.kernel.ovsdb import Inquiry, Port
     from pipework.kernel.records import Link, Route
     from pipework.notes import Loan
 
@@ -51,43 +52,89 @@ class LinkPlan(Value):
     finish: Sequence[Action] = ()
 
 
-class Host(Value):
-    """The host's side of all wires, read once.
+class Host:
+    """The host's side of all wires, each thing read once, and not before somebody asks for it.
 
-    links: by ifindex; ports: of Open vSwitch, by name; ends: veth links by the id of the namespace of their peers;
-    names: the links by name.
+    With three hundred wires the kernel takes longer to tell of all links than of the few that one guest stands on.
     """
 
-    namespace: Namespace
-    links: dict[int, Link]
-    ports: dict[str, Port]
-    ends: dict[Optional[int], list[Link]]
-    names: dict[str, Link]
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self._all: Optional[list[Link]] = None
+        self._ports: Optional[dict[str, Port]] = None
+        self._named: dict[str, Optional[Link]] = {}
+        self._by_ifindex: dict[int, Optional[Link]] = {}
+        self._gone: frozenset[str] = frozenset()
+
+    def read_all(self) -> None:
+        """Read all links and ports, for who will go through them."""
+        inquiry = _ask_for_ports()
+        links = self.namespace.netlink.links()
+        self._all = links
+        self._by_ifindex = {link.ifindex: link for link in links}
+        self._named = {link.name: link for link in links}
+        self._ports = self._ours(inquiry.ports())
+
+    @property
+    def links(self) -> Iterable[Link]:
+        """All links."""
+        if self._all is None:
+            self.read_all()
+        assert self._all is not None
+        return [link for link in self._all if link.name not in self._gone]
+
+    @property
+    def ports(self) -> dict[str, Port]:
+        """The ports that wires have in Open vSwitch, by name."""
+        if self._ports is None:
+            self._ports = self._ours(_ask_for_ports().ports())
+        return self._ports
+
+    def _ours(self, ports: Iterable[Port]) -> dict[str, Port]:
+        """Where several hosts share one Open vSwitch, its bridges tell whose a port is."""
+        return {port.name: port for port in ports if self.named(port.bridge)}
+
+    def link(self, ifindex: int) -> Optional[Link]:
+        """The link of that ifindex, or None; also for 0, which is none."""
+        if ifindex and self._all is None and ifindex not in self._by_ifindex:
+            self._by_ifindex[ifindex] = self.namespace.netlink.link_of(ifindex)
+        return self._but_gone(self._by_ifindex.get(ifindex))
 
     def named(self, name: str) -> Optional[Link]:
-        """The host's link of that name, or None."""
-        return self.names.get(name)
+        """The link of that name, or None."""
+        if self._all is None and name not in self._named and 0 < len(name) <= LONGEST_NAME:
+            self._named[name] = self.namespace.netlink.link(name)
+        return self._but_gone(self._named.get(name))
+
+    def _but_gone(self, link: Optional[Link]) -> Optional[Link]:
+        return None if link and link.name in self._gone else link
 
     def name(self, ifindex: int) -> str:
-        """The name of the host's link of that ifindex, or ""."""
-        return self.links[ifindex].name if ifindex in self.links else ""
+        """The name of the link of that ifindex, or ""."""
+        link = self.link(ifindex)
+        return link.name if link else ""
 
-    def guests_of(self, bridge: str) -> set[str]:
-        """The names of those ports of a Linux bridge that lead into guests, ours and the original's."""
-        there = self.named(bridge)
-        ports = [link for link in self.links.values() if there and link.master == there.ifindex]
-        return {port.name for port in ports if is_hosts_end(port)}
+    def leads_to_guests(self, bridge: str, besides: Container[str] = ()) -> bool:
+        """Whether a Linux bridge has a port that leads into a guest, of ours or the original's, other than these."""
+        ports = (self.named(name) for name in sysfs.ports(bridge) if name not in besides)
+        return any(port and is_hosts_end(port) for port in ports)
 
     def left_over(self) -> set[str]:
         """The names of the links that killed runs have left half made."""
-        return {link.name for link in self.links.values() if is_left_over(link)}
+        return {link.name for link in self.links if is_left_over(link)}
 
     def without(self, name: str) -> Host:
         """What the host is once a link has gone."""
-        return self.replace(
-            links={ifindex: link for ifindex, link in self.links.items() if link.name != name},
-            names={other: link for other, link in self.names.items() if other != name},
-        )
+        later = Host(self.namespace)
+        vars(later).update(vars(self))
+        later._gone = self._gone | {name}
+        return later
+
+
+def _ask_for_ports() -> Inquiry:
+    from pipework.kernel.ovsdb import Inquiry  # an attach to a Linux bridge does without
+
+    return Inquiry(WIRED)
 
 
 class Seen(Value):
@@ -117,7 +164,7 @@ class Seen(Value):
 
     def parent(self) -> Optional[Link]:
         """The link of the host that it stands on."""
-        return self.host.links.get(self.link.parent) if self.link.peer_namespace is not None else None
+        return self.host.link(self.link.parent) if self.link.peer_namespace is not None else None
 
 
 class FarSide(Value):

@@ -59,12 +59,12 @@ class Bridge(VethKind):
 
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
         """The firewall's rule goes with the last port that leads to a guest."""
-        last = host.guests_of(wired.hostif) <= {wired.link}
+        last = not host.leads_to_guests(wired.hostif, (wired.link,))
         return (*(firewall.withdrawal(wired.hostif) if last else ()), *super().remove(host, guest, wired))
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
         way = super().put_aside(host, wire, there)
-        last = there.hostif != wire.hostif and host.guests_of(there.hostif) <= {there.link}
+        last = there.hostif != wire.hostif and not host.leads_to_guests(there.hostif, (there.link,))
         return way.replace(last=[*way.last, *(firewall.withdrawal(there.hostif) if last else ())])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
@@ -78,12 +78,12 @@ class Bridge(VethKind):
             if end.name not in host.ports:
                 yield Remnant(f"link {end.name}, half made", (DeleteLink(host.namespace, end.name),))
         left = host.left_over()
-        for link in [host.names[name] for name in sorted(left)]:
-            ports = {port.name for port in host.links.values() if port.master == link.ifindex}
+        for link in filter(None, map(host.named, sorted(left))):
+            ports = {port.name for port in host.links if port.master == link.ifindex}
             if link.kind == "bridge" and ports <= left:  # else somebody has come to use it
                 yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
         for rule in firewall.standing():
-            if host.guests_of(rule.bridge) <= left:
+            if not host.leads_to_guests(rule.bridge, left):
                 yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which leads to no guest", (rule,))
 
 

@@ -69,7 +69,7 @@ class IPoIB(LinkKind):
         """Children come to the host when their guest ends, where other links end with it."""
         yield from half_made(ground, "ipoib")
         host = ground.host
-        for link in host.links.values():
+        for link in host.links:
             if link.kind == "ipoib" and is_left_over(link):
                 yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
             elif link.kind == "ipoib" and read_mark(link):

@@ -152,4 +152,4 @@ def _lent_to_the_dead(ground: Ground, loan: Loan) -> Iterator[Remnant]:
 
 
 def _back(ground: Ground, loan: Loan) -> Optional[Link]:
-    return next((link for link in ground.host.links.values() if loan.is_same(link)), None)
+    return next((link for link in ground.host.links if loan.is_same(link)), None)

@@ -50,10 +50,13 @@ class OpenVSwitch(VethKind):
         return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
-        port = seen.host.ports.get(seen.end.name) if seen.end else None
+        master = seen.host.link(seen.end.master) if seen.end else None
+        if seen.end is None or (master and master.kind == "bridge"):  # a Linux bridge's
+            return None
+        port = seen.host.ports.get(seen.end.name)
         if port:
             return FarSide(port.bridge, port.vlan)
-        bridge = seen.host.named(seen.mark.hostif) if seen.end and seen.mark else None
+        bridge = seen.host.named(seen.mark.hostif) if seen.mark else None
         if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
             return FarSide(bridge.name)
         return None
@@ -75,7 +78,7 @@ class OpenVSwitch(VethKind):
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         host = ground.host
-        there = {link.name for link in host.links.values()}
+        there = {link.name for link in host.links}
         for port in host.ports.values():
             if port.name not in there:
                 yield Remnant(f"port {port.name} of {port.bridge}, whose guest is gone", (RemovePort(port),))

@@ -48,4 +48,4 @@ def make_pair(wire: Wire, local: str, mtu: Optional[int], master: Optional[str])
 
 def half_made_ends(host: Host) -> list[Link]:
     """The host's ends that a killed run has left."""
-    return [link for link in host.links.values() if link.kind == "veth" and is_left_over(link)]
+    return [link for link in host.links if link.kind == "veth" and is_left_over(link)]

@@ -11,32 +11,18 @@ from collections.abc import Iterator
 from pipework import links, notes
 from pipework.errors import Refused
 from pipework.guests.base import Guest
-from pipework.guests.by_process import guest_of_process, is_the_runtimes_own
-from pipework.kernel import ovsdb
 from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import FarSide, Host, LinkKind, Seen, Wired
-from pipework.marks import WIRED, is_hosts_end, is_unfinished, original_ifname, read_mark
+from pipework.marks import is_hosts_end, is_unfinished, original_ifname, read_mark
 from pipework.notes import Loan
 from pipework.typed import Optional
 
 
-def read_host(namespace: Namespace) -> Host:
-    """Read the host's side of all wires."""
-    there = {link.ifindex: link for link in namespace.netlink.links()}
-    names = {link.name: link for link in there.values()}
-    # where several hosts share one Open vSwitch, its bridges tell whose a port is
-    ports = {port.name: port for port in ovsdb.ports_with(WIRED) if port.bridge in names}
-    ends: dict[Optional[int], list[Link]] = {}
-    for link in there.values():
-        if link.peer:
-            ends.setdefault(link.peer_namespace, []).append(link)
-    return Host(namespace, there, ports, ends, names)
-
-
 def find_all(host: Host) -> list[Wired]:
     """Every wire of this host, in order of guest and interface."""
+    host.read_all()
     wires = [wire for residence in residences() for wire in _find_in(host, residence)]
     if host.ports:
         wires += [wired for kind in links.every() for wired in kind.of_the_dead(host)]
@@ -65,14 +51,12 @@ def _find_in(host: Host, residence: Residence) -> list[Wired]:
 
 def _look(host: Host, residence: Residence, guest: Namespace) -> Iterator[Seen]:
     """The links of a guest, with all that tells whether they are wires."""
-    known = host.namespace.netlink.known_namespace_id(guest.fd)
-    pairs = {link.parent: link for link in host.ends.get(known, ())} if known is not None else {}
     there = guest.netlink.links()
     stacked = any(link.peer_namespace is not None for link in there)
     back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
     loans = _loans(guest)
     for link in there:
-        end = pairs.get(link.ifindex)
+        end = host.link(link.peer) if link.peer_namespace is not None and link.peer_namespace == back else None
         end = end if end and is_hosts_end(end) else None  # else the far end of a NIC on loan that is itself a veth
         loan = next((loan for loan in loans if loan.is_of(link)), None)
         yield Seen(host, residence, link, end, back, read_mark(end or link), loan)
@@ -130,12 +114,18 @@ def _recognise(seen: Seen) -> tuple[str, Optional[LinkKind], Optional[FarSide]]:
 
 
 def _whose(residence: Residence) -> tuple[str, str]:
-    return ("netns", residence.name) if residence.name else guest_of_process(residence.pid)
+    if residence.name:
+        return "netns", residence.name
+    from pipework.guests.by_process import guest_of_process  # ours say whose they are
+
+    return guest_of_process(residence.pid)
 
 
 def _is_the_originals(seen: Seen) -> bool:
     if not seen.residence.pid or seen.link.alias:
         return False
+    from pipework.guests.by_process import guest_of_process, is_the_runtimes_own  # as above
+
     runtime, name = guest_of_process(seen.residence.pid)
     return runtime == "docker" and not is_the_runtimes_own(name, seen.link.mac)
 

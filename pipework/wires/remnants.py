@@ -67,7 +67,7 @@ def _of_the_dead(note: Note) -> Remnant:
 def _is_there(ground: Ground, guest: Inhabitant, note: Note) -> bool:
     """Whether the guest has the link of a note, other than as what a killed run has left half made."""
     link = _find(guest, note)
-    end = ground.host.links.get(link.peer) if link else None
+    end = ground.host.link(link.peer) if link else None
     return link is not None and not is_left_over(end or link)
 
 

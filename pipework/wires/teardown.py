@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from pipework import links, notes
 from pipework.actions.base import Action
-from pipework.addressing.dhcp import clients_of
 from pipework.default_routes import bring_back, default_routes, hand_on, has_replaced
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
+from pipework.leases import clients_of
 from pipework.links.base import Host, Wired
 from pipework.notes import Replaced
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("kernel",),
     ("marks", "notes"),
     ("actions",),
-    ("executor", "default_routes"),
+    ("executor", "default_routes", "leases"),
     ("guests", "firewall"),
     ("links",),
     ("addressing",),
