@@ -209,14 +209,19 @@ def of_link(kind: type[AnyNote], guest: Namespace, link: Link) -> Optional[AnyNo
 
 def every(kind: type[AnyNote], cookie: Optional[int] = None) -> list[AnyNote]:
     """The notes of that kind, of one namespace or of all.  Raises Refused for one that cannot be read."""
+    found = (_load(kind, name) for name in names(kind, cookie))
+    return [note for note in found if note is not None]
+
+
+def names(kind: type[Note], cookie: Optional[int] = None) -> list[str]:
+    """The names of the files of these notes, in order."""
     start = f"{kind.kind}." if cookie is None else f"{kind.kind}.{cookie}."
     try:
-        names = os.listdir(RUN)
+        there = os.listdir(RUN)
     except OSError:
         return []
-    ours = (name for name in sorted(names) if name.startswith(start) and name.endswith(SUFFIX))
-    found = (_load(kind, name) for name in ours if name.split(".")[1].isdecimal())
-    return [note for note in found if note is not None]
+    ours = (name for name in sorted(there) if name.startswith(start) and name.endswith(SUFFIX))
+    return [name for name in ours if name.split(".")[1].isdecimal()]
 
 
 def sweep() -> None:

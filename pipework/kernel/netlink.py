@@ -31,6 +31,7 @@ EXT_BRIDGE_VLANS, EXT_SKIP_STATS = 0x2, 0x8  # RTEXT_FILTER_*: what to tell of l
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE, LOCAL_TABLE, CLONED = 254, 255, 0x200  # RT_TABLE_*, RTM_F_CLONED: an entry of the cache
 BOOT, SCOPE_UNIVERSE, SCOPE_LINK = 3, 0, 253  # RTPROT_*, RT_SCOPE_*
+LOOPBACK = 772  # ARPHRD_LOOPBACK, linux/if_arp.h
 SIOCGIFNAME, SIOCGIFINDEX = 0x8910, 0x8933  # linux/sockios.h
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet
 LONGEST = 1 << 16  # bytes of a datagram; the kernel fills half of that with a dump
@@ -143,8 +144,9 @@ class Netlink:
             raise
 
     def links(self) -> list[Link]:
-        """Every link of the namespace."""
-        return [read_link(told) for told in self.request(GETLINK, messages.link(IFLA_EXT_MASK=EXT_SKIP_STATS), DUMP)]
+        """Every link of the namespace but its loopback."""
+        answers = self.request(GETLINK, messages.link(IFLA_EXT_MASK=EXT_SKIP_STATS), DUMP)
+        return [read_link(told) for told in answers if messages.LINK.unpack_from(told)[1] != LOOPBACK]
 
     def index(self, name: str) -> int:
         """The index of a link, remembered: whoever takes the name later is not the link that we mean.

@@ -5,7 +5,8 @@ A kind is a file with a KIND, see LinkKind.  To add one, add a file and a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 
 from pipework import module
 from pipework.errors import NotInstalled, Refused
@@ -124,10 +125,11 @@ def every() -> Iterator[LinkKind]:
     return map(_load, KINDS)
 
 
-def that_may_be(kind: str) -> Iterator[tuple[str, LinkKind]]:
+@cache
+def that_may_be(kind: str) -> Sequence[tuple[str, LinkKind]]:
     """The kinds, by name, that a guest's link may be of which is of that kind to the kernel."""
     rows = [row for row in KINDS if kind in row.seen_as] + [row for row in KINDS if not row.seen_as]
-    return ((row.name, _load(row)) for row in rows)
+    return [(row.name, _load(row)) for row in rows]
 
 
 def _load(row: Row) -> LinkKind:

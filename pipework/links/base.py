@@ -12,7 +12,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.links.stash import Way, removal, stash
 from pipework.marks import WIRED, Mark, is_hosts_end, is_left_over, is_unfinished, unfinished_alias
 from pipework.model import LONGEST_NAME, Attach
-from pipework.typed import TYPE_CHECKING, Callable, Optional
+from pipework.typed import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 from pipework.value import Value
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pipework.kernel.ovsdb import Inquiry, Port
     from pipework.kernel.records import Link, Route
     from pipework.notes import Loan
+
+    Answer = TypeVar("Answer")
 
 SWITCHED = ("openvswitch", "tun")  # what the link of a bridge of Open vSwitch is to the kernel, or in userspace
 
@@ -64,6 +66,7 @@ class Host:
         self._ports: Optional[dict[str, Port]] = None
         self._named: dict[str, Optional[Link]] = {}
         self._by_ifindex: dict[int, Optional[Link]] = {}
+        self._answers: dict[Callable[[str], Any], dict[str, Any]] = {}
         self._gone: frozenset[str] = frozenset()
 
     def read_all(self) -> None:
@@ -118,6 +121,14 @@ class Host:
         """Whether a Linux bridge has a port that leads into a guest, of ours or the original's, other than these."""
         ports = (self.named(name) for name in sysfs.ports(bridge) if name not in besides)
         return any(port and is_hosts_end(port) for port in ports)
+
+    def ask(self, question: Callable[[str], Answer], name: str) -> Answer:
+        """What a question about a link is answered, as those of sysfs; put once."""
+        answers = self._answers.setdefault(question, {})
+        if name not in answers:
+            answers[name] = question(name)
+        answer: Answer = answers[name]
+        return answer
 
     def left_over(self) -> set[str]:
         """The names of the links that killed runs have left half made."""

@@ -88,10 +88,10 @@ class Bridge(VethKind):
 
 
 def _access_vlan(host: Host, bridge: str, port: Link) -> Optional[int]:
-    if not sysfs.vlan_filtering(bridge):
+    if not host.ask(sysfs.vlan_filtering, bridge):
         return None
     vlan = host.namespace.netlink.port_vlan(port.ifindex)
-    return vlan if vlan != sysfs.default_vlan(bridge) else None
+    return vlan if vlan != host.ask(sysfs.default_vlan, bridge) else None
 
 
 KIND = Bridge()

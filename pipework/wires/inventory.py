@@ -23,7 +23,8 @@ from pipework.typed import Optional
 def find_all(host: Host) -> list[Wired]:
     """Every wire of this host, in order of guest and interface."""
     host.read_all()
-    wires = [wire for residence in residences() for wire in _find_in(host, residence)]
+    lending = bool(notes.names(Loan))
+    wires = [wire for residence in residences() for wire in _find_in(host, residence, lending)]
     if host.ports:
         wires += [wired for kind in links.every() for wired in kind.of_the_dead(host)]
     return sorted(wires, key=lambda wire: (wire.guest, wire.ifname))
@@ -39,22 +40,22 @@ def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
     return next((wired for wired in find_of(host, guest) if wired.ifname == ifname), None)
 
 
-def _find_in(host: Host, residence: Residence) -> list[Wired]:
-    """The wires of one namespace."""
+def _find_in(host: Host, residence: Residence, lending: bool = True) -> list[Wired]:
+    """The wires of one namespace.  lending: whether there may be NICs on loan."""
     guest = residence.open()
     if guest is None:
         return []
     with guest:
-        seen = [_wire(one) for one in _look(host, residence, guest)]
-        return [_with_addresses(guest, wired) for wired in seen if wired]
+        found = (_wire(guest, seen) for seen in _look(host, residence, guest, lending))
+        return [wired for wired in found if wired]
 
 
-def _look(host: Host, residence: Residence, guest: Namespace) -> Iterator[Seen]:
+def _look(host: Host, residence: Residence, guest: Namespace, lending: bool) -> Iterator[Seen]:
     """The links of a guest, with all that tells whether they are wires."""
     there = guest.netlink.links()
     stacked = any(link.peer_namespace is not None for link in there)
     back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
-    loans = _loans(guest)
+    loans = _loans(guest) if lending else []
     for link in there:
         end = host.link(link.peer) if link.peer_namespace is not None and link.peer_namespace == back else None
         end = end if end and is_hosts_end(end) else None  # else the far end of a NIC on loan that is itself a veth
@@ -70,31 +71,31 @@ def _loans(guest: Namespace) -> list[Loan]:
         return []
 
 
-def _wire(seen: Seen) -> Optional[Wired]:
+def _wire(guest: Namespace, seen: Seen) -> Optional[Wired]:
     """The wire that a guest's link is the end of; None: it is none."""
-    name, kind, far = _recognise(seen)
+    kind_name, kind, far = _recognise(seen)
     if kind is None or far is None:
         return None
     link, end, mark = seen.link, seen.end, seen.mark
     unfinished = is_unfinished(end or link)
     known = seen.is_ours or (end is not None and original_ifname(end.name) is not None)
     if mark:
-        runtime, guest = mark.runtime, mark.guest
+        runtime, name = mark.runtime, mark.guest
     elif known or (kind.unmarked and _is_the_originals(seen)):
-        runtime, guest = _whose(seen.residence)
+        runtime, name = _whose(seen.residence)
     else:
         return None
     return Wired(
-        guest=guest,
+        guest=name,
         runtime=runtime,
         pid=seen.residence.pid,
         path=seen.residence.path,
         ifname=link.name,
-        kind=name,
+        kind=kind_name,
         link=end.name if end else "",
         hostif=far.hostif or (mark.hostif if mark else ""),
         vlan=far.vlan,
-        addresses=(),
+        addresses=_addresses(guest, link),
         mac=link.mac,
         mtu=link.mtu,
         state="unfinished" if unfinished else _state(link),
@@ -136,7 +137,6 @@ def _state(link: Link) -> str:
     return "up" if link.carrier else "no carrier"
 
 
-def _with_addresses(guest: Namespace, wired: Wired) -> Wired:
-    found = guest.netlink.addresses(wired.there.ifindex) if wired.there else []
-    shown = tuple(str(a.interface) for a in found if not (a.interface.version == 6 and a.interface.ip.is_link_local))
-    return wired.replace(addresses=shown)
+def _addresses(guest: Namespace, link: Link) -> tuple[str, ...]:
+    found = (address.interface for address in guest.netlink.addresses(link.ifindex))
+    return tuple(str(one) for one in found if not (one.version == 6 and one.ip.is_link_local))
