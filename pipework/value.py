@@ -5,7 +5,7 @@ There are some forty of them and NamedTuple compiles code for each: 10 ms in all
 
 from __future__ import annotations
 
-from pipework.typed import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar, dataclass_transform
+from pipework.typed import TYPE_CHECKING, Any, ClassVar, NoReturn, Optional, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     Self = TypeVar("Self", bound="Value")
@@ -16,30 +16,37 @@ class Value:
     """A frozen value; the annotations of its class and those above are its fields, class attributes their defaults."""
 
     fields: ClassVar[tuple[str, ...]] = ()
-    _needed: ClassVar[Optional[tuple[str, ...]]] = None  # those without a default, once somebody has asked
+    _known: ClassVar[frozenset[str]] = frozenset()
+    _needed: ClassVar[Optional[frozenset[str]]] = None  # those without a default, once somebody has asked
 
     def __init_subclass__(cls) -> None:
         # a class without any shows those of the class above before Python 3.10, and Value's are no fields
         own = () if cls.__annotations__ is Value.__annotations__ else cls.__annotations__
         cls.fields = tuple(dict.fromkeys((*cls.fields, *own)))
-        cls._needed = None
+        cls._known, cls._needed = frozenset(cls.fields), None
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        fields, needed = self.fields, self._needed
+        needed = self._needed
         if needed is None:
-            needed = type(self)._needed = tuple(name for name in fields if not hasattr(type(self), name))
-        given = dict(zip(fields, values))
+            cls = type(self)
+            needed = cls._needed = frozenset(name for name in self.fields if not hasattr(cls, name))
+        given = dict(zip(self.fields, values))
         given.update(named)
-        if len(given) != len(values) + len(named):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(fields)}, each once")
-        for name in named:
-            if name not in fields:
-                raise TypeError(f"{type(self).__name__} has no {name}")
-        for name in needed:
-            if name not in given:
-                raise TypeError(f"{type(self).__name__} needs {name}")
+        there = given.keys()
+        if len(given) != len(values) + len(named) or not needed <= there <= self._known:
+            self._explain(len(values) + len(named), given)
         self.__dict__.update(given)
         self.validate()
+
+    def _explain(self, told: int, given: dict[str, Any]) -> NoReturn:
+        name, fields, needed = type(self).__name__, self.fields, self._needed or ()
+        if len(given) != told:
+            raise TypeError(f"{name} takes {', '.join(fields)}, each once")
+        for field in given:
+            if field not in fields:
+                raise TypeError(f"{name} has no {field}")
+        missing = [field for field in fields if field in needed and field not in given]
+        raise TypeError(f"{name} needs {', '.join(missing)}")
 
     def validate(self) -> None:
         """Raise where the fields cannot be meant, alone or together: nobody then has such a value."""

@@ -15,7 +15,7 @@ from errno import EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENODEV, ENOENT, ESRCH
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import messages
 from pipework.kernel.bare import socket
-from pipework.kernel.records import Link, LinkAddress, Route, read_address, read_link, read_route
+from pipework.kernel.records import SCOPE_LINK, Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.model import Address, Interface
 from pipework.typed import Any, Optional
 
@@ -30,7 +30,7 @@ AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_brid
 EXT_BRIDGE_VLANS, EXT_SKIP_STATS = 0x2, 0x8  # RTEXT_FILTER_*: what to tell of links besides, what to leave out
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE, LOCAL_TABLE, CLONED = 254, 255, 0x200  # RT_TABLE_*, RTM_F_CLONED: an entry of the cache
-BOOT, SCOPE_UNIVERSE, SCOPE_LINK = 3, 0, 253  # RTPROT_*, RT_SCOPE_*
+BOOT, SCOPE_UNIVERSE = 3, 0  # RTPROT_*, RT_SCOPE_*
 LOOPBACK = 772  # ARPHRD_LOOPBACK, linux/if_arp.h
 SIOCGIFNAME, SIOCGIFINDEX = 0x8910, 0x8933  # linux/sockios.h
 UNASSIGNED = 0xFFFFFFFF  # a namespace id that nobody has given out yet

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
+SCOPE_LINK = 253  # RT_SCOPE_LINK, linux/rtnetlink.h
 IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 TAGS = {"vlan": 1, "ipoib": 1}  # the numbers of IFLA_VLAN_ID and IFLA_IPOIB_PKEY, linux/if_link.h
 
@@ -152,11 +153,30 @@ class LinkAddress(Record):
     message is what the kernel told of it, to put it back as it was.
     """
 
-    interface: Interface
     broadcast: Optional[str]
     flags: int
     scope: int
     message: bytes
+
+    @property
+    def interface(self) -> Interface:
+        """The address with its prefix."""
+        return ip_interface((self._local, self.message[1]))
+
+    @property
+    def text(self) -> str:
+        """The address with its prefix, in the kernel's words."""
+        return f"{messages.ip_text(self._local)}/{self.message[1]}"
+
+    @property
+    def is_link_local(self) -> bool:
+        """Whether it is one of IPv6 that is good for its own link only."""
+        return self.message[0] == socket.AF_INET6 and self.scope == SCOPE_LINK
+
+    @property
+    def _local(self) -> bytes:
+        get = messages.chosen(self.message, messages.ADDRESS.size, (messages.IFA_LOCAL, messages.IFA_ADDRESS)).get
+        return get(messages.IFA_LOCAL) or get(messages.IFA_ADDRESS, b"")
 
     @property
     def label(self) -> Optional[str]:
@@ -173,8 +193,8 @@ class LinkAddress(Record):
     def from_note(cls, note: dict[str, Any]) -> LinkAddress:
         """What ``note`` has kept."""
         if isinstance(note["message"], str):
-            kept = {"interface": ip_interface(note["interface"]), "message": bytes.fromhex(note["message"])}
-            return cls(**{**note, **kept})
+            kept = {**note, "message": bytes.fromhex(note["message"])}
+            return cls(**{field: kept[field] for field in cls.fields})
         from pipework.kernel.former_notes import address_message  # of a version that is hardly there any more
 
         return read_address(address_message(note))
@@ -226,16 +246,15 @@ def _kind(info: bytes) -> tuple[str, Optional[int]]:
     return kind, messages.unsigned(tag) if tag else None
 
 
-ADDRESS_TOLD = (messages.IFA_ADDRESS, messages.IFA_LOCAL, messages.IFA_BROADCAST, messages.IFA_FLAGS)
+ADDRESS_TOLD = (messages.IFA_BROADCAST, messages.IFA_FLAGS)
 
 
 def read_address(told: bytes) -> LinkAddress:
     """An RTM_NEWADDR."""
-    _, prefixlen, flags, scope, _ = messages.ADDRESS.unpack_from(told)
+    _, _, flags, scope, _ = messages.ADDRESS.unpack_from(told)
     get = messages.chosen(told, messages.ADDRESS.size, ADDRESS_TOLD).get
-    local, broadcast = get(messages.IFA_LOCAL) or get(messages.IFA_ADDRESS, b""), get(messages.IFA_BROADCAST)
+    broadcast = get(messages.IFA_BROADCAST)
     return LinkAddress(
-        interface=ip_interface((local, prefixlen)),
         broadcast=messages.ip_text(broadcast) if broadcast else None,
         flags=messages.unsigned(get(messages.IFA_FLAGS)) or flags,
         scope=scope,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_interface
+
 from pipework import links
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Wire, Wired
@@ -22,8 +24,8 @@ def is_as_asked(wire: Wire, there: Wired) -> bool:
 def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -> bool:
     if not isinstance(address, Static):
         return bool(there.addresses)
-    wanted = (address.interface.with_prefixlen,) if address.interface else ()
-    if there.addresses != wanted:
+    wanted = [address.interface] if address.interface else []
+    if list(map(ip_interface, there.addresses)) != wanted:
         return False
     ifindex = there.there.ifindex if there.there else 0
     gateways = [route.gateway for route in guest.netlink.default_routes(address.family) if route.link == ifindex]

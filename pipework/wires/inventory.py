@@ -138,5 +138,5 @@ def _state(link: Link) -> str:
 
 
 def _addresses(guest: Namespace, link: Link) -> tuple[str, ...]:
-    found = (address.interface for address in guest.netlink.addresses(link.ifindex))
-    return tuple(str(one) for one in found if not (one.version == 6 and one.ip.is_link_local))
+    """All but those that the kernel gives every link that has IPv6."""
+    return tuple(one.text for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local)
