@@ -19,8 +19,6 @@ SUITE   := PIPEWORK_INSTALLED=$(TESTED) $(BIN)/python -m tests.suite
 # Two that are begun at once wait for each other's set-up.
 SET_UP  := mkdir -p .cache && flock .cache/set-up $(MAKE) --no-print-directory
 PIP     := -m pip --quiet --disable-pip-version-check
-# Says where the Python that runs it keeps its packages.
-SITE    := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 .DEFAULT_GOAL := help
 .PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-pythons soak \
@@ -48,14 +46,13 @@ python:
 
 venv: $(READY)
 
-$(READY): setup.cfg pyproject.toml contrib/write-launcher | python
+$(READY): setup.cfg pyproject.toml contrib/launcher.py | python
 	@echo "Building $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python $(PIP) install --config-settings editable_mode=compat --editable '.[dev]'
 	@# Nothing needs setuptools from here on, and it has a hook in the start of every Python.
 	@$(BIN)/python $(PIP) uninstall --yes setuptools
-	@sh contrib/write-launcher $(BIN)/pipework "$(CURDIR)/$(BIN)/python" \
-	    "$(CURDIR)" "$$($(BIN)/python $(SITE))"
+	@$(BIN)/python -I contrib/launcher.py $(BIN)/pipework "$(CURDIR)"
 	@touch $@
 
 packages:
@@ -78,7 +75,7 @@ dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -n
 	@rm -rf build
 	@touch $@
 
-$(TESTED)/.ready: dist/.ready Makefile contrib/write-launcher
+$(TESTED)/.ready: dist/.ready Makefile contrib/launcher.py contrib/bundled.py
 	@$(MAKE) --no-print-directory install PREFIX=$(TESTED) SOURCE=dist/*.whl
 	@touch $@
 
@@ -133,7 +130,7 @@ install: python
 	@$(PYTHON) -m venv "$(LIB).new"
 	@"$(LIB).new/bin/python" $(PIP) install $(SOURCE)
 	@rm -rf "$(LIB)" && mv "$(LIB).new" "$(LIB)"
-	@sh contrib/write-launcher "$(COMMAND)" "$(LIB)/bin/python" "$$("$(LIB)/bin/python" $(SITE))"
+	@"$(LIB)/bin/python" -I contrib/launcher.py "$(COMMAND)" --bundle "$(LIB)/pipework.bundle"
 	@install -D -m 644 contrib/pipework.8 "$(SHARE)/man/man8/pipework.8"
 	@install -D -m 644 contrib/completion/pipework.bash "$(SHARE)/bash-completion/completions/pipework"
 	@install -D -m 644 contrib/completion/_pipework "$(SHARE)/zsh/site-functions/_pipework"

@@ -26,7 +26,15 @@ PATIENCE = 600  # seconds for any one program
 HEADING = re.compile(r"^## \[([^\]]+)\](.*)$", re.MULTILINE)
 LINK = re.compile(r"^\[([^\]]+)\]: ", re.MULTILINE)
 # The files beside the package without which a source archive is of little use.
-BESIDE = ("LICENSE", "README.md", "CHANGELOG.md", "contrib/pipework.8", "contrib/write-launcher", "Makefile")
+BESIDE = (
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+    "contrib/pipework.8",
+    "contrib/launcher.py",
+    "contrib/bundled.py",
+    "Makefile",
+)
 DEPENDENCIES = {"pyroute2", "docker", "psutil"}
 
 

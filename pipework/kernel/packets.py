@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from ipaddress import IPv4Address, IPv6Address
 
 from pipework.kernel.bare import socket
@@ -35,19 +35,15 @@ def gratuitous_arp(link: str, mac: bytes, address: IPv4Address) -> None:
 def _close_aside(packet_socket: socket.socket) -> None:
     """Close a packet socket without waiting for the kernel, which takes an RCU grace period (8 to 20 ms) over it.
 
-    The last to close it pays (net/packet/af_packet.c, packet_release).  That is a child, which waits
-    until we have closed ours, keeps nothing else open, and is not waited for; the next call reaps it.
+    The last to close it pays (net/packet/af_packet.c, packet_release).  That is a program which ends as soon as we
+    have closed ours, and is not waited for; the next call reaps it.
     """
     _closers[:] = [closer for closer in _closers if os.waitpid(closer, os.WNOHANG) == (0, 0)]
     ours_closed, signal_closed = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.dup2(ours_closed, 0)
-        os.dup2(packet_socket.fileno(), 1)
-        os.closerange(2, os.sysconf("SC_OPEN_MAX"))
-        os.read(0, 1)
-        os._exit(0)
-    _closers.append(child)
+    # it keeps nothing else open: whoever reads our stderr to its end would wait, too
+    kept = [(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in enumerate((ours_closed, packet_socket.fileno(), ours_closed))]
+    with suppress(OSError):  # without it closing takes its time
+        _closers.append(os.posix_spawnp("cat", ["cat"], os.environ, file_actions=kept))
     packet_socket.close()
     os.close(ours_closed)
     os.close(signal_closed)
