@@ -112,8 +112,8 @@ soak:
 	    tests/lab/sandbox $(BIN)/python -m pytest -m "not vm" -s \
 	    tests/integration/test_kills.py tests/integration/test_races.py tests/soak
 
-bench: packages venv
-	$(BIN)/python -m tests.bench
+bench: packages venv $(TESTED)/.ready
+	PIPEWORK_INSTALLED=$(TESTED) $(BIN)/python -m tests.bench
 
 release-check: venv
 	$(BIN)/python -m tests.release_check

@@ -43,7 +43,7 @@ def _close_aside(packet_socket: socket.socket) -> None:
     # it keeps nothing else open: whoever reads our stderr to its end would wait, too
     kept = [(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in enumerate((ours_closed, packet_socket.fileno(), ours_closed))]
     with suppress(OSError):  # without it closing takes its time
-        _closers.append(os.posix_spawnp("cat", ["cat"], os.environ, file_actions=kept))
+        _closers.append(os.posix_spawnp("cat", ["cat"], {}, file_actions=kept))
     packet_socket.close()
     os.close(ours_closed)
     os.close(signal_closed)

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests import INSTALLED
 from tests.bench.measuring import Contender
 from tests.lab.command import CHECKOUT
 from tests.lab.engine import Container, docker, started_container
 from tests.lab.guest import HOST, SLOW, fresh_name
 
-COMMAND = CHECKOUT / ".venv" / "bin" / "pipework"
+COMMAND = (Path(INSTALLED) if INSTALLED else CHECKOUT / ".venv") / "bin" / "pipework"
 CNI = Path("/usr/lib/cni")
 CNI_BRIDGE = str(CNI / "bridge")
 BARE = "python -I -S -c pass"
