@@ -130,7 +130,7 @@ install: python
 	@$(PYTHON) -m venv "$(LIB).new"
 	@"$(LIB).new/bin/python" $(PIP) install $(SOURCE)
 	@rm -rf "$(LIB)" && mv "$(LIB).new" "$(LIB)"
-	@"$(LIB)/bin/python" -I contrib/launcher.py "$(COMMAND)" --bundle "$(LIB)/pipework.bundle"
+	@"$(LIB)/bin/python" -I contrib/launcher.py "$(COMMAND)" --bundle "$(LIB)/start"
 	@install -D -m 644 contrib/pipework.8 "$(SHARE)/man/man8/pipework.8"
 	@install -D -m 644 contrib/completion/pipework.bash "$(SHARE)/bash-completion/completions/pipework"
 	@install -D -m 644 contrib/completion/_pipework "$(SHARE)/zsh/site-functions/_pipework"

@@ -1,22 +1,23 @@
-"""Finds the modules of the package in one file, in place of a file for each, which takes a fifth of an attach.
+"""Starts the command from one file that has the code of the whole package, which saves a fifth of an attach.
 
-launcher.py puts this, compiled, at the head of that file.
+launcher.py compiles this, and a call of start() with what it is to find.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from _frozen_importlib import ModuleSpec  # which importlib shows as importlib.machinery.ModuleSpec
 from marshal import loads
 from posix import stat
 
 
-def install(bundle: bytes, folder: str, stamp: int, modules: dict[str, tuple[str, bool, int, int]]) -> None:
-    """Find them there, unless the package's folder has changed since (its st_mtime_ns is not the stamp): the code may
-    have, too.
+def start(folders: tuple[str, ...], stamp: int, modules: dict[str, tuple[str, bool, bytes]]) -> None:
+    """Run the command.
 
-    modules: name -> file of the source, whether it is a package, where its code begins, counted from the end of the
-    bundle, and its length.
+    folders: where packages are, the first that of pipework; stamp: when a file was last put into that, or taken out
+    (nanoseconds since the epoch): if that is no longer so, the code may be another; modules: by name, the file of the
+    source, whether it is a package, and its code.
     """
 
     class Bundled:
@@ -26,7 +27,7 @@ def install(bundle: bytes, folder: str, stamp: int, modules: dict[str, tuple[str
         def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
             if name not in modules:
                 return None
-            file, is_package, _, _ = modules[name]
+            file, is_package, _ = modules[name]
             spec = ModuleSpec(name, Bundled, origin=file, is_package=is_package)  # type: ignore[arg-type]
             spec.has_location = True
             if is_package:
@@ -39,9 +40,13 @@ def install(bundle: bytes, folder: str, stamp: int, modules: dict[str, tuple[str
 
         @staticmethod
         def exec_module(module: object) -> None:
-            _, _, start, length = modules[module.__name__]
-            start = len(bundle) - start
-            exec(loads(memoryview(bundle)[start : start + length]), module.__dict__)
+            exec(loads(modules[module.__name__][2]), module.__dict__)
 
-    if stat(folder).st_mtime_ns == stamp:
+    gc.disable()  # it would look through what the imports make, which all stays
+    sys.path += folders
+    sys.argv[0] = "pipework"
+    if stat(f"{folders[0]}/pipework").st_mtime_ns == stamp:
         sys.meta_path.insert(0, Bundled)  # type: ignore[arg-type]
+    from pipework.cli import main
+
+    main()

@@ -2,8 +2,8 @@
 
 It does so with this PYTHON, and with the packages of FOLDER... and of PYTHON.  It is shell, for scripts call pipework
 as `sh pipework` and `bash pipework` too; and it names the folders itself instead of letting Python search for them
-(-I -S), which starts in half the time of the script that pip makes.  With --bundle all code of the package is in one
-file, which starts in four fifths of that again; where the package has changed since, its own files are taken.
+(-I -S), which starts in half the time of the script that pip makes.  With --bundle it has all code in one more file,
+BUNDLE.pyc, as long as there is the very Python that can read that.
 """
 
 from __future__ import annotations
@@ -16,29 +16,14 @@ import sysconfig
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from shlex import quote
+from types import CodeType
 
 BUNDLED = Path(__file__).with_name("bundled.py")
-# The collector would look through what the imports make, which all stays.
-START = """import gc, sys
-gc.disable()
-sys.path += sys.argv[2:{end}]
-bundle, sys.argv[:{end}] = sys.argv[1], ["pipework"]
-{find}from pipework.cli import main
-sys.exit(main())"""
-# Another Python than that which has written it cannot read it, and finds the modules where they are.
-FIND = """try:
-    with open(bundle, "rb") as file:
-        bundle = file.read()
-except OSError:
-    bundle = b""
-from _frozen_importlib_external import MAGIC_NUMBER
-if bundle.startswith(MAGIC_NUMBER):
-    import marshal
-    code, *where = marshal.loads(memoryview(bundle)[len(MAGIC_NUMBER):])
-    names = {}
-    exec(code, names)
-    names["install"](bundle, *where)
-"""
+START = (
+    "import gc, sys; gc.disable(); sys.path += sys.argv[1:{end}]; sys.argv[:{end}] = ['pipework']; "
+    "from pipework.cli import main; main()"
+)
+UNCHECKED = bytes(12)  # of a .pyc file: no source is looked for, PEP 552
 
 
 def main() -> None:
@@ -48,29 +33,33 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("folders", nargs="*")
     wanted = parser.parse_args()
-    folders = [*wanted.folders, sysconfig.get_path("purelib")]
-    if wanted.bundle:
-        write(wanted.bundle, bundle(Path(folders[0], "pipework")), 0o644)
-    start = START.format(end=len(folders) + 2, find=FIND if wanted.bundle else "")
-    words = [sys.executable, "-I", "-S", "-c", start, str(wanted.bundle or ""), *folders]
-    write(wanted.file, f'#!/bin/sh\nexec {" ".join(map(quote, words))} "$@"\n'.encode(), 0o755)
+    folders = (*wanted.folders, sysconfig.get_path("purelib"))
+    lines = ["#!/bin/sh"]
+    python = os.path.realpath(sys.executable)
+    if wanted.bundle and python.endswith(f"{sys.version_info[0]}.{sys.version_info[1]}"):
+        file = wanted.bundle.with_suffix(".pyc")
+        write(file, MAGIC_NUMBER + UNCHECKED + marshal.dumps(bundle(folders)), 0o644)
+        lines.append(f'[ -x {quote(python)} ] && exec {quote(python)} -I -S {quote(str(file))} "$@"')
+    words = [sys.executable, "-I", "-S", "-c", START.format(end=len(folders) + 1), *folders]
+    lines.append(f'exec {" ".join(map(quote, words))} "$@"')
+    write(wanted.file, "\n".join([*lines, ""]).encode(), 0o755)
 
 
-def bundle(package: Path) -> bytes:
-    """The code of all modules of a package, and in front what finds it there."""
-    codes, modules = b"", {}
-    for file in sorted(package.rglob("*.py"), reverse=True):
+def bundle(folders: tuple[str, ...]) -> CodeType:
+    """The code of all modules of the package, and what starts the command with it."""
+    package = Path(folders[0], "pipework")
+    modules = {}
+    for file in sorted(package.rglob("*.py")):
         parts = file.relative_to(package.parent).with_suffix("").parts
         is_package = parts[-1] == "__init__"
-        code = marshal.dumps(compiled(file))
-        codes = code + codes
-        modules[".".join(parts[:-1] if is_package else parts)] = str(file), is_package, len(codes), len(code)
-    head = compiled(BUNDLED), str(package), package.stat().st_mtime_ns, modules
-    return MAGIC_NUMBER + marshal.dumps(head) + codes
+        name = ".".join(parts[:-1] if is_package else parts)
+        modules[name] = str(file), is_package, marshal.dumps(compiled(file.read_text(encoding="utf-8"), str(file)))
+    call = f"start({folders!r}, {package.stat().st_mtime_ns}, {modules!r})"
+    return compiled(f"{BUNDLED.read_text(encoding='utf-8')}\n\n{call}\n", str(BUNDLED))
 
 
-def compiled(file: Path) -> object:
-    return compile(file.read_text(encoding="utf-8"), str(file), "exec", dont_inherit=True)
+def compiled(text: str, file: str) -> CodeType:
+    return compile(text, file, "exec", dont_inherit=True)
 
 
 def write(path: Path, content: bytes, mode: int) -> None:
