@@ -19,15 +19,15 @@ def find(name: str) -> Optional[Guest]:
 
     Raises BadArgument for what cannot be a name, GuestUnusable for a file that is no network namespace.
     """
-    if name.startswith("/"):
+    named = not name.startswith("/")
+    if not named:
         path = name
+        named = os.path.realpath(os.path.dirname(path)) == os.path.realpath(NAMED)
     elif not name or name in (".", "..") or "/" in name:
         raise BadArgument(f"netns:{name} is not the name of a namespace", "See the names: ip netns list")
     else:
         path = f"{NAMED}/{name}"
-    # a link there, such as the original makes, may lead to another guest by now
-    named = os.path.realpath(os.path.dirname(path)) == os.path.realpath(NAMED)
-    try:
+    try:  # a link there, such as the original makes, may lead to another guest by now
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if named else 0))
     except FileNotFoundError:
         return None

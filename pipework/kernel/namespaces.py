@@ -21,6 +21,8 @@ CLONE_NEWNET = 0x40000000
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
 NETNS_COOKIE = 71  # SO_NETNS_COOKIE, asm-generic/socket.h
 
+_way_back: list[int] = []
+
 
 class Namespace:
     """A network namespace.
@@ -59,12 +61,12 @@ class Namespace:
         if not self.path:
             yield
             return
-        with Namespace.own() as own:
-            enter(self.fd)
-            try:
-                yield
-            finally:
-                enter(own.fd)
+        own = _own()
+        setns(self.fd, CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            setns(own, CLONE_NEWNET)
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -114,5 +116,14 @@ def is_network_namespace(fd: int) -> bool:
 
 
 def enter(fd: int) -> None:
-    """Move this thread into the network namespace behind fd.  Raises OSError."""
+    """Move this process into the network namespace behind fd, to stay there.  Raises OSError."""
     setns(fd, CLONE_NEWNET)
+    while _way_back:
+        os.close(_way_back.pop())
+
+
+def _own() -> int:
+    """The namespace that this process is in, opened once."""
+    if not _way_back:
+        _way_back.append(os.open(OWN, os.O_RDONLY | os.O_CLOEXEC))
+    return _way_back[0]

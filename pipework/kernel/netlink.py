@@ -49,7 +49,6 @@ class Netlink:
         self.socket.setsockopt(SOL_NETLINK, EXT_ACK, 1)
         with suppress(OSError):  # Linux 4.20; before it dumps come unfiltered
             self.socket.setsockopt(SOL_NETLINK, STRICT_CHECK, 1)
-        self.socket.bind((0, 0))
         self._sequence = 0
         self._indexes: dict[str, int] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from pipework.typed import Optional
 
@@ -24,7 +25,10 @@ def identity(pid: int) -> Optional[str]:
 
 def own_identity() -> str:
     """The identity of this process."""
-    return identity(os.getpid()) or ""
+    return _once(os.getpid()) or ""
+
+
+_once = cache(identity)
 
 
 def is_alive(identity_text: str) -> bool:

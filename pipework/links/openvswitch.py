@@ -86,6 +86,8 @@ class OpenVSwitch(VethKind):
             if end.name in host.ports:
                 removal = (RemovePort(host.ports[end.name]), DeleteLink(host.namespace, end.name))
                 yield Remnant(f"link {end.name}, half made", removal)
+        if not any(link.kind in SWITCHED for link in host.links):
+            return
         left = host.left_over()
         for name, run in ovsdb.bridges_with(MAKING).items():
             if name in there and not processes.is_alive(run) and left.issuperset(ovsdb.ports(name)):
