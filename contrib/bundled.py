@@ -1,4 +1,4 @@
-"""Starts the command from one file that has the code of the whole package, which saves a fifth of an attach.
+"""Starts the command from one file that has the code of the whole package: saves 5 ms of an attach's 58 (make bench).
 
 launcher.py compiles this, and a call of start() with what it is to find.
 """

@@ -1,6 +1,6 @@
-"""Small frozen values: what NamedTuple is for, at a tenth of what it adds to the start of the command.
+"""Small frozen values, whose classes are made without compiling code for each.
 
-There are some forty of them and NamedTuple compiles code for each: 10 ms in all, where an attach takes 60.
+There are more than a hundred; NamedTuple would add 21 ms to an attach of 58, dataclasses 110 (``make bench``).
 """
 
 from __future__ import annotations

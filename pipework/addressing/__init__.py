@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipework import module
+from importlib import import_module
+
 from pipework.addressing.base import Addressing
 from pipework.links.base import Wire
 from pipework.model import Static
@@ -12,4 +13,4 @@ from pipework.typed import cast
 def choose(wire: Wire) -> Addressing:
     """The module that serves ADDRESS."""
     kind = "static" if isinstance(wire.request.address, Static) else "dhcp"
-    return cast(Addressing, module(f"pipework.addressing.{kind}"))
+    return cast(Addressing, import_module(f"pipework.addressing.{kind}"))

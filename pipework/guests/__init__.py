@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import time
+from importlib import import_module
 
-from pipework import module
 from pipework.errors import GuestNotFound, GuestStopped, NotInstalled, Refused
 from pipework.guests.base import NO_HOST_NETWORK, Guest, Runtime, on_hosts_network
 from pipework.kernel.namespaces import Namespace
@@ -130,7 +130,7 @@ def _runtime(prefix: str) -> Runtime:
     row = RUNTIMES[prefix]
     if row.signs and not any(map(_is_there, row.signs)):
         raise NotInstalled(f"{prefix} is not installed here", f"Install it: apt-get install {prefix}")
-    return cast(Runtime, module(row.module))
+    return cast(Runtime, import_module(row.module))
 
 
 def _is_there(sign: str) -> bool:

