@@ -79,7 +79,7 @@ class Rehearsal:
     is_final = False
 
     def alone(self) -> AbstractContextManager[None]:
-        """Who only looks, needs no lock."""
+        """Hold nothing: a rehearsal only looks."""
         return nullcontext()
 
     def keep(self) -> None:

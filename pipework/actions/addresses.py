@@ -41,7 +41,7 @@ class EnableIPv6(Action):
 
 
 class AddAddress(Action):
-    """An address, and the broadcast address of its network where it has one."""
+    """Give a link an address, and the broadcast address of its network where it has one."""
 
     namespace: Namespace
     link: str
@@ -65,7 +65,7 @@ class AddAddress(Action):
 
 
 class AddRoute(Action):
-    """The default route (to is None), or a route to one host, out of a link of the guest."""
+    """Add the default route (to is None), or a route to one host, out of a link of the guest."""
 
     namespace: Namespace
     link: str
@@ -114,7 +114,7 @@ class DeleteRoute(Action):
 
 
 class PutBackRoute(Action):
-    """A default route that an attach had replaced comes back, if the guest still has a way for it."""
+    """Add again a default route that an attach had replaced, if the guest still has a way for it."""
 
     namespace: Namespace
     route: Route

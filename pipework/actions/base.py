@@ -52,7 +52,7 @@ class Together(Action):
 
 
 class Heal(Together):
-    """What a run that was killed has left is put right, which nobody wants undone, whatever else fails."""
+    """Put right what a killed run has left; nobody wants that undone, whatever else fails."""
 
     def do(self) -> None:
         for step in self.steps:

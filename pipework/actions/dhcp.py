@@ -1,7 +1,7 @@
 """Leases: a DHCP client of the host, or of the busybox image, gives a guest's link an address.
 
-Whether a lease was had is asked of the kernel: the address is on the link.  That the client has finished with
-it, routes and all, shows in its going to the background, or in its end.
+The kernel tells whether a lease was had: the address is on the link.  The client has finished with it, routes and
+all, when it goes to the background, or ends.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Client(Value):
 
 
 class CreateClient(Action):
-    """The container, with the script in it."""
+    """Create the container, with the script in it."""
 
     client: Client
 

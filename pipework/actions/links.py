@@ -19,7 +19,7 @@ BORN = "pwborn"  # the name under which a link is born where its own is taken on
 
 
 class CreateBridge(Action):
-    """A Linux bridge, up, without address; undone only while nobody else has plugged a port into it.
+    """Create a Linux bridge, up, without address; undone only while nobody else has plugged a port into it.
 
     filtering: whether it keeps VLANs apart.
     """
@@ -44,7 +44,7 @@ class CreateBridge(Action):
 
 
 class CreateVeth(Action):
-    """A veth pair: one end on the host, a port of master if given, the peer born in the guest."""
+    """Create a veth pair: one end on the host, a port of master if given, the peer born in the guest."""
 
     host: Namespace
     name: str
@@ -79,7 +79,7 @@ class CreateVeth(Action):
 
 
 class CreateStacked(Action):
-    """A link on top of a host link (macvlan, vlan, ipoib), born in the guest under its final name.
+    """Create a link on top of a host link (macvlan, vlan, ipoib), born in the guest under its final name.
 
     data are the kind's own attributes, options the words that ``ip link`` has for them.  MTU is its parent's.
     """
@@ -136,7 +136,7 @@ class _Born(Action):
 
 
 class CreateDummy(Action):
-    """A dummy link, born in the guest."""
+    """Create a dummy link in the guest."""
 
     guest: Namespace
     name: str
@@ -155,7 +155,7 @@ class CreateDummy(Action):
 
 
 class CreateVlan(Action):
-    """A VLAN link of a NIC on the host, up, for everyone who asks for that VLAN.
+    """Create a VLAN link of a NIC on the host, up, for everyone who asks for that VLAN.
 
     mark: the alias that it is to have until the run is done.  Undone only while it bears that, or none yet: another
     run that has come to use it takes the mark off.

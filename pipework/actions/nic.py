@@ -60,7 +60,7 @@ class MoveLink(Action):
 class Dress(Action):
     """Give a NIC that has come home all that it had there; there: the link as it comes.
 
-    Whoever moves it away again takes that off it.
+    Moving it away again takes that off it.
     """
 
     host: Namespace

@@ -14,7 +14,7 @@ from pipework.quoting import quote
 
 
 class AddBridge(Action):
-    """An Open vSwitch bridge; undone only while nobody else has plugged a port into it."""
+    """Create an Open vSwitch bridge; undone only while nobody else has plugged a port into it."""
 
     name: str
 
@@ -101,7 +101,7 @@ class RemovePort(Action):
 
 
 class AddPort(Action):
-    """A port of a bridge, for a link that is there.
+    """Make a link that is there a port of a bridge.
 
     bridge_is_ours: this run has made the bridge, and is not done with it; another one stays, from now on.
     """

@@ -117,7 +117,7 @@ def _say_rest(words: Words, head: tuple[int, ...], told: dict[int, bytes], addin
 
 
 def _usual_scope(words: Words, head: tuple[int, ...], told: dict[int, bytes]) -> int:
-    """What ip takes for granted."""
+    """The scope that ip takes for granted."""
     is_direct = not told.keys() & {messages.RTA_MULTIPATH, messages.RTA_NH_ID} and not words.has_gateway
     return SCOPE_LINK if head[7] == UNICAST and is_direct else USUAL_SCOPE.get(head[7], SCOPE_UNIVERSE)
 

@@ -74,7 +74,7 @@ CLIENTS = {
 
 
 def plan(wire: Wire) -> AddressPlan:
-    """Whatever can be seen to be missing is refused here: client, image, a kind of guest that can have it."""
+    """Refuse whatever can be seen to be missing: client, image, a kind of guest that can have it; then decide."""
     dhcp, guest, link = wire.request.address, wire.near.namespace, wire.ifname
     assert isinstance(dhcp, Dhcp)
     family = 6 if "-6" in dhcp.options else 4

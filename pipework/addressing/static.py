@@ -17,7 +17,7 @@ LONGEST_WITH_BROADCAST = 30  # /31 and /32 have no broadcast address (RFC 3021)
 
 
 def plan(wire: Wire) -> AddressPlan:
-    """The order is the kernel's need: a route needs its link up, a gateway its own route."""
+    """Decide, in the order that the kernel needs: a route needs its link up, a gateway its own route."""
     static, guest, link = wire.request.address, wire.near.namespace, wire.ifname
     assert isinstance(static, Static)
     interface, gateway = static.interface, static.gateway

@@ -57,7 +57,7 @@ class LinkPlan(Value):
 class Host:
     """The host's side of all wires, each thing read once, and not before somebody asks for it.
 
-    With three hundred wires the kernel takes longer to tell of all links than of the few that one guest stands on.
+    The kernel takes longer to tell of the links of three hundred wires than of the few that one guest stands on.
     """
 
     def __init__(self, namespace: Namespace) -> None:

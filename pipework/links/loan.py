@@ -80,7 +80,7 @@ def _bring(host: Namespace, guest: Namespace, link: Link, loan: Loan) -> list[Ac
 
 
 def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
-    """What brings HOSTIF home, if the guest has it under IFNAME and the run that lent it never ended.
+    """Bring HOSTIF home, if the guest has it under IFNAME and the run that lent it never ended.
 
     Raises AlreadyWired if that run did end.
     """

@@ -17,7 +17,7 @@ from pipework.notes import Replaced
 def plan(host: Host, guest: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, list[Action]]]:
     """For each wire what takes it back, wholly.  Raises PipeworkError for whatever can be seen to fail.
 
-    Whoever replaced another's default route goes before it, so that each finds what it puts back.
+    A wire that replaced another's default route goes before that, so that each finds what it puts back.
     """
     there = default_routes(guest)
     going = list(map(_link, wires))
