@@ -37,7 +37,10 @@ def noted_routes(guest: Namespace, link: Link) -> tuple[Route, ...]:
 
 
 def bring_back(guest: Namespace, link: Link, there: Optional[tuple[Route, ...]] = None) -> Returning:
-    """Let them come back; there: the default routes that the guest has by then, if other than now.  Raises Refused."""
+    """Bring back what a link had replaced.  Raises Refused.
+
+    there: the default routes that the guest has by then, if other than now.
+    """
     note = notes.of_link(Replaced, guest, link)
     there = default_routes(guest) if there is None else there
     if note is None:
