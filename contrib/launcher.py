@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import marshal
 import os
+import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable, Sequence
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from shlex import quote
@@ -23,6 +25,17 @@ START = (
     "import gc, sys; gc.disable(); sys.path += sys.argv[1:{end}]; sys.argv[:{end}] = ['pipework']; "
     "from pipework.cli import main; main()"
 )
+# Those that are built into the interpreter, or have been loaded when it begins, are no matter.
+LOADED = """
+import sys
+before = set(sys.modules)
+sys.path += sys.argv[1:]
+import pipework.cli, pipework.commands.attach, pipework.links.bridge, pipework.addressing.static, pipework.guests.docker
+for name in sys.modules.keys() - before:
+    spec = sys.modules[name].__spec__
+    if type(spec.loader).__name__ == "SourceFileLoader":
+        print(spec.origin)
+"""
 UNCHECKED = bytes(12)  # of a .pyc file: no source is looked for, PEP 552
 
 
@@ -32,7 +45,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("folders", nargs="*")
-    wanted = parser.parse_args()
+    wanted = parser.parse_intermixed_args()
     folders = (*wanted.folders, sysconfig.get_path("purelib"))
     lines = ["#!/bin/sh"]
     python = os.path.realpath(sys.executable)
@@ -45,17 +58,36 @@ def main() -> None:
     write(wanted.file, "\n".join([*lines, ""]).encode(), 0o755)
 
 
-def bundle(folders: tuple[str, ...]) -> CodeType:
-    """The code of all modules of the package, and what starts the command with it."""
-    package = Path(folders[0], "pipework")
+def bundle(path: Sequence[str]) -> CodeType:
+    """The code of the package and of the standard library's modules that it takes, and what starts the command."""
+    package, library = Path(path[0], "pipework"), Path(sysconfig.get_path("stdlib"))
+    standard = standard_modules(path, library)  # first: it may make a __pycache__ in the package
+    bundles = {
+        str(package): stamped(package, package.rglob("*.py")),
+        str(library): stamped(library, standard),
+    }
+    call = f"start({tuple(path)!r}, {bundles!r})"
+    return compiled(f"{BUNDLED.read_text(encoding='utf-8')}\n\n{call}\n", str(BUNDLED))
+
+
+def standard_modules(path: Sequence[str], library: Path) -> list[Path]:
+    """The files of the standard library that an attach to a bridge loads."""
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", LOADED, *path], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    return [Path(file) for file in told.splitlines() if Path(file).is_relative_to(library)]
+
+
+def stamped(folder: Path, files: Iterable[Path]) -> tuple[int, dict[str, tuple[str, bool, bytes]]]:
+    """When a folder was last changed, and its modules; see start() in bundled.py."""
     modules = {}
-    for file in sorted(package.rglob("*.py")):
-        parts = file.relative_to(package.parent).with_suffix("").parts
+    root = folder.parent if (folder / "__init__.py").exists() else folder
+    for file in sorted(files):
+        parts = file.relative_to(root).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
         modules[name] = str(file), is_package, marshal.dumps(compiled(file.read_text(encoding="utf-8"), str(file)))
-    call = f"start({folders!r}, {package.stat().st_mtime_ns}, {modules!r})"
-    return compiled(f"{BUNDLED.read_text(encoding='utf-8')}\n\n{call}\n", str(BUNDLED))
+    return folder.stat().st_mtime_ns, modules
 
 
 def compiled(text: str, file: str) -> CodeType:

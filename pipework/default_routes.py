@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pipework import notes
-from pipework.actions.addresses import DeleteRoute, PutBackRoute
 from pipework.actions.base import Action
-from pipework.actions.default_route import is_postponed
+from pipework.actions.default_route import DeleteRoute, PutBackRoute, is_postponed
 from pipework.actions.notes import Forget, Rewrite
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route

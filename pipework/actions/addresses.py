@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH
-
 from pipework.actions.base import Action
-from pipework.actions.lines import ipv6_line, link_names, route_line
+from pipework.actions.lines import ipv6_line
 from pipework.actions.links import gone_is_fine
-from pipework.actions.stash import has_route, put_back_route
-from pipework.errors import KernelRefused, Refused, warn
+from pipework.errors import Refused
 from pipework.kernel import signals, sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE, Route
+from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from pipework.model import Address, Interface
 from pipework.quoting import quote
 from pipework.typed import Optional
 
-# The link of a route is down or gone, or the gateway or the source address that it names; or somebody was faster.
-NO_WAY = (EEXIST, ENETDOWN, ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL)
 DAD_LIMIT = 10.0  # seconds; one probe takes at most two (RFC 4862, 5.4)
 
 
@@ -90,57 +85,6 @@ class AddRoute(Action):
         to = str(self.to) if self.to else "default"
         via = f" via {self.gateway}" if self.gateway else ""
         return self.namespace.say(f"ip -{self.family} route add {to}{via} dev {quote(self.link)}")
-
-
-class DeleteRoute(Action):
-    """Remove a default route that another is to take the place of; undone, it is what it was."""
-
-    namespace: Namespace
-    route: Route
-
-    def do(self) -> None:
-        netlink = self.namespace.netlink
-        try:
-            netlink.delete_route(self.route)
-        except KernelRefused as refusal:  # somebody else may have removed it meanwhile
-            if refusal.errno != ESRCH or has_route(netlink, self.route):
-                raise
-
-    def undo(self) -> None:
-        put_back_route(self.namespace.netlink, self.route)
-
-    def say(self) -> str:
-        return route_line(self.namespace, "delete", self.route, link_names(self.namespace))
-
-
-class PutBackRoute(Action):
-    """Add again a default route that an attach had replaced, if the guest still has a way for it."""
-
-    namespace: Namespace
-    route: Route
-
-    def do(self) -> None:
-        netlink = self.namespace.netlink
-        try:
-            put_back_route(netlink, self.route)
-        except KernelRefused as refusal:
-            if refusal.errno not in NO_WAY:
-                raise
-            if self._has_way():
-                warn(f"a default route of before does not come back ({refusal.message}); to try it again: {self.say()}")
-
-    def _has_way(self) -> bool:
-        """Whether the links that it goes out of are all there, and up."""
-        links = {link.ifindex: link for link in self.namespace.netlink.links()}
-        return all(ifindex in links and links[ifindex].up for ifindex in self.route.links - {0})
-
-    def undo(self) -> None:
-        DeleteRoute(self.namespace, self.route).do()
-
-    def say(self) -> str:
-        names = link_names(self.namespace)
-        there = self.route.links <= {0, *names}
-        return route_line(self.namespace, "add", self.route, names) if there else ""
 
 
 class SettleAddress(Action):

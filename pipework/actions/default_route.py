@@ -1,14 +1,71 @@
-"""Default routes that make room for one that is still to come, and come back if it does not."""
+"""Default routes that go for another, come back, or make room for one that is still to come."""
 
 from __future__ import annotations
 
-from pipework.actions.addresses import DeleteRoute, PutBackRoute
+from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH
+
 from pipework.actions.base import Action, Together
+from pipework.actions.lines import link_names, route_line
 from pipework.actions.notes import NoteRoutes
+from pipework.actions.stash import has_route, put_back_route
+from pipework.errors import KernelRefused, warn
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
 
+# The link of a route is down or gone, or the gateway or the source address that it names; or somebody was faster.
+NO_WAY = (EEXIST, ENETDOWN, ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL)
 LAST = 0xFFFF0000  # metrics from here on: behind every route that somebody has set
+
+
+class DeleteRoute(Action):
+    """Remove a default route that another is to take the place of; undone, it is what it was."""
+
+    namespace: Namespace
+    route: Route
+
+    def do(self) -> None:
+        netlink = self.namespace.netlink
+        try:
+            netlink.delete_route(self.route)
+        except KernelRefused as refusal:  # somebody else may have removed it meanwhile
+            if refusal.errno != ESRCH or has_route(netlink, self.route):
+                raise
+
+    def undo(self) -> None:
+        put_back_route(self.namespace.netlink, self.route)
+
+    def say(self) -> str:
+        return route_line(self.namespace, "delete", self.route, link_names(self.namespace))
+
+
+class PutBackRoute(Action):
+    """Add again a default route that an attach had replaced, if the guest still has a way for it."""
+
+    namespace: Namespace
+    route: Route
+
+    def do(self) -> None:
+        netlink = self.namespace.netlink
+        try:
+            put_back_route(netlink, self.route)
+        except KernelRefused as refusal:
+            if refusal.errno not in NO_WAY:
+                raise
+            if self._has_way():
+                warn(f"a default route of before does not come back ({refusal.message}); to try it again: {self.say()}")
+
+    def _has_way(self) -> bool:
+        """Whether the links that it goes out of are all there, and up."""
+        links = {link.ifindex: link for link in self.namespace.netlink.links()}
+        return all(ifindex in links and links[ifindex].up for ifindex in self.route.links - {0})
+
+    def undo(self) -> None:
+        DeleteRoute(self.namespace, self.route).do()
+
+    def say(self) -> str:
+        names = link_names(self.namespace)
+        there = self.route.links <= {0, *names}
+        return route_line(self.namespace, "add", self.route, names) if there else ""
 
 
 class PostponeDefault(Action):

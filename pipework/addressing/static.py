@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Interface
 
-from pipework.actions.addresses import AddAddress, AddRoute, DeleteRoute, EnableIPv6, SettleAddress
+from pipework.actions.addresses import AddAddress, AddRoute, EnableIPv6, SettleAddress
 from pipework.actions.announce import Announce
 from pipework.actions.base import Action
 from pipework.actions.links import SetUp
@@ -50,7 +50,8 @@ def _default_route(wire: Wire, static: Static, gateway: Address) -> list[Action]
     steps: list[Action] = [] if on_link else [AddRoute(guest, link, family, gateway, None)]
     replaced = replaced_routes(wire, family)
     if replaced:
-        from pipework.actions.notes import NoteRoutes  # few guests have a default route before
+        from pipework.actions.default_route import DeleteRoute  # few guests have one before
+        from pipework.actions.notes import NoteRoutes
 
         steps += [NoteRoutes(guest, link, replaced), *(DeleteRoute(guest, route) for route in replaced)]
     return [*steps, AddRoute(guest, link, family, None, gateway)]

@@ -6,7 +6,6 @@ from errno import EEXIST
 
 from pipework.actions.base import Action, Heal
 from pipework.actions.links import DeleteLink
-from pipework.default_routes import bring_back
 from pipework.errors import AlreadyWired, KernelRefused
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
@@ -58,10 +57,14 @@ def _clearing(wire: Wire, debris: list[Link], taken: Optional[Link]) -> list[Act
     if taken and is_left_over(taken):
         steps.append(DeleteLink(guest, taken.name))
         going.append(taken)
+    if not steps:
+        return []
+    from pipework.default_routes import bring_back  # few runs have been killed
+
     returning = [bring_back(guest, link) for link in going]  # while the links are there to be known by them
     before = [step for one in returning for step in one.steps]
     after = [step for one in returning for step in one.finish]
-    return [Heal((*before, *steps, *after))] if steps else []
+    return [Heal((*before, *steps, *after))]
 
 
 def _is_peer(link: Link, ends: list[Link]) -> bool:

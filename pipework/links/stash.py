@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, RenameLink, SetAlias
-from pipework.actions.stash import TakeDown
-from pipework.default_routes import bring_back
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.marks import stash_name, unfinished_alias
@@ -23,6 +21,9 @@ class Way(Value):
 
 def stash(namespace: Namespace, link: Link, is_guests: bool = False) -> list[Action]:
     """Put a link aside.  is_guests: its default routes go first, and those come back that they had replaced."""
+    from pipework.actions.stash import TakeDown  # few links are put aside
+    from pipework.default_routes import bring_back
+
     netlink = namespace.netlink
     addresses, routes = tuple(netlink.addresses(link.ifindex)), netlink.routes_via(link.ifindex)
     returning = bring_back(namespace, link) if is_guests else None
