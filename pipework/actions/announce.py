@@ -36,11 +36,11 @@ class Announce(Action):
         if link is None or not link.carrier or link.type != ETHERNET:
             return
         mac = bytes.fromhex(link.mac.replace(":", ""))
-        with suppress(OSError), self.namespace.entered():
+        with suppress(OSError):
             if isinstance(self.address, IPv4Address):
-                gratuitous_arp(self.link, mac, self.address)
+                gratuitous_arp(self.namespace, self.link, mac, self.address)
             else:
-                unsolicited_advertisement(self.link, link.ifindex, mac, self.address)
+                unsolicited_advertisement(self.namespace, link.ifindex, mac, self.address)
 
     def undo(self) -> None:
         """Nothing: a frame cannot be called back, and neighbours forget."""

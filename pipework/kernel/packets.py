@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from ipaddress import IPv4Address, IPv6Address
 
 from pipework.kernel.bare import socket
+from pipework.kernel.namespaces import Namespace
 
 ETHERTYPE_ARP = 0x0806
 IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS = 17, 18  # linux/in6.h
@@ -15,16 +16,16 @@ NEIGHBOUR_ADVERTISEMENT, OVERRIDE, TARGET_LINK_LAYER = 136, 0x20, 2  # RFC 4861,
 _closers: list[int] = []
 
 
-def gratuitous_arp(link: str, mac: bytes, address: IPv4Address) -> None:
+def gratuitous_arp(namespace: Namespace, link: str, mac: bytes, address: IPv4Address) -> None:
     """Broadcast an ARP reply for our own address (RFC 826; the original runs ``arping -A``).
 
     The target's MAC is our own, too (RFC 5944, 4.6): else Linux takes it for a late answer and, right after
-    another one, drops it.
-    Call it inside the guest's namespace.  Raises OSError.
+    another one, drops it.  Raises OSError.
     """
     ethernet = b"\xff" * 6 + mac + ETHERTYPE_ARP.to_bytes(2, "big")
     reply = b"\x00\x01\x08\x00\x06\x04\x00\x02" + mac + address.packed + mac + address.packed
-    sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    with namespace.entered():
+        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         sender.bind((link, 0))
         sender.send(ethernet + reply)
@@ -36,7 +37,7 @@ def _close_aside(packet_socket: socket.socket) -> None:
     """Close a packet socket without waiting for the kernel, which takes an RCU grace period (8 to 20 ms) over it.
 
     The last to close it pays (net/packet/af_packet.c, packet_release).  That is a program which ends as soon as we
-    have closed ours, and is not waited for; the next call reaps it.
+    have closed ours, and is not waited for; the next call reaps it.  No guest sees it.
     """
     _closers[:] = [closer for closer in _closers if os.waitpid(closer, os.WNOHANG) == (0, 0)]
     ours_closed, signal_closed = os.pipe()
@@ -49,14 +50,16 @@ def _close_aside(packet_socket: socket.socket) -> None:
     os.close(signal_closed)
 
 
-def unsolicited_advertisement(link: str, index: int, mac: bytes, address: IPv6Address) -> None:
+def unsolicited_advertisement(namespace: Namespace, index: int, mac: bytes, address: IPv6Address) -> None:
     """Send an unsolicited neighbour advertisement with the override flag to all nodes (RFC 4861, 7.2.6).
 
-    The kernel fills in the checksum.  Call it inside the guest's namespace.  Raises OSError.
+    The kernel fills in the checksum.  index: of the link.  Raises OSError.
     """
     message = bytes((NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, OVERRIDE, 0, 0, 0)) + address.packed
     message += bytes((TARGET_LINK_LAYER, 1)) + mac
-    with closing(socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)) as sender:
+    with namespace.entered():
+        opened = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    with closing(opened) as sender:
         sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)
         sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_IF, index)
         sender.bind((str(address), 0, 0, index))

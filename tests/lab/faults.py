@@ -48,11 +48,13 @@ PRELOADED = (
     "commands.delete",
     "commands.gc",
     "commands.replace",
+    "default_routes",
     "addressing.static",
     "guests.namespace",
     "links.bridge",
     "links.nic",
     "links.macvlan",
+    "links.openvswitch",
 )
 FILED = ("unlink", "rename", "replace", "symlink", "link")  # what changes the names of files, as os has it
 PLACES = ("/run/", "/var/run/")  # where notes, names of namespaces and the like are kept
