@@ -43,4 +43,4 @@ def _inhabitants() -> Iterator[Inhabitant]:
         guest = residence.open()
         if guest is not None:
             with guest:
-                yield Inhabitant(residence, guest.cookie, tuple(guest.netlink.links()))
+                yield Inhabitant(residence, guest.cookie, tuple(guest.netlink.links(loopback=False)))

@@ -75,7 +75,7 @@ def _mounted() -> dict[int, str]:
 def _inode_in(root: str) -> int:
     """The inode of a network namespace as it is called there, net:[INODE]; 0 for one of another kind."""
     kind, _, inode = root.rstrip("]").partition(":[")
-    return int(inode) if kind == "net" else 0
+    return int(inode) if kind == "net" and inode.isdecimal() else 0
 
 
 def _unescaped(place: str) -> str:

@@ -124,28 +124,27 @@ class Netlink:
 
     def link(self, name: str) -> Optional[Link]:
         """The link of that name, or None."""
-        try:
-            found = read_link(self.request(GETLINK, messages.link(IFLA_IFNAME=name, IFLA_EXT_MASK=EXT_SKIP_STATS))[0])
+        found = self._one(messages.link(IFLA_IFNAME=name, IFLA_EXT_MASK=EXT_SKIP_STATS))
+        if found:
             self._indexes.setdefault(name, found.ifindex)
-            return found
-        except KernelRefused as refusal:
-            if refusal.errno == ENODEV:
-                return None
-            raise
+        return found
 
     def link_of(self, ifindex: int) -> Optional[Link]:
         """The link of that ifindex, or None."""
+        return self._one(messages.link(ifindex, IFLA_EXT_MASK=EXT_SKIP_STATS))
+
+    def _one(self, message: bytes) -> Optional[Link]:
         try:
-            return read_link(self.request(GETLINK, messages.link(ifindex, IFLA_EXT_MASK=EXT_SKIP_STATS))[0])
+            return read_link(self.request(GETLINK, message)[0])
         except KernelRefused as refusal:
             if refusal.errno == ENODEV:
                 return None
             raise
 
-    def links(self) -> list[Link]:
-        """Every link of the namespace but its loopback."""
+    def links(self, loopback: bool = True) -> list[Link]:
+        """Every link of the namespace, with its loopback or without."""
         answers = self.request(GETLINK, messages.link(IFLA_EXT_MASK=EXT_SKIP_STATS), DUMP)
-        return [read_link(told) for told in answers if messages.LINK.unpack_from(told)[1] != LOOPBACK]
+        return [read_link(told) for told in answers if loopback or messages.LINK.unpack_from(told)[1] != LOOPBACK]
 
     def index(self, name: str) -> int:
         """The index of a link, remembered: whoever takes the name later is not the link that we mean.

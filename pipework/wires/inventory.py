@@ -52,7 +52,7 @@ def _find_in(host: Host, residence: Residence, lending: bool = True) -> list[Wir
 
 def _look(host: Host, residence: Residence, guest: Namespace, lending: bool) -> Iterator[Seen]:
     """The links of a guest, with all that tells whether they are wires."""
-    there = guest.netlink.links()
+    there = guest.netlink.links(loopback=False)
     stacked = any(link.peer_namespace is not None for link in there)
     back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
     loans = _loans(guest) if lending else []

@@ -83,6 +83,16 @@ def test_gateway_link_local(host: Host, host_nic: Nics, guest_ns: Namespaces) ->
     assert guest.ping("fd00:99::1")
 
 
+def test_default_route_over_the_loopback(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """One that another is to take the place of is named by its link, whichever that is."""
+    nic, guest = host_nic(), guest_ns()
+    guest.run("ip", "link", "set", "lo", "up")
+    guest.run("ip", "route", "add", "default", "dev", "lo", "metric", "5")
+    code, out, err = host.pipework("--dry-run", nic.name, guest.spec, "192.168.77.9/24@192.168.77.1")
+    assert (code, err) == (0, "")
+    assert "ip -4 route delete default dev lo metric 5" in out
+
+
 @pytest.mark.parametrize(
     "before",
     [

@@ -236,7 +236,6 @@ def test_overrun(guest_ns: Namespaces) -> None:
     """An answer that is lost for want of memory is asked for again."""
     guest = guest_ns()
     with routes.opened(guest) as namespace:
-        guest.run("ip", "link", "add", "br0", "type", "bridge")
         netlink = namespace.netlink
         netlink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         netlink.socket.setsockopt(270, 1, 1)  # NETLINK_ADD_MEMBERSHIP, RTNLGRP_LINK
@@ -244,7 +243,7 @@ def test_overrun(guest_ns: Namespaces) -> None:
         guest.run("sh", "-ec", f"ip -batch - <<END\n{lines}\nEND\n")
         netlink.socket.setsockopt(270, 2, 1)  # NETLINK_DROP_MEMBERSHIP
         netlink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        assert [link.name for link in netlink.links()] == ["br0"]
+        assert [link.name for link in netlink.links()] == ["lo"]
 
 
 # -- the whole

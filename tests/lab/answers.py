@@ -80,8 +80,9 @@ def assert_same_links(namespace: Namespace, release: Release) -> set[str]:
         if len(read["mac"]) != 17:  # of 4, 16 or 20 bytes, as a tunnel or InfiniBand has it; pyroute2 reads 6 of any
             expected["mac"] = read["mac"]
         assert read == expected, {key: pair for key, pair in _pairs(read, expected).items() if pair[0] != pair[1]}
-    listed = [link for link in map(read_link, told) if link.name != "lo"]
+    listed = [read_link(body) for body in told]
     assert namespace.netlink.links() == listed
+    assert namespace.netlink.links(loopback=False) == [link for link in listed if link.name != "lo"]
     return {entry["kind"] for entry in ours}
 
 
