@@ -62,10 +62,7 @@ def bundle(path: Sequence[str]) -> CodeType:
     """The code of the package and of the standard library's modules that it takes, and what starts the command."""
     package, library = Path(path[0], "pipework"), Path(sysconfig.get_path("stdlib"))
     standard = standard_modules(path, library)  # first: it may make a __pycache__ in the package
-    bundles = {
-        str(package): stamped(package, package.rglob("*.py")),
-        str(library): stamped(library, standard),
-    }
+    bundles = {**stamped(package.parent, package.rglob("*.py")), **stamped(library, standard)}
     call = f"start({tuple(path)!r}, {bundles!r})"
     return compiled(f"{BUNDLED.read_text(encoding='utf-8')}\n\n{call}\n", str(BUNDLED))
 
@@ -78,16 +75,17 @@ def standard_modules(path: Sequence[str], library: Path) -> list[Path]:
     return [Path(file) for file in told.splitlines() if Path(file).is_relative_to(library)]
 
 
-def stamped(folder: Path, files: Iterable[Path]) -> tuple[int, dict[str, tuple[str, bool, bytes]]]:
-    """When a folder was last changed, and its modules; see start() in bundled.py."""
-    modules = {}
-    root = folder.parent if (folder / "__init__.py").exists() else folder
+def stamped(root: Path, files: Iterable[Path]) -> dict[str, tuple[int, dict[str, tuple[str, bool, bytes]]]]:
+    """By folder, when it was last changed, and its modules; see start() in bundled.py.  root: where packages are."""
+    found: dict[str, tuple[int, dict[str, tuple[str, bool, bytes]]]] = {}
     for file in sorted(files):
         parts = file.relative_to(root).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
-        modules[name] = str(file), is_package, marshal.dumps(compiled(file.read_text(encoding="utf-8"), str(file)))
-    return folder.stat().st_mtime_ns, modules
+        code = marshal.dumps(compiled(file.read_text(encoding="utf-8"), str(file)))
+        _, modules = found.setdefault(str(file.parent), (file.parent.stat().st_mtime_ns, {}))
+        modules[name] = str(file), is_package, code
+    return found
 
 
 def compiled(text: str, file: str) -> CodeType:

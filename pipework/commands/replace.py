@@ -11,7 +11,6 @@ from pipework.default_routes import bring_back, noted_routes
 from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
-from pipework.kernel.namespaces import Namespace
 from pipework.leases import clients_of, leases_of
 from pipework.links.base import Host, Wire, Wired, mark_finished
 from pipework.links.conflicts import left_to_do
@@ -30,18 +29,19 @@ def replace(request: Attach) -> None:
     guest = guests.find(request.guest)
     with session(request.dry_run, guest) as (host, log):
         with log.alone():
-            lent = _find_lent(request, host, guest)
+            known = Host(host)
+            lent = _find_lent(request, known, guest)
             if lent and is_as_asked(lent.wire, lent.there):
                 return
             if lent:
                 plan = _change_in_place(lent)
             else:
                 kind, wire = links.resolve(request, host, guest)
-                old = _look(wire)
+                old = _look(known, wire)
                 if old and is_as_asked(wire, old):
                     log.carry_out(left_to_do(kind, wire, old.link))
                     return
-                way = _put_aside(wire, old) if old else Way()
+                way = _put_aside(known, wire, old) if old else Way()
                 returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
                 log.carry_out(way.first)
                 plan = decide(kind, wire.replace(vacated=old is not None, returned=returned))
@@ -60,10 +60,10 @@ class Lent(Value):
     home_mac: str
 
 
-def _find_lent(request: Attach, host: Namespace, guest: Guest) -> Optional[Lent]:
+def _find_lent(request: Attach, host: Host, guest: Guest) -> Optional[Lent]:
     """The NIC, or the VLAN link of one, that is on loan to the guest; None: it is not the one that is asked for."""
     ifname = request.ifname or "eth1"
-    there = find(Host(host), guest, ifname) if request.direct_phys else None
+    there = find(host, guest, ifname) if request.direct_phys else None
     if there is None or not links.kind(there.kind).handed_over:
         return None
     loan = loan_of(guest.namespace, there)
@@ -71,7 +71,7 @@ def _find_lent(request: Attach, host: Namespace, guest: Guest) -> Optional[Lent]
     names = (there.hostif, f"mac:{home_mac}")
     vlan = request.tag.vlan if request.tag else None
     if (request.hostif in names or _is_mac_of(request.hostif, there)) and vlan == there.vlan:
-        return Lent(Wire(request, host, guest, there.kind, there.hostif, ifname), there, home_mac)
+        return Lent(Wire(request, host.namespace, guest, there.kind, there.hostif, ifname), there, home_mac)
     return None
 
 
@@ -102,12 +102,12 @@ def _change_in_place(lent: Lent) -> Plan:
     return Plan([*at_once, *address.assign], finish, address.hold)
 
 
-def _look(wire: Wire) -> Optional[Wired]:
+def _look(host: Host, wire: Wire) -> Optional[Wired]:
     """The wire that the guest has under that name, or None.
 
     Raises Refused for a NIC on loan that is not as asked, for that is not put aside but brought home.
     """
-    there = find(Host(wire.far), wire.near, wire.ifname)
+    there = find(host, wire.near, wire.ifname)
     if there and links.kind(there.kind).handed_over and not is_as_asked(wire, there):
         raise Refused(
             f"{wire.ifname} of {wire.near.name} is a NIC on loan",
@@ -116,8 +116,8 @@ def _look(wire: Wire) -> Optional[Wired]:
     return there
 
 
-def _put_aside(wire: Wire, there: Wired) -> Way:
+def _put_aside(host: Host, wire: Wire, there: Wired) -> Way:
     """Put it aside, and forget in the end who kept its lease: without its link that one ends by itself."""
     assert there.there
-    way = links.kind(there.kind).put_aside(Host(wire.far), wire, there)
+    way = links.kind(there.kind).put_aside(host, wire, there)
     return way.replace(last=[*way.last, *leases_of(wire.near.namespace, there.there)])

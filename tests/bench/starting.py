@@ -15,16 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from contrib.launcher import START
 from tests.bench.measuring import Contender, Cost, in_turn
 from tests.lab.command import CHECKOUT
 from tests.lab.netns import named_namespace
 
 ROUNDS = 25
 AS_IT_IS = "as it is"
-START = (
-    "import gc, sys; gc.disable(); sys.path += sys.argv[1:3]; sys.argv[:3] = ['pipework']; "
-    "from pipework.cli import main; main()"
-)
 
 TYPING = """
 from collections.abc import Sequence
@@ -101,7 +98,7 @@ def copied(folder: Path, file: str = "", old: str = "", new: str = "") -> Path:
 
 def command(folder: Path, words: Sequence[str]) -> list[str]:
     """The line that starts a copy as the launcher does."""
-    return [sys.executable, "-I", "-S", "-c", START, str(folder), sysconfig.get_path("purelib"), *words]
+    return [sys.executable, "-I", "-S", "-c", START.format(end=3), str(folder), sysconfig.get_path("purelib"), *words]
 
 
 def bundled(folder: Path) -> str:

@@ -51,6 +51,15 @@ def test_package_has_changed(command: Path) -> None:
     assert said(str(command), "--version").startswith("pipework 9.")
 
 
+def test_file_has_changed(command: Path) -> None:
+    """Whoever puts another file in the place of one, in whichever folder, gets that."""
+    file = command.parent / "pipework" / "commands" / "tell.py"
+    text = file.read_text().replace("print(", "print('patched:', ")
+    (new := file.with_name("tell.py.new")).write_text(text)
+    new.replace(file)
+    assert said(str(command), "--version").startswith("patched: pipework 0.")
+
+
 def test_another_python(command: Path) -> None:
     """After an upgrade of the system the Python that can read the bundle may be gone."""
     python = os.path.realpath(sys.executable)
