@@ -16,7 +16,7 @@ from pipework.value import Value
 NEWBORN = int.from_bytes(b"pipe", "big")
 LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
 UNFINISHED = "pipework unfinished "  # in front of the identity of the run
-COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name
+COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name, and its port's where it is of one
 WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
 MAKING = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
 STASHED = "vpo"  # in front of the name of a link that is put aside
@@ -98,6 +98,6 @@ def digest_name(prefix: str, text: str) -> str:
     return prefix + digest[: LONGEST_NAME - len(prefix)]
 
 
-def rule_comment(bridge: str) -> str:
-    """The comment of our firewall rule for a bridge."""
-    return COMMENT + bridge
+def rule_comment(bridge: str, port: str = "") -> str:
+    """The comment of our firewall rule for a bridge, or for a port of it."""
+    return f"{COMMENT}{bridge} {port}".rstrip()

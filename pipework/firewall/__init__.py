@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 
 from pipework.actions.iptables import WithdrawBridged
-from pipework.firewall import iptables, none
-from pipework.firewall.base import Inquiry
-from pipework.model import Dhcp, Static
+from pipework.firewall import inquiry, iptables, none
 from pipework.typed import Union
 
 
-def inquire(bridge: str, address: Union[Static, Dhcp]) -> Inquiry:
-    """Ask whether frames of a bridge pass, on behalf of a guest of that address.  PIPEWORK_FIREWALL=off opts out."""
-    return none.Inquiry() if _is_off() else iptables.Inquiry(bridge, address)
+def inquire(bridge: str) -> Union[inquiry.Inquiry, none.Inquiry]:
+    """Ask who stops frames that stay on a bridge.  PIPEWORK_FIREWALL=off opts out."""
+    return none.Inquiry() if _is_off() else inquiry.Inquiry(bridge)
 
 
-def withdrawal(bridge: str) -> list[WithdrawBridged]:
-    """Take the bridge's rules back, where there are any."""
-    return [rule for rule in standing() if rule.bridge == bridge]
+def withdrawal(bridge: str, port: str, last: bool) -> list[WithdrawBridged]:
+    """Take the rules back that a port has, and if it is the last that leads to a guest those of the bridge."""
+    return [rule for rule in standing() if rule.bridge == bridge and (last or rule.port == port)]
 
 
 def standing() -> list[WithdrawBridged]:

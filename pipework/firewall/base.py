@@ -5,14 +5,67 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipework.actions.base import Action
-from pipework.typed import Protocol
+from pipework.errors import Refused
+from pipework.firewall.ruleset import Stop, Table
+from pipework.kernel.nf_tables import Chain
+from pipework.kernel.programs import Running
+from pipework.typed import Callable, Optional, Protocol
+from pipework.value import Value
+
+TIMEOUT = 10.0  # seconds that a program may take to list its rules
 
 
-class Inquiry(Protocol):
-    """The question whether frames of a bridge pass, put at once; its answer, when it is needed.
+class Source(Protocol):
+    """Where a firewall's tables are to be had from."""
 
-    A firewall takes some milliseconds to answer, in which there is other work to do.
-    """
+    def tables(self) -> list[Table]:
+        """All of them.  Raises Refused."""
 
-    def plan(self) -> Sequence[Action]:
-        """What lets them pass, as narrow as what was asked for; nothing where they do.  Raises Refused."""
+
+class Known(Value):
+    """Tables that are known already."""
+
+    known: Sequence[Table]
+
+    def tables(self) -> list[Table]:
+        return list(self.known)
+
+
+class Listing:
+    """Rules that are being listed; a program takes some milliseconds for it, in which there is other work to do."""
+
+    def __init__(self, arguments: Sequence[str], package: str, read: Callable[[str], list[Table]]) -> None:
+        """Start it.  read: the tables of what it prints.  Raises NotInstalled, Refused."""
+        self._program = arguments[0]
+        self._running = Running(arguments, package)
+        self._read = read
+
+    def tables(self) -> list[Table]:
+        """What it has listed.  Raises Refused."""
+        told = self._running.outcome(TIMEOUT)
+        if told.status != 0:
+            raise Refused(
+                f"{self._program} does not tell whether frames pass: {told.err.strip()}",
+                "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
+            )
+        return self._read(told.out)
+
+
+class Firewall(Protocol):
+    """One kind of firewall."""
+
+    def ask(self, chains: Sequence[Chain], meet: Sequence[int]) -> list[Source]:
+        """Have listed what may stop bridged frames.
+
+        chains: what nf_tables has here; meet: the families whose bridged frames are handed to it now.
+        """
+
+    def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
+        """What lets such frames pass, as narrow as what was asked for; nothing where that is not ours to open.
+
+        port: only its frames, for on the bridge are others that are not ours to let through; None: all of the bridge.
+        Raises Refused.
+        """
+
+    def advice(self, stop: Stop) -> str:
+        """What an administrator may type."""

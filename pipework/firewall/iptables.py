@@ -1,87 +1,233 @@
-"""iptables on a Docker host: whether bridged frames need a rule, and the plan for it."""
+"""iptables and ip6tables, of either variant: what their rules do to bridged frames, and the rule that lets them pass."""
 
 from __future__ import annotations
 
-from pipework.actions.iptables import CHAIN, TIMEOUT, AllowBridged, WithdrawBridged
-from pipework.errors import NotInstalled, Refused
-from pipework.kernel import sysfs
-from pipework.kernel.programs import Running, run
-from pipework.marks import COMMENT, rule_comment
-from pipework.model import Dhcp, Static
-from pipework.typed import Optional, Union
+import os
+from functools import partial
 
-NO_CHAIN = (1, 3)  # exit statuses of iptables -S: no chain of that name, no such table in this kernel
+from pipework.actions.base import Action
+from pipework.actions.iptables import CHAIN, AllowBridged, WithdrawBridged
+from pipework.errors import Refused
+from pipework.firewall.base import TIMEOUT, Listing, Source
+from pipework.firewall.ruleset import Chain, Condition, Rule, Stop, Table
+from pipework.kernel import nf_tables, sysfs
+from pipework.kernel.programs import Running, find_program
+from pipework.marks import COMMENT
+from pipework.typed import Optional, Sequence
+
+PROGRAMS = {4: "iptables", 6: "ip6tables"}
+FAMILIES = {4: "ip", 6: "ip6"}
+# what iptables-nft calls its tables and the chains that the kernel leads frames into; nobody else writes them so
+TABLES = ("filter", "mangle", "raw", "security")
+BASES = ("PREROUTING", "FORWARD", "POSTROUTING")
+OPTIONS = {
+    "-s": "source",
+    "-d": "destination",
+    "-i": "in",
+    "-o": "out",
+    "-p": "protocol",
+    "--ctstate": "state",
+    "--state": "state",
+    "--physdev-in": "port in",
+    "--physdev-out": "port out",
+    "--pkt-type": "cast",
+    "--src-type": "cast",
+    "--dst-type": "cast",
+}
+BRIDGED = ("--physdev-is-bridged", "--physdev-is-in", "--physdev-is-out")
+SILENT = ("-m", "--comment", "--reject-with")  # ask nothing of a frame
+VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return"}
 
 
-class Inquiry:
-    """The question put to iptables, ip6tables or both."""
+def is_its(chain: nf_tables.Chain) -> bool:
+    """Whether a chain of nf_tables is one of iptables-nft's."""
+    own = chain.family in FAMILIES.values() and chain.table in (*TABLES, "nat")
+    return own and (not chain.hook or chain.name in BASES)
 
-    def __init__(self, bridge: str, address: Union[Static, Dhcp]) -> None:
-        self._bridge = bridge
-        self._asked: dict[str, Optional[Running]] = {iptables: _ask(iptables) for iptables in _firewalls(address)}
 
-    def plan(self) -> list[AllowBridged]:
-        """One tagged rule for the bridge and each family that needs it, unless it stands already.
+class Iptables:
+    """iptables and ip6tables."""
 
-        Needed where bridged frames meet the firewall, Docker keeps a DOCKER-USER chain and FORWARD drops
-        what nobody accepts.  Raises Refused for a bridge that no rule can name.
+    def ask(self, chains: Sequence[nf_tables.Chain], meet: Sequence[int]) -> list[Source]:
+        """Have listed what may stop bridged frames.
+
+        Frames that do not meet the firewall may some day, when somebody loads br_netfilter, as Docker does; then the
+        rule has to stand already where Docker keeps the chain for it.
         """
-        lacking = [
-            iptables for iptables, listing in self._asked.items() if listing and self._lacks_rule(iptables, listing)
+        return [
+            Listing([f"{program}-save"], "iptables", partial(read, program, family))
+            for family in PROGRAMS
+            for program in _programs(family, chains, family in meet)
         ]
-        if lacking and (self._bridge.endswith("+") or set("\"'\\").intersection(self._bridge)):
+
+    def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
+        """The rules that let such frames pass, as narrow as what was asked for; none where that is not ours to open.
+
+        It is where Docker's chain for the administrator's rules is led through, and nobody has spoken of these frames: ours
+        comes behind the administrator's.  port: a rule for that one alone, where others are on the bridge that are not
+        ours to let through; None: one for all of the bridge.
+        """
+        if stop.is_particular or CHAIN not in stop.passed or "filter" not in stop.table.name:
+            return []
+        bridge = stop.frame.bridge
+        if bridge.endswith(("+", "*")) or set("\"'\\").intersection(bridge):
             raise Refused(
-                f"bridge {self._bridge} cannot be named in a firewall rule: a + at the end would stand for any name, "
+                f"bridge {bridge} cannot be named in a firewall rule: a + at the end would stand for any name, "
                 "quotes and backslashes are changed",
                 "Choose another name, or see to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
             )
-        return [AllowBridged(iptables, self._bridge, tuple(sysfs.ports(self._bridge))) for iptables in lacking]
+        rules = stop.table.chains[CHAIN].rules
+        place = len(rules) if rules and rules[-1].verdict == "return" and not rules[-1].conditions else 0
+        if port:
+            return [AllowBridged(stop.table.program, bridge, place, port, side) for side in ("in", "out")]
+        return [AllowBridged(stop.table.program, bridge, place, known=tuple(sysfs.ports(bridge)))]
 
-    def _lacks_rule(self, iptables: str, listing: Running) -> bool:
-        chain = listing.outcome(TIMEOUT)
-        if chain.status in NO_CHAIN or f'"{rule_comment(self._bridge)}"' in chain.out:
-            return False
-        forward = run([iptables, "-w", "5", "-S", "FORWARD"], TIMEOUT, "iptables")
-        for asked in (chain, forward):
-            if asked.status != 0:
-                raise Refused(
-                    f"{iptables} does not tell whether frames pass {self._bridge}: {asked.err.strip()}",
-                    "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
-                )
-        return "-P FORWARD DROP" in forward.out
+    def advice(self, stop: Stop) -> str:
+        """What an administrator types to let such frames pass."""
+        program, bridge = stop.table.program, stop.frame.bridge
+        table = "" if stop.table.name.endswith("filter") else f" -t {stop.table.name.rpartition(' ')[2]}"
+        if stop.rule and stop.is_particular:
+            return f"{program}{table} {stop.rule.text.replace('-A ', '-D ', 1)}"
+        if any(name.startswith("ufw") for name in stop.table.chains):
+            return f"ufw route allow in on {bridge} out on {bridge}"
+        return f"{program}{table} -I {stop.base} -i {bridge} -o {bridge} -j ACCEPT"
+
+
+FIREWALL = Iptables()
+
+
+def _programs(family: int, chains: Sequence[nf_tables.Chain], meets: bool) -> list[str]:
+    its = [chain for chain in chains if chain.family == FAMILIES[family] and is_its(chain)]
+    may_stop = any(chain.hook and (chain.drops or chain.uses) for chain in its)
+    keeps = any((chain.table, chain.name) == ("filter", CHAIN) for chain in its)
+    legacy = legacy_tables(family)
+    programs = [variant(family, "nft")] if keeps or (meets and may_stop) else []
+    programs += [variant(family, "legacy")] if "filter" in legacy or (meets and legacy) else []
+    return [program for program in programs if find_program(f"{program}-save")]
+
+
+def legacy_tables(family: int) -> list[str]:
+    """The tables that iptables-legacy has here."""
+    try:
+        with open(f"/proc/net/{FAMILIES[family]}_tables_names", encoding="ascii") as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
+def variant(family: int, name: str) -> str:
+    """The program of a family, nft or legacy: under its plain name where that is what it is."""
+    plain = PROGRAMS[family]
+    path = os.path.realpath(find_program(plain) or "")
+    return plain if path.endswith("nft-multi") is (name == "nft") else f"{plain}-{name}"
+
+
+# -- our own rules
 
 
 def standing() -> list[WithdrawBridged]:
     """Every rule of ours that stands, as what takes it back.  Raises Refused."""
-    asked = {iptables: _ask(iptables) for iptables in ("iptables", "ip6tables")}
-    listings = [(iptables, listing) for iptables, listing in asked.items() if listing]
-    return [WithdrawBridged(*rule) for listing in listings for rule in _rules(*listing)]
+    ours = nf_tables.mention(COMMENT)
+    asked = [
+        (program, Running([f"{program}-save", "-t", "filter"], "iptables"))
+        for family in PROGRAMS
+        for program in (
+            *([variant(family, "nft")] if ours else ()),
+            *([variant(family, "legacy")] if "filter" in legacy_tables(family) else ()),
+        )
+        if find_program(f"{program}-save")
+    ]
+    return [rule for program, listing in asked for rule in _ours(program, listing)]
 
 
-def _rules(iptables: str, listing: Running) -> list[tuple[str, str]]:
-    """The rules of ours that stand, each as iptables or ip6tables and a bridge.  Raises Refused."""
-    chain = listing.outcome(TIMEOUT)
-    if chain.status in NO_CHAIN:
-        return []
-    if chain.status != 0:
+def _ours(program: str, listing: Running) -> list[WithdrawBridged]:
+    told = listing.outcome(TIMEOUT)
+    if told.status != 0:
         raise Refused(
-            f"{iptables} does not tell which rules stand: {chain.err.strip()}",
+            f"{program} does not tell which rules stand: {told.err.strip()}",
             "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
         )
-    tagged = [line.partition(f'"{COMMENT}')[2] for line in chain.out.splitlines()]
-    return [(iptables, rest.partition('"')[0]) for rest in tagged if '"' in rest]
+    found, place = list[WithdrawBridged](), 0
+    for words in (split(line) for line in told.out.splitlines() if line.startswith(f"-A {CHAIN} ")):
+        place += 1
+        comment = words[words.index("--comment") + 1] if "--comment" in words else ""
+        if comment.startswith(COMMENT):
+            bridge, _, port = comment[len(COMMENT) :].partition(" ")
+            side = "in" if "--physdev-in" in words else "out" if "--physdev-out" in words else ""
+            found.append(WithdrawBridged(program, bridge, place, port, side))
+    return found
 
 
-def _firewalls(address: Union[Static, Dhcp]) -> list[str]:
-    if isinstance(address, Static) and address.interface is None:
-        return ["iptables", "ip6tables"]  # the guest will choose its own address
-    return ["ip6tables" if isinstance(address, Static) and address.family == 6 else "iptables"]
+# -- reading
 
 
-def _ask(iptables: str) -> Optional[Running]:
-    if not sysfs.bridged_frames_meet(iptables):
-        return None
-    try:
-        return Running([iptables, "-w", "5", "-S", CHAIN], "iptables")
-    except NotInstalled:
-        return None
+def read(program: str, family: int, text: str) -> list[Table]:
+    """The tables of what iptables-save prints."""
+    tables = list[Table]()
+    name, policies, rules = "", dict[str, str](), dict[str, list[Rule]]()
+    for line in text.splitlines():
+        if line.startswith("*"):
+            name, policies, rules = line[1:], {}, {}
+        elif line.startswith(":"):
+            chain, policy = line[1:].split()[:2]
+            policies[chain], rules[chain] = policy.lower().strip("-"), []
+        elif line.startswith("-A "):
+            words = split(line)
+            rules.setdefault(words[1], []).append(_rule(words[2:], line, policies))
+        elif line == "COMMIT" and name in TABLES:
+            chains = {chain: Chain(tuple(rules[chain]), policies.get(chain, "")) for chain in rules}
+            bases = tuple(base for base in BASES if base in chains)
+            tables.append(Table(program, f"{FAMILIES[family]} {name}", (family,), chains, bases))
+    return tables
+
+
+def _rule(words: list[str], text: str, chains: dict[str, str]) -> Rule:
+    conditions, verdict, to = list[Condition](), "", ""
+    for option, values, negated in _options(words):
+        if option in ("-j", "-g"):
+            target = values[0]
+            if target in chains:
+                verdict, to = ("goto" if option == "-g" else "jump"), target
+            verdict = VERDICTS.get(target, verdict)
+        elif option in BRIDGED:
+            conditions.append(Condition("bridged", ("yes",), negated))
+        elif option not in SILENT and values[:1] not in (["all"], ["0"]):
+            asks = OPTIONS.get(option, "")
+            split_up = values[0].split(",") if asks and values else []
+            told = tuple(value.lower() for value in split_up) if asks in ("state", "cast") else tuple(split_up)
+            conditions.append(Condition(asks, told, negated))
+    return Rule(tuple(conditions), verdict, to, text)
+
+
+def _options(words: list[str]) -> list[tuple[str, list[str], bool]]:
+    """Each option with its values, and whether it is negated."""
+    found, negated = list[tuple[str, list[str], bool]](), False
+    for word in words:
+        if word == "!":
+            negated = True
+        elif word.startswith("-") and len(word) > 1 and not word[1:2].isdigit():
+            found.append((word, [], negated))
+            negated = False
+        elif found:
+            found[-1][1].append(word)
+    return found
+
+
+def split(line: str) -> list[str]:
+    """The words of a line of iptables-save, which puts some into quotes."""
+    if '"' not in line:
+        return line.split()
+    words, word, quoted, escaped = list[str](), "", False, False
+    for character in line:
+        if escaped:
+            word, escaped = word + character, False
+        elif character == "\\" and quoted:
+            escaped = True
+        elif character == '"':
+            quoted = not quoted
+        elif character == " " and not quoted:
+            words.append(word)
+            word = ""
+        else:
+            word += character
+    return [*words, word]

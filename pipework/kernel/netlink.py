@@ -39,13 +39,13 @@ TRIES = 5  # a dump while others make and remove links or addresses all the time
 
 
 class Netlink:
-    """An rtnetlink socket; open it inside the namespace that it shall speak of.
+    """An rtnetlink socket, or one of another NETLINK_* protocol; open it inside the namespace that it shall speak of.
 
     Every method raises KernelRefused with the kernel's own words when it says no.
     """
 
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    def __init__(self, protocol: int = 0) -> None:
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self.socket.setsockopt(SOL_NETLINK, EXT_ACK, 1)
         with suppress(OSError):  # Linux 4.20; before it dumps come unfiltered
             self.socket.setsockopt(SOL_NETLINK, STRICT_CHECK, 1)

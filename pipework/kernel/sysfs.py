@@ -88,9 +88,10 @@ def phy(name: str) -> Optional[str]:
     return None if index is None else f"phy#{index}"
 
 
-def bridged_frames_meet(iptables: str) -> bool:
-    """Whether bridged frames go through ``iptables`` or ``ip6tables`` (net.bridge.bridge-nf-call-*)."""
-    return _read(f"/proc/sys/net/bridge/bridge-nf-call-{iptables}") == "1"
+def bridged_frames_meet(iptables: str, bridge: str) -> bool:
+    """Whether frames of a bridge go through ``iptables`` or ``ip6tables``: all do, or those of this one."""
+    switches = (f"/proc/sys/net/bridge/bridge-nf-call-{iptables}", f"{NET}/{bridge}/bridge/nf_call_{iptables}")
+    return any(_read(switch) == "1" for switch in switches)
 
 
 def _read(path: str) -> Optional[str]:

@@ -15,7 +15,7 @@ from pipework.links.base import FarSide, Ground, Host, LinkPlan, Remnant, Seen, 
 from pipework.links.conflicts import make_way
 from pipework.links.stash import Way
 from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
-from pipework.marks import NEWBORN
+from pipework.marks import NEWBORN, is_hosts_end
 from pipework.typed import Optional
 
 DEFAULT_VLAN = 1  # of the ports of a new bridge that filters
@@ -31,7 +31,7 @@ class Bridge(VethKind):
         """
         request, host, bridge = wire.request, wire.far, wire.hostif
         vlan = request.tag.vlan if request.tag else None
-        inquiry = firewall.inquire(bridge, request.address)
+        inquiry = firewall.inquire(bridge)
         there = host.netlink.link(bridge)
         if vlan and there and not sysfs.vlan_filtering(bridge):
             raise Refused(
@@ -47,9 +47,10 @@ class Bridge(VethKind):
         if vlan:
             default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
             make.append(SetAccessVlan(host, local, vlan, default))
-        make += [SetUp(host, local), *inquiry.plan()]
+        ways, notices = inquiry.plan(local, request.address, lambda: _is_ours_alone(host, bridge))
+        make += [SetUp(host, local), *ways]
         adopt = [Adopt(host, bridge)] if there is None or there.group == NEWBORN else []
-        return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last])
+        return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last, *notices])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
         if seen.end is None:
@@ -58,14 +59,14 @@ class Bridge(VethKind):
         return FarSide(bridge, _access_vlan(seen.host, bridge, seen.end))
 
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
-        """The firewall's rule goes with the last port that leads to a guest."""
+        """The firewall's rules go with their port, or with the last that leads to a guest."""
         last = not host.leads_to_guests(wired.hostif, (wired.link,))
-        return (*(firewall.withdrawal(wired.hostif) if last else ()), *super().remove(host, guest, wired))
+        return (*firewall.withdrawal(wired.hostif, wired.link, last), *super().remove(host, guest, wired))
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
         way = super().put_aside(host, wire, there)
         last = there.hostif != wire.hostif and not host.leads_to_guests(there.hostif, (there.link,))
-        return way.replace(last=[*way.last, *(firewall.withdrawal(there.hostif) if last else ())])
+        return way.replace(last=[*way.last, *firewall.withdrawal(there.hostif, there.link, last)])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         bridge = wire.far.netlink.link(wire.hostif)
@@ -85,6 +86,14 @@ class Bridge(VethKind):
         for rule in firewall.standing():
             if not host.leads_to_guests(rule.bridge, left):
                 yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which leads to no guest", (rule,))
+            elif rule.port and rule.port not in sysfs.ports(rule.bridge):
+                yield Remnant(f"{rule.iptables} rule of {rule.port}, which is no port of {rule.bridge}", (rule,))
+
+
+def _is_ours_alone(host: Namespace, bridge: str) -> bool:
+    """Whether no two ports of a bridge lead elsewhere than to guests, which a rule for all of it would join."""
+    ports = (host.netlink.link(name) for name in sysfs.ports(bridge))
+    return sum(port is not None and not is_hosts_end(port) for port in ports) < 2
 
 
 def _access_vlan(host: Host, bridge: str, port: Link) -> Optional[int]:

@@ -1,0 +1,193 @@
+"""Tables of nf_tables that are not iptables': what they do to bridged frames.  They are their administrator's alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pipework.actions.base import Action
+from pipework.firewall.base import Known, Listing, Source
+from pipework.firewall.iptables import is_its
+from pipework.firewall.ruleset import UNSEEN, Chain, Condition, Rule, Stop, Table
+from pipework.kernel import nf_tables
+from pipework.kernel.bare import read_json
+from pipework.kernel.programs import find_program
+from pipework.typed import Any, Optional
+
+FAMILIES = {"inet": (4, 6), "ip": (4,), "ip6": (6,), "bridge": (4, 6)}
+META = {
+    "iif": "in",
+    "iifname": "in",
+    "oif": "out",
+    "oifname": "out",
+    "ibrname": "bridge in",
+    "obrname": "bridge out",
+    "nfproto": "family",
+    "protocol": "family",
+    "l4proto": "protocol",
+    "pkttype": "cast",
+}
+ON_BRIDGE = {"in": "port in", "out": "port out"}  # there a frame's interfaces are the ports
+FIELDS = {"saddr": "source", "daddr": "destination", "protocol": "protocol", "nexthdr": "protocol", "type": "family"}
+CALLED = {"ipv4": "4", "ipv6": "6", "ip": "4", "ip6": "6", "host": "unicast"}
+VERDICTS = ("accept", "drop", "reject", "return")
+# statements that ask nothing of a frame
+SILENT = ("counter", "log", "mangle", "notrack", "flow", "set", "map", "dup", "fwd", "ct helper", "comment", "continue")
+
+
+class Nftables:
+    """nft."""
+
+    def ask(self, chains: Sequence[nf_tables.Chain], meet: Sequence[int]) -> list[Source]:
+        """Have listed all tables, if one that is not iptables' may stop frames.  Without nft its policies tell."""
+        may_stop = [chain for chain in chains if _may_stop(chain, meet)]
+        if may_stop and find_program("nft"):
+            return [Listing(["nft", "-j", "list", "ruleset"], "nftables", read)]
+        return [Known([_unseen(chain) for chain in may_stop])]
+
+    def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
+        return []
+
+    def advice(self, stop: Stop) -> str:
+        bridge = stop.frame.bridge
+        if not find_program("nft"):
+            return f"apt-get install nftables; nft list table {stop.table.name}"
+        if stop.table.name == "inet firewalld":
+            return f"firewall-cmd --zone=trusted --add-interface={bridge}"
+        if stop.is_particular:
+            return f"nft -a list chain {stop.table.name} {stop.chain}"
+        names = ("ibrname", "obrname") if stop.table.always else ("iifname", "oifname")
+        return f"nft insert rule {stop.table.name} {stop.base} {names[0]} {bridge} {names[1]} {bridge} accept"
+
+
+FIREWALL = Nftables()
+
+
+def _may_stop(chain: nf_tables.Chain, meet: Sequence[int]) -> bool:
+    meets = chain.family == "bridge" or any(family in meet for family in FAMILIES[chain.family])
+    return meets and bool(chain.hook) and bool(chain.drops or chain.uses) and not is_its(chain)
+
+
+def _unseen(chain: nf_tables.Chain) -> Table:
+    """What is known of a chain that no program can list."""
+    name, policy = f"{chain.family} {chain.table}", "drop" if chain.drops else UNSEEN
+    chains = {chain.name: Chain((), policy)}
+    return Table("nft", name, FAMILIES[chain.family], chains, (chain.name,), chain.family == "bridge")
+
+
+# -- reading
+
+
+def read(text: str) -> list[Table]:
+    """The tables of what ``nft -j list ruleset`` prints that are not iptables'."""
+    told = read_json(text)["nftables"]
+    dormant = {(one["family"], one["name"]) for one in _all(told, "table") if "dormant" in one.get("flags", ())}
+    sets = {_place(one): one.get("elem", []) for kind in ("set", "map") for one in _all(told, kind)}
+    rules = dict[tuple[str, str, str], list[Rule]]()
+    for one in _all(told, "rule"):
+        place = one["family"], one["table"], one["chain"]
+        rules.setdefault(place, []).extend(_rules(one, sets))
+    tables = dict[tuple[str, str], list[dict[str, Any]]]()
+    for one in _all(told, "chain"):
+        tables.setdefault((one["family"], one["table"]), []).append(one)
+    return [
+        _table(place, chains, rules)
+        for place, chains in tables.items()
+        if place[0] in FAMILIES and place not in dormant and not _is_iptables(place, chains)
+    ]
+
+
+def _all(told: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [one[kind] for one in told if kind in one]
+
+
+def _place(one: dict[str, Any]) -> tuple[str, str, str]:
+    return one["family"], one["table"], one["name"]
+
+
+def _is_iptables(place: tuple[str, str], chains: list[dict[str, Any]]) -> bool:
+    known = [nf_tables.Chain(*place, one["name"], one.get("hook", ""), False, 0) for one in chains]
+    return all(map(is_its, known))
+
+
+def _table(
+    place: tuple[str, str], chains: list[dict[str, Any]], rules: dict[tuple[str, str, str], list[Rule]]
+) -> Table:
+    bases = [one["name"] for one in chains if one.get("type") == "filter" and one["hook"] in nf_tables.HOOKS.values()]
+    made = {one["name"]: Chain(tuple(rules.get((*place, one["name"]), ())), one.get("policy", "")) for one in chains}
+    return Table("nft", " ".join(place), FAMILIES[place[0]], made, tuple(bases), place[0] == "bridge")
+
+
+def _rules(told: dict[str, Any], sets: dict[tuple[str, str, str], list[Any]]) -> Iterator[Rule]:
+    """What a rule says: one rule, or where its verdict hangs on a map, one for each entry."""
+    conditions = list[Condition]()
+    for statement in told["expr"]:
+        ((name, what),) = statement.items()
+        if name in VERDICTS or name in ("jump", "goto"):
+            yield _decided(conditions, statement)
+            return
+        if name == "match":
+            conditions += _matched(told, what["left"], what["op"], what["right"], sets)
+        elif name == "vmap":
+            for key, verdict in _elements(told, what["data"], sets) or ():
+                yield _decided([*conditions, *_matched(told, what["key"], "==", key, sets)], verdict)
+            return
+        elif name == "xt" and what and what["type"] == "target":
+            yield Rule(tuple(conditions), what["name"].lower() if what["name"] in ("DROP", "REJECT") else "")
+            return
+        elif not (name in SILENT or (name == "xt" and what and what["name"] == "comment")):
+            conditions.append(Condition("?"))
+
+
+def _decided(conditions: Sequence[Condition], statement: dict[str, Any]) -> Rule:
+    ((name, what),) = statement.items()
+    return Rule(tuple(conditions), name, what["target"] if name in ("jump", "goto") else "")
+
+
+def _matched(
+    told: dict[str, Any], left: Any, operator: str, right: Any, sets: dict[tuple[str, str, str], list[Any]]
+) -> list[Condition]:
+    asks, also = _asked(told["family"], left)
+    elements = _elements(told, right, sets)
+    if operator not in ("==", "!=", "in") or elements is None:
+        asks = "?"
+    values = tuple(CALLED.get(text, text) for text in map(_text, elements or ()))
+    return [*also, Condition(asks, values, operator == "!=")]
+
+
+def _asked(family: str, left: Any) -> tuple[str, list[Condition]]:
+    """What is asked for, and what is asked for with it without being said."""
+    (name, what) = next(iter(left.items())) if isinstance(left, dict) else ("", None)
+    if name == "meta":
+        asks = META.get(what["key"], "?")
+        return (ON_BRIDGE.get(asks, asks) if family == "bridge" else asks), []
+    if name == "payload" and what.get("protocol") in ("ip", "ip6"):
+        return FIELDS.get(what["field"], "?"), [Condition("family", (CALLED[what["protocol"]],))]
+    if name == "payload" and what.get("protocol") == "ether":
+        return ("family" if what["field"] == "type" else "?"), []
+    if name == "payload" and what.get("protocol") in ("tcp", "udp", "icmp", "icmpv6", "sctp"):
+        return "?", [Condition("protocol", (what["protocol"],))]
+    if name == "ct" and what["key"] == "state":
+        return "state", []
+    if name == "fib" and what["result"] == "type":
+        return "cast", []
+    return "?", []
+
+
+def _elements(told: dict[str, Any], right: Any, sets: dict[tuple[str, str, str], list[Any]]) -> Optional[list[Any]]:
+    """The values of the right side; None: they cannot be seen."""
+    if isinstance(right, str) and right.startswith("@"):
+        found = sets.get((told["family"], told["table"], right[1:]))
+    elif isinstance(right, dict) and "set" in right:
+        found = right["set"]
+    else:
+        found = right if isinstance(right, list) else [right]
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value as conditions have it: a prefix as ADDRESS/LENGTH, of an element with a timeout its value."""
+    if isinstance(value, dict) and "elem" in value:
+        value = value["elem"]["val"]
+    if isinstance(value, dict) and "prefix" in value:
+        return f"{value['prefix']['addr']}/{value['prefix']['len']}"
+    return str(value)

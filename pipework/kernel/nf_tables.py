@@ -1,0 +1,79 @@
+"""The chains and rules that nf_tables has in the namespace that this thread is in, those of iptables-nft among them.
+
+One netlink dump tells whether a program has to be started that can read them.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from struct import Struct
+
+from pipework.errors import KernelRefused
+from pipework.kernel import messages
+from pipework.kernel.netlink import DUMP, Netlink
+from pipework.typed import Optional
+from pipework.value import Value
+
+# linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
+NETLINK_NETFILTER, SUBSYSTEM, GETCHAIN, GETRULE = 12, 10 << 8, 4, 7
+HEADER = Struct("=BBH")  # nfgenmsg: family, version, resource
+TABLE, NAME, HOOK, POLICY, USE = 1, 3, 4, 5, 6  # NFTA_CHAIN_*
+NUMBER, PRIORITY = 1, 2  # NFTA_HOOK_*
+# linux/netfilter.h
+FAMILIES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}  # NFPROTO_*, but those that bridged frames do not meet
+HOOKS = {0: "prerouting", 2: "forward", 4: "postrouting"}  # NF_INET_*, and NF_BR_* the same: a frame's way over a bridge
+
+
+class Chain(Value):
+    """A chain.
+
+    family: of its table, inet, ip, ip6 or bridge; hook: where frames on their way over a bridge are led into it, "" for
+    any other; drops: whether its policy does; uses: how many rules it has, and how many lead to it.
+    """
+
+    family: str
+    table: str
+    name: str
+    hook: str
+    drops: bool
+    uses: int
+
+
+def chains() -> list[Chain]:
+    """All of them; none where the kernel has no nf_tables."""
+    return [chain for chain in map(_chain, _dump(GETCHAIN)) if chain]
+
+
+def mention(text: str) -> bool:
+    """Whether a rule has that text in it, as a comment."""
+    wanted = text.encode("utf-8", "surrogateescape")
+    return any(wanted in told for told in _dump(GETRULE))
+
+
+def _dump(what: int) -> list[bytes]:
+    try:
+        with closing(Netlink(NETLINK_NETFILTER)) as netlink:
+            return netlink.request(SUBSYSTEM | what, HEADER.pack(0, 0, 0), DUMP)
+    except (OSError, KernelRefused):
+        return []
+
+
+def _chain(told: bytes) -> Optional[Chain]:
+    family = FAMILIES.get(HEADER.unpack_from(told)[0])
+    if family is None:
+        return None
+    found = dict(messages.attributes(told, HEADER.size))
+    found = {number & messages.NUMBER: payload for number, payload in found.items()}
+    hook = dict(messages.attributes(found[HOOK])) if HOOK in found else {}
+    return Chain(
+        family,
+        messages.text(found.get(TABLE)),
+        messages.text(found.get(NAME)),
+        HOOKS.get(_big(hook.get(NUMBER)), "") if hook else "",
+        POLICY in found and _big(found[POLICY]) == 0,  # NF_DROP
+        _big(found.get(USE)),
+    )
+
+
+def _big(payload: Optional[bytes]) -> int:
+    return int.from_bytes(payload or b"", "big")
