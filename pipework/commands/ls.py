@@ -13,13 +13,13 @@ from pipework.model import List
 from pipework.wires.inventory import find_all
 
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
-COLOURS = {"up": "32", "down": "31", "no carrier": "33", "guest gone": "31", "unfinished": "33"}
+COLOURS = {"up": "32", "down": "31", "no carrier": "33", "filtered": "31", "guest gone": "31", "unfinished": "33"}
 
 
 def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
-        wires = find_all(Host(host))
+        wires = _with_filtered(find_all(Host(host)))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:
             wires = [wire for wire in wires if _same(wire, namespace)]
@@ -29,6 +29,16 @@ def list_wires(request: List) -> None:
         print(dumps([_as_json(wire) for wire in wires], indent=2))
     else:
         _print_table(wires)
+
+
+def _with_filtered(wires: Sequence[Wired]) -> list[Wired]:
+    """The same, with those told whose frames a firewall drops."""
+    by_kind = dict[str, list[Wired]]()
+    for wire in wires:
+        if wire.state == "up":
+            by_kind.setdefault(wire.kind, []).append(wire)
+    dropped = {id(wire) for kind, there in by_kind.items() for wire in links.kind(kind).filtered(there)}
+    return [wire.replace(state="filtered") if id(wire) in dropped else wire for wire in wires]
 
 
 def _same(wire: Wired, namespace: Namespace) -> bool:

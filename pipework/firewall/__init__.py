@@ -9,9 +9,9 @@ from pipework.firewall import inquiry, iptables, none
 from pipework.typed import Union
 
 
-def inquire(bridge: str) -> Union[inquiry.Inquiry, none.Inquiry]:
+def inquire(*bridges: str) -> Union[inquiry.Inquiry, none.Inquiry]:
     """Ask who stops frames that stay on a bridge.  PIPEWORK_FIREWALL=off opts out."""
-    return none.Inquiry() if _is_off() else inquiry.Inquiry(bridge)
+    return none.Inquiry() if _is_off() else inquiry.Inquiry(bridges)
 
 
 def withdrawal(bridge: str, port: str, last: bool) -> list[WithdrawBridged]:

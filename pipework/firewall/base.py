@@ -51,6 +51,12 @@ class Listing:
         return self._read(told.out)
 
 
+def sides(stop: Stop, coming: str, going: str) -> list[str]:
+    """What a rule can ask for where the frame is stopped: where it comes from, and where it goes to."""
+    hook = stop.table.chains[stop.base].hook
+    return [*([] if hook == "postrouting" else [coming]), *([] if hook == "prerouting" else [going])]
+
+
 class Firewall(Protocol):
     """One kind of firewall."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_interface, ip_network
 
 from pipework.actions.base import Action
 from pipework.actions.notice import Notice
@@ -14,24 +15,26 @@ from pipework.kernel import nf_tables, sysfs
 from pipework.model import Dhcp, Interface, Static
 from pipework.typed import Callable, Optional, Union
 
+LINK_LOCAL = ip_network("fe80::/64")
+
 
 class Inquiry:
-    """Who stops frames that stay on a bridge; put at once, answered when it is needed."""
+    """Who stops frames that stay on one of these bridges; put at once, answered when it is needed."""
 
-    def __init__(self, bridge: str) -> None:
-        self._bridge = bridge
-        self._meet = [family for family, program in PROGRAMS.items() if sysfs.bridged_frames_meet(program, bridge)]
+    def __init__(self, bridges: Iterable[str]) -> None:
+        self._meet = {bridge: _meeting(bridge) for bridge in bridges}
+        meet = sorted({family for families in self._meet.values() for family in families})
         chains = nf_tables.chains()
-        self._asked: list[tuple[Firewall, Source]] = [(IPTABLES, one) for one in IPTABLES.ask(chains, self._meet)]
+        self._asked: list[tuple[Firewall, Source]] = [(IPTABLES, one) for one in IPTABLES.ask(chains, meet)]
         others = [chain for chain in chains if chain.hook and not is_its(chain)]
         if others:
             from pipework.firewall.nftables import FIREWALL  # few hosts have such tables
 
-            self._asked += [(FIREWALL, one) for one in FIREWALL.ask(others, self._meet)]
+            self._asked += [(FIREWALL, one) for one in FIREWALL.ask(others, meet)]
         self._tables: Optional[list[tuple[Firewall, Table]]] = None
 
     def plan(
-        self, port: str, address: Union[Static, Dhcp], ours_alone: Callable[[], bool]
+        self, bridge: str, port: str, address: Union[Static, Dhcp], ours_alone: Callable[[], bool]
     ) -> tuple[list[Action], list[Action]]:
         """What lets a guest's frames pass, and what says who still stops them.
 
@@ -39,56 +42,69 @@ class Inquiry:
         frames pass that come from our guests, or go to them.  Raises Refused.
         """
         interface = address.interface if isinstance(address, Static) else None
-        ways, notices = dict[Action, None](), dict[str, None]()
-        for firewall, stop in self._stops(port, [interface] if interface else []):
+        ways, stopped = dict[Action, None](), list[tuple[Firewall, Stop]]()
+        for firewall, stop in self._stops(_frames(bridge, port, [interface] if interface else [])):
             way = firewall.way_past(stop, None)
             if way and not ours_alone():
                 way = firewall.way_past(stop, port)
             ways.update(dict.fromkeys(way))
             if not way and self._is_now(stop):
-                notices[_notice(stop, firewall.advice(stop))] = None
-        return list(ways), [Notice(text) for text in notices]
+                stopped.append((firewall, stop))
+        return list(ways), [_notice(stopped)] if stopped else []
 
-    def stops(self, port: str, addresses: Iterable[str]) -> bool:
+    def stops(self, bridge: str, port: str, addresses: Iterable[str]) -> bool:
         """Whether frames of a guest that is wired are stopped now.  port: the bridge's that leads to it."""
-        from ipaddress import ip_interface  # which is there already, but for ls
+        frames = _frames(bridge, port, list(map(ip_interface, addresses)))
+        return any(self._is_now(stop) for _, stop in self._stops(frames))
 
-        interfaces = [ip_interface(address) for address in addresses]
-        return any(self._is_now(stop) for _, stop in self._stops(port, interfaces))
-
-    def _stops(self, port: str, interfaces: Sequence[Interface]) -> list[tuple[Firewall, Stop]]:
+    def _stops(self, frames: Sequence[Frame]) -> list[tuple[Firewall, Stop]]:
         if self._tables is None:
             self._tables = [(firewall, table) for firewall, source in self._asked for table in source.tables()]
-        frames = _frames(self._bridge, port, interfaces) if self._tables else []
         stops = ((firewall, stop_in(table, frame)) for firewall, table in self._tables for frame in frames)
         return [(firewall, stop) for firewall, stop in stops if stop]
 
     def _is_now(self, stop: Stop) -> bool:
         """Whether it does so as the host is set now, not only once br_netfilter hands bridged frames on."""
-        return stop.table.always or stop.frame.family in self._meet
+        return stop.table.always or stop.frame.family in self._meet[stop.frame.bridge]
+
+
+def _meeting(bridge: str) -> list[int]:
+    """The families whose bridged frames are handed to the firewall of hosts."""
+    return [family for family, program in PROGRAMS.items() if sysfs.bridged_frames_meet(program, bridge)]
 
 
 def _frames(bridge: str, port: str, interfaces: Sequence[Interface]) -> list[Frame]:
     """One frame from the guest and one to it: for each of its addresses, and of a family without any, of unknown ones.
 
-    Each guest has IPv6, link-local at least.
+    Each guest has IPv6, by its link-local address at least.
     """
     frames, known = list[Frame](), {interface.version for interface in interfaces}
     for interface in interfaces:
         own = type(interface)(interface.ip).network
         frames.append(Frame(interface.version, bridge, port, "", own, interface.network))
         frames.append(Frame(interface.version, bridge, "", port, interface.network, own))
-    for version in {6} - known if known else (4, 6):
-        frames.append(Frame(version, bridge, port, ""))
-        frames.append(Frame(version, bridge, "", port))
+    if not known:
+        frames += [Frame(4, bridge, port, ""), Frame(4, bridge, "", port)]
+    if 6 not in known:
+        frames += [Frame(6, bridge, *ports, LINK_LOCAL, LINK_LOCAL) for ports in ((port, ""), ("", port))]
     return frames
 
 
-def _notice(stop: Stop, advice: str) -> str:
-    policy = stop.table.chains[stop.chain].policy
+def _notice(stopped: Sequence[tuple[Firewall, Stop]]) -> Notice:
+    """Who stops the frames of a bridge, and what to type, each once."""
+    families, advice = dict[str, dict[str, None]](), dict[str, None]()
+    for firewall, stop in stopped:
+        families.setdefault(_who(stop), {})[f"IPv{stop.frame.family}"] = None
+        advice[firewall.advice(stop)] = None
+    who = ", ".join(f"{' and '.join(those)} by {one}" for one, those in families.items())
+    bridge = stopped[0][1].frame.bridge
+    return Notice(f"frames that stay on {bridge} are dropped, {who}; type: {'; '.join(advice)}")
+
+
+def _who(stop: Stop) -> str:
     if stop.rule and stop.rule.text:
-        who = f"{stop.table.program}: {stop.rule.text}"
-    else:
-        who = f"chain {stop.chain} of table {stop.table.name}" + ("" if stop.rule or policy == UNSEEN else " (its policy)")
-    may = "may be dropped" if not stop.rule and policy == UNSEEN else "are dropped"
-    return f"IPv{stop.frame.family} frames that stay on {stop.frame.bridge} {may} by {who}; type: {advice}"
+        return f"{stop.table.program}: {stop.rule.text}"
+    what = "a rule" if stop.rule else "the policy"
+    if stop.table.chains[stop.chain].policy == UNSEEN and not stop.rule:
+        what = "what cannot be seen"
+    return f"{what} of chain {stop.chain} in table {stop.table.name}"

@@ -8,7 +8,7 @@ from functools import partial
 from pipework.actions.base import Action
 from pipework.actions.iptables import CHAIN, AllowBridged, WithdrawBridged
 from pipework.errors import Refused
-from pipework.firewall.base import TIMEOUT, Listing, Source
+from pipework.firewall.base import TIMEOUT, Listing, Source, sides
 from pipework.firewall.ruleset import Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables, sysfs
 from pipework.kernel.programs import Running, find_program
@@ -70,7 +70,7 @@ class Iptables:
         if stop.is_particular or CHAIN not in stop.passed or "filter" not in stop.table.name:
             return []
         bridge = stop.frame.bridge
-        if bridge.endswith(("+", "*")) or set("\"'\\").intersection(bridge):
+        if bridge.endswith("+") or set("\"'\\").intersection(bridge):
             raise Refused(
                 f"bridge {bridge} cannot be named in a firewall rule: a + at the end would stand for any name, "
                 "quotes and backslashes are changed",
@@ -90,7 +90,7 @@ class Iptables:
             return f"{program}{table} {stop.rule.text.replace('-A ', '-D ', 1)}"
         if any(name.startswith("ufw") for name in stop.table.chains):
             return f"ufw route allow in on {bridge} out on {bridge}"
-        return f"{program}{table} -I {stop.base} -i {bridge} -o {bridge} -j ACCEPT"
+        return " ".join((f"{program}{table} -I {stop.base}", *sides(stop, f"-i {bridge}", f"-o {bridge}"), "-j ACCEPT"))
 
 
 FIREWALL = Iptables()
@@ -175,7 +175,7 @@ def read(program: str, family: int, text: str) -> list[Table]:
             words = split(line)
             rules.setdefault(words[1], []).append(_rule(words[2:], line, policies))
         elif line == "COMMIT" and name in TABLES:
-            chains = {chain: Chain(tuple(rules[chain]), policies.get(chain, "")) for chain in rules}
+            chains = {chain: Chain(tuple(rules[chain]), policies.get(chain, ""), chain.lower()) for chain in rules}
             bases = tuple(base for base in BASES if base in chains)
             tables.append(Table(program, f"{FAMILIES[family]} {name}", (family,), chains, bases))
     return tables

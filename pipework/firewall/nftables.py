@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipework.actions.base import Action
-from pipework.firewall.base import Known, Listing, Source
+from pipework.firewall.base import Known, Listing, Source, sides
 from pipework.firewall.iptables import is_its
 from pipework.firewall.ruleset import UNSEEN, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables
@@ -13,7 +13,7 @@ from pipework.kernel.bare import read_json
 from pipework.kernel.programs import find_program
 from pipework.typed import Any, Optional
 
-FAMILIES = {"inet": (4, 6), "ip": (4,), "ip6": (6,), "bridge": (4, 6)}
+FAMILIES = {"inet": (4, 6), "ip": (4,), "ip6": (6,), nf_tables.BRIDGE: (4, 6)}
 META = {
     "iif": "in",
     "iifname": "in",
@@ -55,23 +55,25 @@ class Nftables:
             return f"firewall-cmd --zone=trusted --add-interface={bridge}"
         if stop.is_particular:
             return f"nft -a list chain {stop.table.name} {stop.chain}"
-        names = ("ibrname", "obrname") if stop.table.always else ("iifname", "oifname")
-        return f"nft insert rule {stop.table.name} {stop.base} {names[0]} {bridge} {names[1]} {bridge} accept"
+        asked = sides(stop, f"iifname {bridge}", f"oifname {bridge}")
+        if stop.table.always:  # there a frame's interfaces are the ports
+            asked = [f"iifname {stop.frame.from_port}" if stop.frame.from_port else f"oifname {stop.frame.to_port}"]
+        return " ".join((f"nft insert rule {stop.table.name} {stop.base}", *asked, "accept"))
 
 
 FIREWALL = Nftables()
 
 
 def _may_stop(chain: nf_tables.Chain, meet: Sequence[int]) -> bool:
-    meets = chain.family == "bridge" or any(family in meet for family in FAMILIES[chain.family])
+    meets = chain.family == nf_tables.BRIDGE or any(family in meet for family in FAMILIES[chain.family])
     return meets and bool(chain.hook) and bool(chain.drops or chain.uses) and not is_its(chain)
 
 
 def _unseen(chain: nf_tables.Chain) -> Table:
     """What is known of a chain that no program can list."""
     name, policy = f"{chain.family} {chain.table}", "drop" if chain.drops else UNSEEN
-    chains = {chain.name: Chain((), policy)}
-    return Table("nft", name, FAMILIES[chain.family], chains, (chain.name,), chain.family == "bridge")
+    chains = {chain.name: Chain((), policy, chain.hook)}
+    return Table("nft", name, FAMILIES[chain.family], chains, (chain.name,), chain.family == nf_tables.BRIDGE)
 
 
 # -- reading
@@ -113,8 +115,11 @@ def _table(
     place: tuple[str, str], chains: list[dict[str, Any]], rules: dict[tuple[str, str, str], list[Rule]]
 ) -> Table:
     bases = [one["name"] for one in chains if one.get("type") == "filter" and one["hook"] in nf_tables.HOOKS.values()]
-    made = {one["name"]: Chain(tuple(rules.get((*place, one["name"]), ())), one.get("policy", "")) for one in chains}
-    return Table("nft", " ".join(place), FAMILIES[place[0]], made, tuple(bases), place[0] == "bridge")
+    made = {
+        one["name"]: Chain(tuple(rules.get((*place, one["name"]), ())), one.get("policy", ""), one.get("hook", ""))
+        for one in chains
+    }
+    return Table("nft", " ".join(place), FAMILIES[place[0]], made, tuple(bases), place[0] == nf_tables.BRIDGE)
 
 
 def _rules(told: dict[str, Any], sets: dict[tuple[str, str, str], list[Any]]) -> Iterator[Rule]:
@@ -159,7 +164,7 @@ def _asked(family: str, left: Any) -> tuple[str, list[Condition]]:
     (name, what) = next(iter(left.items())) if isinstance(left, dict) else ("", None)
     if name == "meta":
         asks = META.get(what["key"], "?")
-        return (ON_BRIDGE.get(asks, asks) if family == "bridge" else asks), []
+        return (ON_BRIDGE.get(asks, asks) if family == nf_tables.BRIDGE else asks), []
     if name == "payload" and what.get("protocol") in ("ip", "ip6"):
         return FIELDS.get(what["field"], "?"), [Condition("family", (CALLED[what["protocol"]],))]
     if name == "payload" and what.get("protocol") == "ether":
@@ -190,4 +195,5 @@ def _text(value: Any) -> str:
         value = value["elem"]["val"]
     if isinstance(value, dict) and "prefix" in value:
         return f"{value['prefix']['addr']}/{value['prefix']['len']}"
-    return str(value)
+    text = str(value)
+    return f"{text[:-1]}+" if text.endswith("*") else text

@@ -11,11 +11,11 @@ class Inquiry:
     """Nothing is asked."""
 
     def plan(
-        self, port: str, address: Union[Static, Dhcp], ours_alone: Callable[[], bool]
+        self, bridge: str, port: str, address: Union[Static, Dhcp], ours_alone: Callable[[], bool]
     ) -> tuple[list[Action], list[Action]]:
         """Nothing is to be done, and nothing told."""
         return [], []
 
-    def stops(self, port: str, addresses: Sequence[str]) -> bool:
+    def stops(self, bridge: str, port: str, addresses: Sequence[str]) -> bool:
         """Nobody is known to."""
         return False

@@ -98,10 +98,15 @@ class Rule(Value):
 
 
 class Chain(Value):
-    """A chain with its rules.  policy: what becomes of what no rule decides, "" for one that is jumped to."""
+    """A chain with its rules.
+
+    policy: what becomes of what no rule decides; hook: where the kernel leads frames into it, prerouting, forward or
+    postrouting; both "" for one that is jumped to.
+    """
 
     rules: tuple[Rule, ...]
     policy: str = ""
+    hook: str = ""
 
 
 class Table(Value):
@@ -197,8 +202,8 @@ class _Walk:
 
 
 def _is_called(known: str, value: str) -> bool:
-    """Whether a name is that, or begins so: with + in iptables, with * in nftables."""
-    return known.startswith(value[:-1]) if value.endswith(("+", "*")) else known == value
+    """Whether a name is that, or with a + at the end begins so."""
+    return known.startswith(value[:-1]) if value.endswith("+") else known == value
 
 
 def _is_in(there: Optional[Network], text: str) -> Optional[bool]:

@@ -20,7 +20,8 @@ HEADER = Struct("=BBH")  # nfgenmsg: family, version, resource
 TABLE, NAME, HOOK, POLICY, USE = 1, 3, 4, 5, 6  # NFTA_CHAIN_*
 NUMBER, PRIORITY = 1, 2  # NFTA_HOOK_*
 # linux/netfilter.h
-FAMILIES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}  # NFPROTO_*, but those that bridged frames do not meet
+BRIDGE = "bridge"  # the family whose chains frames meet on each bridge, whoever hands them on
+FAMILIES = {1: "inet", 2: "ip", 7: BRIDGE, 10: "ip6"}  # NFPROTO_*, but those that bridged frames do not meet
 HOOKS = {0: "prerouting", 2: "forward", 4: "postrouting"}  # NF_INET_*, and NF_BR_* the same: a frame's way over a bridge
 
 

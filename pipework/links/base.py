@@ -190,8 +190,8 @@ class Wired(Value):
 
     guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: what its
     end is called now; kind: the name of the file in links/ that serves it; link: the host's end, or ""; hostif: the
-    bridge or NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, unfinished or guest
-    gone; guessed: it bears no mark of ours and no name of the original's, and is taken for the original's because
+    bridge or NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, filtered, unfinished or
+    guest gone; guessed: it bears no mark of ours and no name of the original's, and is taken for the original's because
     nobody else is known to have made it; there: the guest's link as it was read, None if the guest is gone.
     """
 
@@ -270,7 +270,14 @@ class LinkKind:
         return Way(stash(guest, there.there, is_guests=True), [removal(guest, there.there)])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
-        """What a run had left to do that was killed after its last mark; end: the link that bears it."""
+        """What a run had left to do that was killed after its last mark, and what the wire has come to need since.
+
+        end: the link that bears the mark.
+        """
+        return ()
+
+    def filtered(self, wires: Sequence[Wired]) -> Iterable[Wired]:
+        """Those of these wires of this kind whose frames a firewall of the host drops."""
         return ()
 
     def of_the_dead(self, host: Host) -> Iterable[Wired]:

@@ -47,7 +47,7 @@ class Bridge(VethKind):
         if vlan:
             default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
             make.append(SetAccessVlan(host, local, vlan, default))
-        ways, notices = inquiry.plan(local, request.address, lambda: _is_ours_alone(host, bridge))
+        ways, notices = inquiry.plan(bridge, local, request.address, lambda: _is_ours_alone(host, bridge))
         make += [SetUp(host, local), *ways]
         adopt = [Adopt(host, bridge)] if there is None or there.group == NEWBORN else []
         return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last, *notices])
@@ -71,7 +71,14 @@ class Bridge(VethKind):
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         bridge = wire.far.netlink.link(wire.hostif)
         ours = bridge and bridge.group == NEWBORN and end.master == bridge.ifindex
-        return (Adopt(wire.far, wire.hostif),) if ours else ()
+        ways, notices = firewall.inquire(wire.hostif).plan(
+            wire.hostif, end.name, wire.request.address, lambda: _is_ours_alone(wire.far, wire.hostif)
+        )
+        return (*((Adopt(wire.far, wire.hostif),) if ours else ()), *ways, *notices)
+
+    def filtered(self, wires: Sequence[Wired]) -> Iterable[Wired]:
+        inquiry = firewall.inquire(*{wired.hostif for wired in wires})
+        return [wired for wired in wires if inquiry.stops(wired.hostif, wired.link, wired.addresses)]
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         host = ground.host

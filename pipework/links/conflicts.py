@@ -84,7 +84,7 @@ def stashed_for(host: Namespace, local: str) -> list[Link]:
 
 
 def left_to_do(kind: LinkKind, wire: Wire, local: str) -> list[Action]:
-    """What a run had left to do that was killed after its last mark: remove the link whose place the wire has taken.
+    """What is left to do for a wire that stands: remove the link whose place it has taken, and what its kind knows of.
 
     local: the host's end of the wire; nothing is left to do where there is no such link, or it is not finished.
     """
