@@ -27,7 +27,7 @@ ROWS = (
     (r"pipework/kernel/packets", "addresses"),
     (r"pipework/kernel/(messages|former_notes)", "messages addresses ls"),
     (r"pipework/actions/(lines|route_words)", "messages dry_run del replace"),
-    (r"pipework/(firewall/|actions/iptables)", "bridge gc least_harm removal"),
+    (r"pipework/(firewall/|actions/(iptables|notice)|kernel/nf_tables)", "bridge firewall gc least_harm removal"),
     (r"pipework/links/bridge", "bridge dry_run replace races"),
     (r"pipework/(links|actions)/openvswitch|pipework/kernel/ovsdb", "openvswitch dry_run gc removal"),
     (r"pipework/links/(macvlan|parent)", "macvlan replace"),

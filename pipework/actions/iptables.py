@@ -24,9 +24,9 @@ TIMEOUT = 10.0  # seconds, of which iptables may wait five for its lock
 class AllowBridged(Action):
     """Accept frames that stay in one bridge, or of them those of one port.
 
-    iptables is the program; place: of the rule in its chain, counted from 1, or 0 for the end; port: whose frames, "" for
-    all; side: in for those that come from it, out for those that go to it.  A rule for all is undone only while no other
-    run has come to rely on it; known: the ports that did without it.
+    iptables is the program; place: of the rule in its chain, counted from 1, or 0 for the end; port: whose frames, ""
+    for all; side: in for those that come from it, out for those that go to it.  A rule for all is undone only while no
+    other run has come to rely on it; known: the ports that did without it.
     """
 
     iptables: str

@@ -1,4 +1,4 @@
-"""iptables and ip6tables, of either variant: what their rules do to bridged frames, and the rule that lets them pass."""
+"""iptables and ip6tables, of either variant: what their rules do to bridged frames, and ours that lets them pass."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class Iptables:
     def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
         """The rules that let such frames pass, as narrow as what was asked for; none where that is not ours to open.
 
-        It is where Docker's chain for the administrator's rules is led through, and nobody has spoken of these frames: ours
-        comes behind the administrator's.  port: a rule for that one alone, where others are on the bridge that are not
-        ours to let through; None: one for all of the bridge.
+        It is where Docker's chain for the administrator's rules is led through, and nobody has spoken of these frames:
+        ours comes behind the administrator's.  port: a rule for that one alone, where others are on the bridge that are
+        not ours to let through; None: one for all of the bridge.
         """
         if stop.is_particular or CHAIN not in stop.passed or "filter" not in stop.table.name:
             return []
@@ -147,9 +147,9 @@ def _ours(program: str, listing: Running) -> list[WithdrawBridged]:
             f"{program} does not tell which rules stand: {told.err.strip()}",
             "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
         )
-    found, place = list[WithdrawBridged](), 0
-    for words in (split(line) for line in told.out.splitlines() if line.startswith(f"-A {CHAIN} ")):
-        place += 1
+    found = list[WithdrawBridged]()
+    rules = [split(line) for line in told.out.splitlines() if line.startswith(f"-A {CHAIN} ")]
+    for place, words in enumerate(rules, start=1):
         comment = words[words.index("--comment") + 1] if "--comment" in words else ""
         if comment.startswith(COMMENT):
             bridge, _, port = comment[len(COMMENT) :].partition(" ")

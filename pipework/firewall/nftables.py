@@ -11,7 +11,7 @@ from pipework.firewall.ruleset import UNSEEN, Chain, Condition, Rule, Stop, Tabl
 from pipework.kernel import nf_tables
 from pipework.kernel.bare import read_json
 from pipework.kernel.programs import find_program
-from pipework.typed import Any, Optional
+from pipework.typed import Any, Optional, cast
 
 FAMILIES = {"inet": (4, 6), "ip": (4,), "ip6": (6,), nf_tables.BRIDGE: (4, 6)}
 META = {
@@ -161,7 +161,7 @@ def _matched(
 
 def _asked(family: str, left: Any) -> tuple[str, list[Condition]]:
     """What is asked for, and what is asked for with it without being said."""
-    (name, what) = next(iter(left.items())) if isinstance(left, dict) else ("", None)
+    name, what = cast("tuple[str, Any]", next(iter(left.items())) if isinstance(left, dict) else ("", None))
     if name == "meta":
         asks = META.get(what["key"], "?")
         return (ON_BRIDGE.get(asks, asks) if family == nf_tables.BRIDGE else asks), []

@@ -128,9 +128,9 @@ class Table(Value):
 class Stop(Value):
     """Who stops a frame.
 
-    base: the chain that the kernel leads it into; chain: in which it is decided; rule: None if it is the policy's doing; is_particular: whether somebody has decided
-    so for this bridge, port or address, rather than for all that is left; passed: the chains which it has been led
-    through to their end before.
+    base: the chain that the kernel leads it into; chain: in which it is decided; rule: None if it is the policy's
+    doing; is_particular: whether somebody has decided so for this bridge, port or address, rather than for all that is
+    left; passed: the chains which it has been led through to their end before.
     """
 
     frame: Frame
@@ -216,8 +216,6 @@ def _is_in(there: Optional[Network], text: str) -> Optional[bool]:
         return there is None or asked.version == there.version
     if there is None:
         return None
-    if asked.version != there.version:
+    if asked.version != there.version or not asked.overlaps(there):
         return False
-    if asked.network_address <= there.network_address and there.broadcast_address <= asked.broadcast_address:
-        return True
-    return None if asked.overlaps(there) else False
+    return asked.prefixlen <= there.prefixlen or None

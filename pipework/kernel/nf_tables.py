@@ -6,6 +6,7 @@ One netlink dump tells whether a program has to be started that can read them.
 from __future__ import annotations
 
 from contextlib import closing
+from errno import EINVAL, EPROTONOSUPPORT
 from struct import Struct
 
 from pipework.errors import KernelRefused
@@ -16,13 +17,14 @@ from pipework.value import Value
 
 # linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
 NETLINK_NETFILTER, SUBSYSTEM, GETCHAIN, GETRULE = 12, 10 << 8, 4, 7
+ABSENT = (EINVAL, EPROTONOSUPPORT)  # the kernel has no nf_tables, or nothing of netfilter at all
 HEADER = Struct("=BBH")  # nfgenmsg: family, version, resource
 TABLE, NAME, HOOK, POLICY, USE = 1, 3, 4, 5, 6  # NFTA_CHAIN_*
 NUMBER, PRIORITY = 1, 2  # NFTA_HOOK_*
 # linux/netfilter.h
 BRIDGE = "bridge"  # the family whose chains frames meet on each bridge, whoever hands them on
 FAMILIES = {1: "inet", 2: "ip", 7: BRIDGE, 10: "ip6"}  # NFPROTO_*, but those that bridged frames do not meet
-HOOKS = {0: "prerouting", 2: "forward", 4: "postrouting"}  # NF_INET_*, and NF_BR_* the same: a frame's way over a bridge
+HOOKS = {0: "prerouting", 2: "forward", 4: "postrouting"}  # NF_INET_*, NF_BR_*: a frame's way over a bridge
 
 
 class Chain(Value):
@@ -41,12 +43,12 @@ class Chain(Value):
 
 
 def chains() -> list[Chain]:
-    """All of them; none where the kernel has no nf_tables."""
+    """All of them; none where the kernel has no nf_tables.  Raises KernelRefused."""
     return [chain for chain in map(_chain, _dump(GETCHAIN)) if chain]
 
 
 def mention(text: str) -> bool:
-    """Whether a rule has that text in it, as a comment."""
+    """Whether a rule has that text in it, as a comment.  Raises KernelRefused."""
     wanted = text.encode("utf-8", "surrogateescape")
     return any(wanted in told for told in _dump(GETRULE))
 
@@ -55,8 +57,13 @@ def _dump(what: int) -> list[bytes]:
     try:
         with closing(Netlink(NETLINK_NETFILTER)) as netlink:
             return netlink.request(SUBSYSTEM | what, HEADER.pack(0, 0, 0), DUMP)
-    except (OSError, KernelRefused):
-        return []
+    except OSError as error:
+        number = error.errno
+    except KernelRefused as refusal:
+        number = refusal.errno
+    if number not in ABSENT:
+        raise KernelRefused(number or EINVAL, "of a question about nf_tables")
+    return []
 
 
 def _chain(told: bytes) -> Optional[Chain]:

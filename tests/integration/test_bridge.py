@@ -234,7 +234,7 @@ def test_containers_ping_each_other_over_ipv6(host: Host, guest_ns: Namespaces) 
         assert done == (0, "", "")
     assert one.ping("fd00:1::2")
     assert host.run("ip6tables", "-S").count("pipework: br0") == 1
-    assert host.run("iptables", "-S").count("pipework: br0") == 0
+    assert host.run("iptables", "-S").count("pipework: br0") == 0  # nobody has asked for IPv4
 
 
 def test_firewall_opt_out(container: Containers, bridge: Bridges) -> None:
@@ -249,15 +249,6 @@ def test_firewall_opt_out(container: Containers, bridge: Bridges) -> None:
 def test_no_rule_where_forward_accepts(host: Host, guest_ns: Namespaces) -> None:
     """Where FORWARD accepts anyway no rule is added."""
     host.run("iptables", "-P", "FORWARD", "ACCEPT")
-    guest = guest_ns()
-    assert host.pipework("br0", guest.spec, "192.168.1.1/24").code == 0
-    assert "pipework" not in host.run("iptables", "-S")
-
-
-def test_no_rule_where_bridged_frames_pass_by(host: Host, guest_ns: Namespaces) -> None:
-    """Where bridged frames do not meet the firewall no rule is added."""
-    setting = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-    subprocess.run(host.argv("sh", "-c", f"echo 0 >{setting}"), check=True)
     guest = guest_ns()
     assert host.pipework("br0", guest.spec, "192.168.1.1/24").code == 0
     assert "pipework" not in host.run("iptables", "-S")

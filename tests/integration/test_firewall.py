@@ -1,4 +1,4 @@
-"""Frames pass where that is pipework's to see to, and else it says who drops them and what to type; nothing is opened."""
+"""Frames pass where that is pipework's to see to; else it says who drops them and what to type; it opens no more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Callable
 import pytest
 
 from tests.lab.command import Result
-from tests.lab.firewalls import BRIDGE, CLOSED, DOCKER, SHAPES, Shape, both
+from tests.lab.firewalls import BRIDGE, CLOSED, DOCKER, SHAPES, Shape, both, handed_on
 from tests.lab.host import Host, settle, without_dad
 from tests.lab.netns import NamedNamespace, named_namespace
 from tests.lab.tcp import reaches
@@ -25,7 +25,7 @@ def bare() -> Iterator[Host]:
     with named_namespace("pwhost") as made:
         host = Host(made.name)
         without_dad(host)
-        run_on(host, both("echo 1 >/proc/sys/net/bridge/bridge-nf-call-$t"))
+        run_on(host, handed_on(1))
         yield host
 
 
@@ -194,4 +194,3 @@ def test_opting_out_is_silent(bare: Host, guest_ns: Namespaces) -> None:
     run_on(bare, both("$t -P FORWARD DROP"))
     done = bare.pipework(BRIDGE, guest_ns().spec, ADDRESSES[0], env={"PIPEWORK_FIREWALL": "off"})
     assert done == (0, "", "")
-

@@ -59,6 +59,7 @@ PRELOADED = (
 FILED = ("unlink", "rename", "replace", "symlink", "link")  # what changes the names of files, as os has it
 PLACES = ("/run/", "/var/run/")  # where notes, names of namespaces and the like are kept
 GET = 2  # of four message types each, linux/rtnetlink.h
+NETFILTER = 1 << 8  # from there on they are of its subsystems, of which only questions are asked
 # Links, addresses and routes are asked after time and again while something is waited for.
 WAITING = ("SettleAddress", "Announce", "AwaitLease", "AwaitLeaseInContainer", "StopClient")
 
@@ -102,7 +103,8 @@ class Breaker:
         request, start, carry_out, outcome = Netlink.request, Running.__init__, UndoLog.carry_out, Running.outcome
 
         def counted_request(netlink: Netlink, kind: int, *rest: Any) -> Any:
-            if not self.waiting and (kind % 4 != GET or self.fault == "refuse"):
+            is_question = kind % 4 == GET or kind >= NETFILTER
+            if not self.waiting and (not is_question or self.fault == "refuse"):
                 self.step(f"request {kind}")
             return request(netlink, kind, *rest)
 

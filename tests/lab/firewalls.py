@@ -1,13 +1,11 @@
-"""Hosts with the firewalls that users have: what makes each, and whether pipework can let a wire's frames pass there."""
+"""Hosts with the firewalls that users have: what makes each, and whether pipework lets a wire's frames pass there."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 BRIDGE = "br1"
-DOCKER = (
-    "for t in iptables ip6tables; do $t -N DOCKER-USER; $t -A FORWARD -j DOCKER-USER; $t -P FORWARD DROP; done"
-)
+DOCKER = "for t in iptables ip6tables; do $t -N DOCKER-USER; $t -A FORWARD -j DOCKER-USER; $t -P FORWARD DROP; done"
 UFW = """
 for t in iptables ip6tables; do
     for c in before after reject; do $t -N ufw-$c-forward; $t -A FORWARD -j ufw-$c-forward; done
@@ -89,16 +87,27 @@ def both(rules: str) -> str:
     return f"for t in iptables ip6tables; do {rules}; done"
 
 
+def handed_on(switch: int) -> str:
+    """Whether bridged frames are handed to iptables, 1 or 0."""
+    return both(f"echo {switch} >/proc/sys/net/bridge/bridge-nf-call-$t")
+
+
 SHAPES = (
     Shape("open", "true", True),
     Shape("Docker 20 to 27", f"{DOCKER}; {both('$t -A DOCKER-USER -j RETURN')}", True),
     Shape("Docker 28", DOCKER, True),
     Shape("Docker and ufw", f"{UFW}{DOCKER.replace('-A FORWARD', '-I FORWARD')}", True),
     Shape("DROP, no DOCKER-USER", both("$t -P FORWARD DROP"), False),
-    Shape("REJECT at the end, policy ACCEPT", f"{DOCKER}; {both('$t -P FORWARD ACCEPT; $t -A FORWARD -j REJECT')}", True),
+    Shape(
+        "REJECT at the end, policy ACCEPT", f"{DOCKER}; {both('$t -P FORWARD ACCEPT; $t -A FORWARD -j REJECT')}", True
+    ),
     Shape("REJECT at the end, no Docker", both("$t -A FORWARD -j REJECT"), False),
     Shape("DOCKER-USER that nobody jumps to", both("$t -N DOCKER-USER; $t -P FORWARD DROP"), False),
-    Shape("DOCKER-USER for one bridge", both("$t -N DOCKER-USER; $t -A FORWARD -i br9 -j DOCKER-USER; $t -P FORWARD DROP"), False),
+    Shape(
+        "DOCKER-USER for one bridge",
+        both("$t -N DOCKER-USER; $t -A FORWARD -i br9 -j DOCKER-USER; $t -P FORWARD DROP"),
+        False,
+    ),
     Shape("ufw", UFW, False),
     Shape("firewalld beside Docker", f"{DOCKER}\n{FIREWALLD}", False),
     Shape("firewalld", FIREWALLD, False),
@@ -106,32 +115,45 @@ SHAPES = (
     Shape("Docker 29, nftables", DOCKER_29_NFT, True),
     Shape("nft drop", nft_table("inet", ""), False),
     Shape("nft drop, but for this bridge", nft_table("inet", f'iifname "{BRIDGE}" oifname "{BRIDGE}" accept'), True),
-    Shape("nft drop, but for these addresses", nft_table("inet", "ip saddr 10.1.0.0/16 accept; ip6 saddr { fd00::/8, fe80::/10 } accept"), True),
+    Shape(
+        "nft drop, but for these addresses",
+        nft_table("inet", "ip saddr 10.1.0.0/16 accept; ip6 saddr { fd00::/8, fe80::/10 } accept"),
+        True,
+    ),
     Shape("nft drop, but for TCP on one port", nft_table("inet", "tcp dport 22 accept"), False),
     Shape("nft reject of the rest", nft_table("inet", "iifname lo accept; reject", "accept"), False),
     Shape("nft tables of each family", nft_table("ip", "") + nft_table("ip6", ""), False),
-    Shape("nft on the bridge itself", nft_table("bridge", "ether type arp accept; icmpv6 type nd-neighbor-solicit accept"), False),
-    Shape("nft that asks for what nobody knows", nft_table("inet", "meta mark 7 drop; tcp dport 22 drop", "accept"), True),
+    Shape(
+        "nft on the bridge itself",
+        nft_table("bridge", "ether type arp accept; icmpv6 type nd-neighbor-solicit accept"),
+        False,
+    ),
+    Shape(
+        "nft that asks for what nobody knows", nft_table("inet", "meta mark 7 drop; tcp dport 22 drop", "accept"), True
+    ),
     Shape("dropped before it is forwarded", both("$t -t raw -P PREROUTING DROP"), False),
     Shape("Docker in iptables-legacy", DOCKER.replace("iptables ip6tables", "iptables-legacy ip6tables-legacy"), True),
     Shape("DROP in iptables-legacy", both("$t-legacy -P FORWARD DROP"), False),
     Shape(
         "Docker, br_netfilter comes later",
-        f"echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables; echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables; {DOCKER}",
+        f"{handed_on(0)}; {DOCKER}",
         True,
-        "echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables; echo 1 >/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+        handed_on(1),
     ),
     Shape(
         "the switch of this bridge alone",
-        f"echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables; echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables; "
-        f"ip link add {BRIDGE} type bridge nf_call_iptables 1 nf_call_ip6tables 1; ip link set {BRIDGE} up; "
+        f"{handed_on(0)}; ip link add {BRIDGE} up type bridge nf_call_iptables 1 nf_call_ip6tables 1; "
         + both("$t -P FORWARD DROP"),
         False,
     ),
 )
 # what an administrator has decided for one guest, or an engine for a bridge of its own
 CLOSED = (
-    Shape("DROP of one guest in DOCKER-USER", f"{DOCKER}; iptables -A DOCKER-USER -i {BRIDGE} -o {BRIDGE} -s 10.1.1.1 -j DROP", False),
+    Shape(
+        "DROP of one guest in DOCKER-USER",
+        f"{DOCKER}; iptables -A DOCKER-USER -i {BRIDGE} -o {BRIDGE} -s 10.1.1.1 -j DROP",
+        False,
+    ),
     Shape("DROP at the end of DOCKER-USER", f"{DOCKER}; iptables -A DOCKER-USER -j DROP", False),
     Shape("icc=false", f"{DOCKER}; iptables -A FORWARD -i {BRIDGE} -o {BRIDGE} -j DROP", False),
     Shape("isolated networks", f"{DOCKER}; iptables -A FORWARD ! -s 172.16.0.0/12 -o {BRIDGE} -j DROP", False),

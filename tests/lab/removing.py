@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from typing import Callable, NamedTuple, Optional
 
 from tests.lab.crowd import unfinished
-from tests.lab.disturbing import QUESTION
 from tests.lab.faults import FAULTS, NONE, PROGRAM_FAULTS, Broken, breaking
 from tests.lab.host import settle
 from tests.lab.scenes import Scene, shape
@@ -159,8 +158,6 @@ def _removed(trial: Trial, broken: Broken) -> None:
 def _removed_after_all(fault: str, trial: Trial, broken: Broken) -> None:
     """Fail unless a run that was disturbed had a reason to succeed, and has left nothing."""
     assert fault in SIGNALS or fault in PROGRAM_FAULTS, broken
-    if broken.step.endswith(QUESTION) and fault in ("fail", "do-and-fail"):
-        trial.collect()  # there is no such chain, as it seems
     trial.assert_as_before(broken.step)
 
 

@@ -247,7 +247,7 @@ def shape(taken: Scene) -> str:
             if entry["ifname"] != "lo" and info["scope"] != "link"
         ],
         "routes": [entry for entry in inside["routes"] if re.search('"dst": "(default|[^:"]+)"', entry)],
-        "rules": str(outside["firewall"]).count("pipework"),
+        "rules": str([outside["firewall"], outside["firewall6"]]).count("pipework"),
         "switch": taken.switch.rows() if taken.switch else "",
     }
     return named_alike(str(told), taken.guest.name)
