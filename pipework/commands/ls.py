@@ -19,7 +19,7 @@ COLOURS = {"up": "32", "down": "31", "no carrier": "33", "filtered": "31", "gues
 def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
-        wires = _with_filtered(find_all(Host(host)))
+        wires = _with_filtered(host, find_all(Host(host)))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:
             wires = [wire for wire in wires if _same(wire, namespace)]
@@ -31,13 +31,13 @@ def list_wires(request: List) -> None:
         _print_table(wires)
 
 
-def _with_filtered(wires: Sequence[Wired]) -> list[Wired]:
+def _with_filtered(host: Namespace, wires: Sequence[Wired]) -> list[Wired]:
     """The same, with those told whose frames a firewall drops."""
     by_kind = dict[str, list[Wired]]()
     for wire in wires:
         if wire.state == "up":
             by_kind.setdefault(wire.kind, []).append(wire)
-    dropped = {id(wire) for kind, there in by_kind.items() for wire in links.kind(kind).filtered(there)}
+    dropped = {id(wire) for kind, there in by_kind.items() for wire in links.kind(kind).filtered(host, there)}
     return [wire.replace(state="filtered") if id(wire) in dropped else wire for wire in wires]
 
 

@@ -6,12 +6,13 @@ import os
 
 from pipework.actions.iptables import WithdrawBridged
 from pipework.firewall import inquiry, iptables, none
+from pipework.kernel.namespaces import Namespace
 from pipework.typed import Union
 
 
-def inquire(*bridges: str) -> Union[inquiry.Inquiry, none.Inquiry]:
+def inquire(host: Namespace, *bridges: str) -> Union[inquiry.Inquiry, none.Inquiry]:
     """Ask who stops frames that stay on a bridge.  PIPEWORK_FIREWALL=off opts out."""
-    return none.Inquiry() if _is_off() else inquiry.Inquiry(bridges)
+    return none.Inquiry() if _is_off() else inquiry.Inquiry(host, bridges)
 
 
 def withdrawal(bridge: str, port: str, last: bool) -> list[WithdrawBridged]:

@@ -7,11 +7,13 @@ from ipaddress import ip_interface, ip_network
 
 from pipework.actions.base import Action
 from pipework.actions.notice import Notice
+from pipework.errors import KernelRefused
 from pipework.firewall.base import Firewall, Source
 from pipework.firewall.iptables import FIREWALL as IPTABLES
 from pipework.firewall.iptables import PROGRAMS, is_its
-from pipework.firewall.ruleset import UNSEEN, Frame, Stop, Table, stop_in
+from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Frame, Stop, Table, stops_in
 from pipework.kernel import nf_tables, sysfs
+from pipework.kernel.namespaces import Namespace
 from pipework.model import Dhcp, Interface, Static
 from pipework.typed import Callable, Optional, Union
 
@@ -21,7 +23,8 @@ LINK_LOCAL = ip_network("fe80::/64")
 class Inquiry:
     """Who stops frames that stay on one of these bridges; put at once, answered when it is needed."""
 
-    def __init__(self, bridges: Iterable[str]) -> None:
+    def __init__(self, host: Namespace, bridges: Iterable[str]) -> None:
+        self._host = host
         self._meet = {bridge: _meeting(bridge) for bridge in bridges}
         meet = sorted({family for families in self._meet.values() for family in families})
         chains = nf_tables.chains()
@@ -60,8 +63,11 @@ class Inquiry:
     def _stops(self, frames: Sequence[Frame]) -> list[tuple[Firewall, Stop]]:
         if self._tables is None:
             self._tables = [(firewall, table) for firewall, source in self._asked for table in source.tables()]
-        stops = ((firewall, stop_in(table, frame)) for firewall, table in self._tables for frame in frames)
-        return [(firewall, stop) for firewall, stop in stops if stop]
+        if any(table.asks_for(WAY_BACK) for _, table in self._tables):
+            frames = [frame.replace(has_way_back=_has_way_back(self._host, frame)) for frame in frames]
+        return [
+            (firewall, stop) for firewall, table in self._tables for frame in frames for stop in stops_in(table, frame)
+        ]
 
     def _is_now(self, stop: Stop) -> bool:
         """Whether it does so as the host is set now, not only once br_netfilter hands bridged frames on."""
@@ -90,12 +96,32 @@ def _frames(bridge: str, port: str, interfaces: Sequence[Interface]) -> list[Fra
     return frames
 
 
+def _has_way_back(host: Namespace, frame: Frame) -> bool:
+    """Whether the host has a route to the source of a frame over its bridge."""
+    source = frame.source
+    if source is None or source == LINK_LOCAL:  # which each link has that may have IPv6
+        return True
+    try:
+        routes = host.netlink.routes_via(host.netlink.index(frame.bridge))
+    except KernelRefused:  # there is no such bridge yet
+        return False
+    known = [route for route in routes if route.family == frame.family]
+    return any(route.destination is None or ip_network(route.prefix).overlaps(source) for route in known)
+
+
+def _route(frame: Frame) -> str:
+    """What gives the host that route."""
+    networks = [network for network in (frame.source, frame.destination) if network]
+    network = min(networks, key=lambda network: network.prefixlen)
+    return f"ip -{frame.family} route add {network} dev {frame.bridge}"
+
+
 def _notice(stopped: Sequence[tuple[Firewall, Stop]]) -> Notice:
     """Who stops the frames of a bridge, and what to type, each once."""
     families, advice = dict[str, dict[str, None]](), dict[str, None]()
     for firewall, stop in stopped:
         families.setdefault(_who(stop), {})[f"IPv{stop.frame.family}"] = None
-        advice[firewall.advice(stop)] = None
+        advice[_route(stop.frame) if stop.lacks_way_back else firewall.advice(stop)] = None
     who = ", ".join(f"{' and '.join(those)} by {one}" for one, those in families.items())
     bridge = stopped[0][1].frame.bridge
     return Notice(f"frames that stay on {bridge} are dropped, {who}; type: {'; '.join(advice)}")

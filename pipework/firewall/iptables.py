@@ -9,7 +9,7 @@ from pipework.actions.base import Action
 from pipework.actions.iptables import CHAIN, AllowBridged, WithdrawBridged
 from pipework.errors import Refused
 from pipework.firewall.base import TIMEOUT, Listing, Source, sides
-from pipework.firewall.ruleset import Chain, Condition, Rule, Stop, Table
+from pipework.firewall.ruleset import WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables, sysfs
 from pipework.kernel.programs import Running, find_program
 from pipework.marks import COMMENT
@@ -35,7 +35,7 @@ OPTIONS = {
     "--dst-type": "cast",
 }
 BRIDGED = ("--physdev-is-bridged", "--physdev-is-in", "--physdev-is-out")
-SILENT = ("-m", "--comment", "--reject-with")  # ask nothing of a frame
+SILENT = ("-m", "--comment", "--reject-with", "--invert")  # ask nothing of a frame
 VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return"}
 
 
@@ -189,6 +189,8 @@ def _rule(words: list[str], text: str, chains: dict[str, str]) -> Rule:
             if target in chains:
                 verdict, to = ("goto" if option == "-g" else "jump"), target
             verdict = VERDICTS.get(target, verdict)
+        elif option == "-m" and values == ["rpfilter"]:
+            conditions.append(Condition(WAY_BACK, ("no" if "--invert" in words else "yes",)))
         elif option in BRIDGED:
             conditions.append(Condition("bridged", ("yes",), negated))
         elif option not in SILENT and values[:1] not in (["all"], ["0"]):
@@ -203,7 +205,9 @@ def _options(words: list[str]) -> list[tuple[str, list[str], bool]]:
     """Each option with its values, and whether it is negated."""
     found, negated = list[tuple[str, list[str], bool]](), False
     for word in words:
-        if word == "!":
+        if found and found[-1][0] == "--comment" and not found[-1][1]:
+            found[-1][1].append(word)
+        elif word == "!":
             negated = True
         elif word.startswith("-") and len(word) > 1 and not word[1:2].isdigit():
             found.append((word, [], negated))

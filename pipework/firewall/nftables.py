@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pipework.actions.base import Action
 from pipework.firewall.base import Known, Listing, Source, sides
 from pipework.firewall.iptables import is_its
-from pipework.firewall.ruleset import UNSEEN, Chain, Condition, Rule, Stop, Table
+from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables
 from pipework.kernel.bare import read_json
 from pipework.kernel.programs import find_program
@@ -28,7 +28,7 @@ META = {
 }
 ON_BRIDGE = {"in": "port in", "out": "port out"}  # there a frame's interfaces are the ports
 FIELDS = {"saddr": "source", "daddr": "destination", "protocol": "protocol", "nexthdr": "protocol", "type": "family"}
-CALLED = {"ipv4": "4", "ipv6": "6", "ip": "4", "ip6": "6", "host": "unicast"}
+CALLED = {"ipv4": "4", "ipv6": "6", "ip": "4", "ip6": "6", "host": "unicast", "False": "no", "True": "yes"}
 VERDICTS = ("accept", "drop", "reject", "return")
 # statements that ask nothing of a frame
 SILENT = ("counter", "log", "mangle", "notrack", "flow", "set", "map", "dup", "fwd", "ct helper", "comment", "continue")
@@ -175,6 +175,8 @@ def _asked(family: str, left: Any) -> tuple[str, list[Condition]]:
         return "state", []
     if name == "fib" and what["result"] == "type":
         return "cast", []
+    if name == "fib" and what["result"] == "oif" and {"saddr", "iif"} <= set(what["flags"]):
+        return WAY_BACK, []
     return "?", []
 
 

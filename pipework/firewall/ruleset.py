@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PASSES = "accept"
 UNSEEN = "unseen"  # the policy of a chain that cannot be listed
 DROPS = ("drop", "reject", UNSEEN)
+WAY_BACK = "way back"  # asked for by filters of reverse paths
 # what a condition can ask for by which a rule speaks of some frames, not of all that nobody has spoken of
 PARTICULAR = frozenset(("in", "out", "bridge in", "bridge out", "port in", "port out", "source", "destination"))
 
@@ -28,7 +29,8 @@ class Frame(Value):
     """A frame on its way from one port of a bridge to another.
 
     family: 4 or 6; from_port, to_port: their names, "" for any; source, destination: an address or the network that it
-    is in, None for any.
+    is in, None for any; has_way_back: whether the host has a route to its source over the bridge, which filters of
+    reverse paths ask for.
     """
 
     family: int
@@ -37,6 +39,7 @@ class Frame(Value):
     to_port: str = ""
     source: Optional[Network] = None
     destination: Optional[Network] = None
+    has_way_back: bool = True
 
     def meets(self, condition: Condition) -> Optional[bool]:
         """Whether it meets a condition; None: that cannot be known."""
@@ -65,6 +68,7 @@ class Frame(Value):
             "state": "new",
             "cast": "unicast",
             "bridged": "yes",
+            WAY_BACK: "yes" if self.has_way_back else "no",
         }
 
 
@@ -124,6 +128,11 @@ class Table(Value):
     bases: tuple[str, ...]
     always: bool = False
 
+    def asks_for(self, what: str) -> bool:
+        """Whether some rule does."""
+        rules = (rule for chain in self.chains.values() for rule in chain.rules)
+        return any(condition.asks == what for rule in rules for condition in rule.conditions)
+
 
 class Stop(Value):
     """Who stops a frame.
@@ -141,14 +150,16 @@ class Stop(Value):
     is_particular: bool
     passed: frozenset[str]
 
+    @property
+    def lacks_way_back(self) -> bool:
+        """Whether a filter of reverse paths does so."""
+        return self.rule is not None and any(condition.asks == WAY_BACK for condition in self.rule.conditions)
 
-def stop_in(table: Table, frame: Frame) -> Optional[Stop]:
-    """Who stops the frame in a table, or None."""
-    for base in table.bases if frame.family in table.families else ():
-        found = _Walk(table, frame, base).stop()
-        if found:
-            return found
-    return None
+
+def stops_in(table: Table, frame: Frame) -> list[Stop]:
+    """Who stops the frame in a table: in each place where the kernel leads it into that, at most one."""
+    walks = (_Walk(table, frame, base).stop() for base in table.bases if frame.family in table.families)
+    return [stop for stop in walks if stop]
 
 
 class _Walk:

@@ -86,6 +86,11 @@ class Route(Record):
     message: bytes
 
     @property
+    def prefix(self) -> str:
+        """Where it goes to, as ADDRESS/LENGTH; of the default route "/0"."""
+        return f"{self.destination or ''}/{self.message[1]}"
+
+    @property
     def way(self) -> tuple[Any, ...]:
         """What tells it from others of its family: where it goes to, from which table, which way, with which metric."""
         where = self.destination, *self.message[1:4], self.table, self.metric

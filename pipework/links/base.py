@@ -276,7 +276,7 @@ class LinkKind:
         """
         return ()
 
-    def filtered(self, wires: Sequence[Wired]) -> Iterable[Wired]:
+    def filtered(self, host: Namespace, wires: Sequence[Wired]) -> Iterable[Wired]:
         """Those of these wires of this kind whose frames a firewall of the host drops."""
         return ()
 

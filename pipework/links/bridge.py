@@ -31,7 +31,7 @@ class Bridge(VethKind):
         """
         request, host, bridge = wire.request, wire.far, wire.hostif
         vlan = request.tag.vlan if request.tag else None
-        inquiry = firewall.inquire(bridge)
+        inquiry = firewall.inquire(host, bridge)
         there = host.netlink.link(bridge)
         if vlan and there and not sysfs.vlan_filtering(bridge):
             raise Refused(
@@ -71,13 +71,13 @@ class Bridge(VethKind):
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         bridge = wire.far.netlink.link(wire.hostif)
         ours = bridge and bridge.group == NEWBORN and end.master == bridge.ifindex
-        ways, notices = firewall.inquire(wire.hostif).plan(
+        ways, notices = firewall.inquire(wire.far, wire.hostif).plan(
             wire.hostif, end.name, wire.request.address, lambda: _is_ours_alone(wire.far, wire.hostif)
         )
         return (*((Adopt(wire.far, wire.hostif),) if ours else ()), *ways, *notices)
 
-    def filtered(self, wires: Sequence[Wired]) -> Iterable[Wired]:
-        inquiry = firewall.inquire(*{wired.hostif for wired in wires})
+    def filtered(self, host: Namespace, wires: Sequence[Wired]) -> Iterable[Wired]:
+        inquiry = firewall.inquire(host, *{wired.hostif for wired in wires})
         return [wired for wired in wires if inquiry.stops(wired.hostif, wired.link, wired.addresses)]
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:

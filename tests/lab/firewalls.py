@@ -76,10 +76,10 @@ class Shape(NamedTuple):
     later: str = ""
 
 
-def nft_table(family: str, rules: str, policy: str = "drop") -> str:
+def nft_table(family: str, rules: str, policy: str = "drop", hook: str = "forward") -> str:
     """A table of an administrator's own."""
-    chain = f"type filter hook forward priority filter; policy {policy}; {rules};"
-    return f"nft -f - <<'N'\ntable {family} filter {{ chain forward {{ {chain} }}; }}\nN\n"
+    chain = f"type filter hook {hook} priority filter; policy {policy}; {rules};"
+    return f"nft -f - <<'N'\ntable {family} filter {{ chain {hook} {{ {chain} }}; }}\nN\n"
 
 
 def both(rules: str) -> str:
@@ -132,6 +132,12 @@ SHAPES = (
         "nft that asks for what nobody knows", nft_table("inet", "meta mark 7 drop; tcp dport 22 drop", "accept"), True
     ),
     Shape("dropped before it is forwarded", both("$t -t raw -P PREROUTING DROP"), False),
+    Shape(
+        "nft filter of reverse paths",
+        nft_table("inet", "fib saddr . iif oif missing drop", "accept", "prerouting"),
+        False,
+    ),
+    Shape("iptables filter of reverse paths", both("$t -t raw -A PREROUTING -m rpfilter --invert -j DROP"), False),
     Shape("Docker in iptables-legacy", DOCKER.replace("iptables ip6tables", "iptables-legacy ip6tables-legacy"), True),
     Shape("DROP in iptables-legacy", both("$t-legacy -P FORWARD DROP"), False),
     Shape(
