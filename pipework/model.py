@@ -17,6 +17,7 @@ else:
 DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")  # as they are typed; -f: it stays
 TOOLS = ("route", "rule", "tc")
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
+LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
 
 
 def is_hex(text: str, longest: int) -> bool:
@@ -24,10 +25,10 @@ def is_hex(text: str, longest: int) -> bool:
     return 0 < len(text) <= longest and all(c in "0123456789abcdefABCDEF" for c in text)
 
 
-def check_ifname(part: str, name: str) -> None:
+def check_ifname(part: str, name: str, longest: int = LONGEST_NAME) -> None:
     """Refuse what the kernel would not take as the name of a link (dev_valid_name); part names the word."""
     bad = not name or name in (".", "..") or name[0] == "-"
-    bad = bad or len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME
+    bad = bad or len(name.encode("utf-8", "surrogateescape")) > longest
     if bad or any(c in "/:%" or c.isspace() or not c.isprintable() for c in name):
         raise BadArgument(
             f"{part} {name!r} is not a valid ifname",
@@ -147,7 +148,7 @@ class Attach(Value):
         if self.hostif.startswith("mac:"):
             _check_octets(self.hostif[4:], (6, 20))  # 20: InfiniBand
         else:
-            check_ifname("HOSTIF", self.hostif)
+            check_ifname("HOSTIF", self.hostif, LONGEST_ALTNAME)
         if self.ifname is not None:
             check_ifname("-i", self.ifname)
         if self.local_name is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_interface
 
 from pipework.errors import BadArgument, UsageError
-from pipework.model import DHCP_CLIENTS, Address, Dhcp, Interface, Static, Tag, check_ifname, is_hex
+from pipework.model import DHCP_CLIENTS, LONGEST_ALTNAME, Address, Dhcp, Interface, Static, Tag, check_ifname, is_hex
 from pipework.typed import Any, NoReturn, Optional, Union
 
 FAMILIES = {"4": 4, "inet": 4, "6": 6, "inet6": 6}
@@ -84,7 +84,7 @@ def parse_hostif(text: str) -> str:
     name, colon, _ = text.partition(":")
     if colon:
         raise BadArgument(f"HOSTIF {text!r} is an alias of {name}, not a link of its own", f"Use {name} in its place.")
-    check_ifname("HOSTIF", text)
+    check_ifname("HOSTIF", text, LONGEST_ALTNAME)
     return text
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import ENODEV
+from errno import EADDRINUSE, EBUSY, ENODEV
 
 from pipework.actions.base import Action, Together
-from pipework.errors import KernelRefused
+from pipework.errors import KernelRefused, Refused
 from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
@@ -111,7 +111,15 @@ class CreateStacked(Action):
         }
         if self.mac:
             attributes["IFLA_ADDRESS"] = self.mac
-        netlink.new_link(self.name, self.kind, NEWBORN, self.data, **attributes)
+        try:
+            netlink.new_link(self.name, self.kind, NEWBORN, self.data, **attributes)
+        except KernelRefused as refusal:
+            if refusal.errno != EBUSY:
+                raise
+            raise Refused(
+                f"{self.parent} is taken by something that excludes {self.kind}",
+                f"See what stands on it, here and in guests: ip -d link show {self.parent}; pipework ls",
+            ) from None
 
     def undo(self) -> None:
         delete(self.guest, self.name)
@@ -209,7 +217,15 @@ class SetUp(Action):
     name: str
 
     def do(self) -> None:
-        self._set(True)
+        try:
+            self._set(True)
+        except KernelRefused as refusal:
+            if refusal.errno != EADDRINUSE:  # which is about the MAC (macvlan_open)
+                raise
+            raise Refused(
+                f"the MAC address of {self.name} is taken on the NIC that it stands on",
+                "Choose another, or see whose it is: pipework ls; ip -br link",
+            ) from None
 
     def undo(self) -> None:
         with gone_is_fine(self.namespace, self.name):

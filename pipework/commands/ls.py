@@ -13,13 +13,15 @@ from pipework.model import List
 from pipework.wires.inventory import find_all
 
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
-COLOURS = {"up": "32", "down": "31", "no carrier": "33", "filtered": "31", "guest gone": "31", "unfinished": "33"}
+GREEN, YELLOW, RED = "32", "33", "31"
+COLOURS = {"up": GREEN, "no carrier": YELLOW, "unfinished": YELLOW}
+COLOURS.update(dict.fromkeys(("down", "bridge down", "filtered", "guest gone"), RED))
 
 
 def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
-        wires = _with_filtered(host, find_all(Host(host)))
+        wires = _with_troubles(host, find_all(Host(host)))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:
             wires = [wire for wire in wires if _same(wire, namespace)]
@@ -31,14 +33,15 @@ def list_wires(request: List) -> None:
         _print_table(wires)
 
 
-def _with_filtered(host: Namespace, wires: Sequence[Wired]) -> list[Wired]:
-    """The same, with those told whose frames a firewall drops."""
+def _with_troubles(host: Namespace, wires: Sequence[Wired]) -> list[Wired]:
+    """The same, with the state of those that are up told whose frames do not pass."""
     by_kind = dict[str, list[Wired]]()
     for wire in wires:
         if wire.state == "up":
             by_kind.setdefault(wire.kind, []).append(wire)
-    dropped = {id(wire) for kind, there in by_kind.items() for wire in links.kind(kind).filtered(host, there)}
-    return [wire.replace(state="filtered") if id(wire) in dropped else wire for wire in wires]
+    troubles = [links.kind(kind).troubles(host, there) for kind, there in by_kind.items()]
+    states = {id(wire): state for those in troubles for wire, state in those}
+    return [wire.replace(state=states[id(wire)]) if id(wire) in states else wire for wire in wires]
 
 
 def _same(wire: Wired, namespace: Namespace) -> bool:

@@ -33,7 +33,7 @@ NUMBER = 0x3FFF  # NLA_TYPE_MASK: the upper bits of an attribute's number are fl
 
 # linux/if_link.h
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_LINKINFO, IFLA_IFALIAS = 1, 3, 4, 5, 10, 18, 20
-IFLA_AF_SPEC, IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_PERM_ADDRESS = 26, 27, 37, 54
+IFLA_AF_SPEC, IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_ALT_IFNAME, IFLA_PERM_ADDRESS = 26, 27, 37, 53, 54
 INFO_KIND, INFO_DATA = 1, 2
 BRIDGE_VLAN_INFO = 2  # linux/if_bridge.h
 # linux/if_addr.h
@@ -150,6 +150,7 @@ NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "IFLA_NET_NS_FD": (28, u32),
     "IFLA_EXT_MASK": (29, u32),
     "IFLA_LINK_NETNSID": (IFLA_LINK_NETNSID, u32),
+    "IFLA_ALT_IFNAME": (IFLA_ALT_IFNAME, _text),
     "IFLA_NEW_IFINDEX": (49, u32),
     "IFLA_BR_VLAN_FILTERING": (7, u8),
     "IFLA_VLAN_ID": (1, u16),

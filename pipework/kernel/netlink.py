@@ -16,7 +16,7 @@ from pipework.errors import KernelRefused, Refused
 from pipework.kernel import messages
 from pipework.kernel.bare import socket
 from pipework.kernel.records import SCOPE_LINK, Link, LinkAddress, Route, read_address, read_link, read_route
-from pipework.model import Address, Interface
+from pipework.model import LONGEST_NAME, Address, Interface
 from pipework.typed import Any, Optional
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
@@ -123,8 +123,10 @@ class Netlink:
     # -- links
 
     def link(self, name: str) -> Optional[Link]:
-        """The link of that name, or None."""
-        found = self._one(messages.link(IFLA_IFNAME=name, IFLA_EXT_MASK=EXT_SKIP_STATS))
+        """The link of that name or altname, or None."""
+        is_long = len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME
+        named = {"IFLA_ALT_IFNAME" if is_long else "IFLA_IFNAME": name}
+        found = self._one(messages.link(IFLA_EXT_MASK=EXT_SKIP_STATS, **named))
         if found:
             self._indexes.setdefault(name, found.ifindex)
         return found

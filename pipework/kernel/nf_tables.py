@@ -62,7 +62,7 @@ def _dump(what: int) -> list[bytes]:
     except KernelRefused as refusal:
         number = refusal.errno
     if number not in ABSENT:
-        raise KernelRefused(number or EINVAL, "of a question about nf_tables")
+        raise KernelRefused(number or EINVAL, hint="See to the rules yourself: PIPEWORK_FIREWALL=off pipework ...")
     return []
 
 

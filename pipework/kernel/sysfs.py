@@ -8,21 +8,12 @@ from pipework.typed import Optional
 
 NET = "/sys/class/net"
 IPV6 = "/proc/sys/net/ipv6/conf"
-INFINIBAND = 32  # ARPHRD_INFINIBAND, linux/if_arp.h
+ETHERNET, INFINIBAND = 1, 32  # ARPHRD_*, linux/if_arp.h
 
 
 def exists(name: str) -> bool:
     """Whether this host has a link of that name."""
     return name not in ("", ".", "..") and "/" not in name and os.path.isdir(f"{NET}/{name}")
-
-
-def is_linux_bridge(name: str) -> bool:
-    return os.path.isdir(f"{NET}/{name}/bridge")
-
-
-def hardware_type(name: str) -> int:
-    """The ARPHRD number of the link's hardware."""
-    return int(_read(f"{NET}/{name}/type") or 0)
 
 
 def has_carrier(name: str) -> bool:

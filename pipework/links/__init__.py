@@ -14,9 +14,12 @@ from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import SWITCHED, LinkKind, Wire
-from pipework.model import Attach
-from pipework.typed import Callable, cast
+from pipework.model import Attach, check_ifname
+from pipework.typed import TYPE_CHECKING, Callable, cast
 from pipework.value import Value
+
+if TYPE_CHECKING:
+    from pipework.kernel.records import Link
 
 
 class Row(Value):
@@ -27,7 +30,7 @@ class Row(Value):
     """
 
     module: str
-    serves: Callable[[Attach, str, Namespace], bool]
+    serves: Callable[[Attach, Link], bool]
     made: str = ""
     ifname: str = "eth1"
     seen_as: tuple[str, ...] = ()
@@ -38,41 +41,40 @@ class Row(Value):
         return self.module.rpartition(".")[2]
 
 
-def _is_openvswitch(request: Attach, name: str, host: Namespace) -> bool:
+def _is_openvswitch(request: Attach, link: Link) -> bool:
     """Whether it is a bridge of Open vSwitch, which is only asked about links that look like one.
 
     Such links outlive their switch: where that is stopped nobody knows what they are.  Raises Refused.
     """
-    link = None if sysfs.is_linux_bridge(name) else host.netlink.link(name)
-    if link is None or link.kind not in SWITCHED:
+    if link.kind not in SWITCHED or link.type != sysfs.ETHERNET:
         return False
     from pipework.kernel import ovsdb  # no other kind needs it
 
     try:
-        return ovsdb.is_bridge(name)
+        return ovsdb.is_bridge(link.name)
     except NotInstalled:
         if link.kind == "openvswitch":
             raise
         return False
 
 
-def _is_bridge(request: Attach, name: str, host: Namespace) -> bool:
-    return sysfs.is_linux_bridge(name)
+def _is_bridge(request: Attach, link: Link) -> bool:
+    return link.kind == "bridge"
 
 
-def _is_infiniband(request: Attach, name: str, host: Namespace) -> bool:
-    return sysfs.hardware_type(name) == sysfs.INFINIBAND
+def _is_infiniband(request: Attach, link: Link) -> bool:
+    return link.type == sysfs.INFINIBAND
 
 
-def _is_handed_over(request: Attach, name: str, host: Namespace) -> bool:
+def _is_handed_over(request: Attach, link: Link) -> bool:
     return request.direct_phys
 
 
-def _is_handed_over_in_part(request: Attach, name: str, host: Namespace) -> bool:
+def _is_handed_over_in_part(request: Attach, link: Link) -> bool:
     return request.direct_phys and request.tag is not None
 
 
-def _is_any(request: Attach, name: str, host: Namespace) -> bool:
+def _is_any(request: Attach, link: Link) -> bool:
     return True
 
 
@@ -97,15 +99,17 @@ def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, W
         if found is None:
             raise Refused(f"{name}: no host interface matched", "See the addresses of this host's links: ip -br link")
         name = found
-    row = _existing(request, name, host) if sysfs.exists(name) else _missing(name)
-    return _load(row), Wire(request, host, guest, row.name, name, request.ifname or row.ifname)
+    link = host.netlink.link(name)  # which may be called so besides
+    row = _existing(request, link) if link else _missing(name)
+    return _load(row), Wire(request, host, guest, row.name, link.name if link else name, request.ifname or row.ifname)
 
 
-def _existing(request: Attach, name: str, host: Namespace) -> Row:
-    return next(row for row in KINDS if row.serves(request, name, host))
+def _existing(request: Attach, link: Link) -> Row:
+    return next(row for row in KINDS if row.serves(request, link))
 
 
 def _missing(name: str) -> Row:
+    check_ifname("HOSTIF", name)
     made = next((row for row in KINDS if row.made and name.startswith(row.made)), None)
     if made is None:
         raise Refused(

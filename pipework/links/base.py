@@ -190,9 +190,10 @@ class Wired(Value):
 
     guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: what its
     end is called now; kind: the name of the file in links/ that serves it; link: the host's end, or ""; hostif: the
-    bridge or NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, filtered, unfinished or
-    guest gone; guessed: it bears no mark of ours and no name of the original's, and is taken for the original's because
-    nobody else is known to have made it; there: the guest's link as it was read, None if the guest is gone.
+    bridge or NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, bridge down, filtered,
+    unfinished or guest gone; guessed: it bears no mark of ours and no name of the original's, and is taken for the
+    original's because nobody else is known to have made it; there: the guest's link as it was read, None if the guest
+    is gone.
     """
 
     guest: str
@@ -276,8 +277,8 @@ class LinkKind:
         """
         return ()
 
-    def filtered(self, host: Namespace, wires: Sequence[Wired]) -> Iterable[Wired]:
-        """Those of these wires of this kind whose frames a firewall of the host drops."""
+    def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterable[tuple[Wired, str]]:
+        """Those of these wires of this kind that are up and whose frames do not pass, and why, as their state."""
         return ()
 
     def of_the_dead(self, host: Host) -> Iterable[Wired]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipework import firewall
 from pipework.actions.base import Action
 from pipework.actions.links import Adopt, CreateBridge, DeleteLink, SetAccessVlan, SetUp
+from pipework.actions.notice import Notice
 from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
@@ -41,13 +42,17 @@ class Bridge(VethKind):
         local = local_name(wire)
         way = make_way(wire, local)
         make: list[Action] = [*way.first]
+        ways, notices = inquiry.plan(bridge, local, request.address, lambda: _is_ours_alone(host, bridge))
         if there is None:
             make.append(CreateBridge(host, bridge, bool(vlan)))
         make += make_pair(wire, local, there.mtu if there else None, bridge)
         if vlan:
             default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
             make.append(SetAccessVlan(host, local, vlan, default))
-        ways, notices = inquiry.plan(bridge, local, request.address, lambda: _is_ours_alone(host, bridge))
+        elif there and sysfs.vlan_filtering(bridge) and not sysfs.default_vlan(bridge):
+            notices = [*notices, _in_no_vlan(bridge, local)]
+        if there and not there.up:
+            make.append(SetUp(host, bridge))
         make += [SetUp(host, local), *ways]
         adopt = [Adopt(host, bridge)] if there is None or there.group == NEWBORN else []
         return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last, *notices])
@@ -74,11 +79,16 @@ class Bridge(VethKind):
         ways, notices = firewall.inquire(wire.far, wire.hostif).plan(
             wire.hostif, end.name, wire.request.address, lambda: _is_ours_alone(wire.far, wire.hostif)
         )
-        return (*((Adopt(wire.far, wire.hostif),) if ours else ()), *ways, *notices)
+        up = [SetUp(wire.far, wire.hostif)] if bridge and not bridge.up else []
+        return (*((Adopt(wire.far, wire.hostif),) if ours else ()), *up, *ways, *notices)
 
-    def filtered(self, host: Namespace, wires: Sequence[Wired]) -> Iterable[Wired]:
+    def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, str]]:
         inquiry = firewall.inquire(host, *{wired.hostif for wired in wires})
-        return [wired for wired in wires if inquiry.stops(wired.hostif, wired.link, wired.addresses)]
+        for wired in wires:
+            if not sysfs.is_up(wired.hostif):
+                yield wired, "bridge down"
+            elif inquiry.stops(wired.hostif, wired.link, wired.addresses):
+                yield wired, "filtered"
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         host = ground.host
@@ -95,6 +105,13 @@ class Bridge(VethKind):
                 yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which leads to no guest", (rule,))
             elif rule.port and rule.port not in sysfs.ports(rule.bridge):
                 yield Remnant(f"{rule.iptables} rule of {rule.port}, which is no port of {rule.bridge}", (rule,))
+
+
+def _in_no_vlan(bridge: str, port: str) -> Notice:
+    return Notice(
+        f"bridge {bridge} puts new ports into no VLAN (default_pvid 0), so no frame of the guest passes; "
+        f"name one behind the MAC address, @VLAN, or type: bridge vlan add dev {port} vid VLAN pvid untagged"
+    )
 
 
 def _is_ours_alone(host: Namespace, bridge: str) -> bool:

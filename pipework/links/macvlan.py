@@ -21,7 +21,7 @@ from pipework.links.base import (
     mark_unfinished,
 )
 from pipework.links.conflicts import make_way
-from pipework.links.parent import far_side, find_nic, find_vlan, half_made_vlans
+from pipework.links.parent import check_shared, far_side, find_nic, find_vlan, half_made_vlans
 from pipework.typed import Optional
 
 MODE = (("IFLA_MACVLAN_MODE", "bridge"),)
@@ -41,6 +41,7 @@ class Macvlan(LinkKind):
                 f"HOSTIF {nic.name} is a Wi-Fi NIC, which speaks with one MAC address only",
                 f"Hand it over whole: pipework --direct-phys {nic.name} ...",
             )
+        check_shared(wire, nic)
         way = make_way(wire)
         make: list[Action] = [*way.first]
         finish: list[Action] = []

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from pipework.actions.base import Action
 from pipework.actions.links import Adopt, CreateVlan, DeleteLink, MarkNewborn, SetAlias, SetUp
 from pipework.errors import Refused
+from pipework.kernel import sysfs
 from pipework.kernel.records import Link
-from pipework.links.base import FarSide, Ground, Remnant, Seen, Wire
+from pipework.links.base import SWITCHED, FarSide, Ground, Remnant, Seen, Wire
 from pipework.marks import NEWBORN, digest_name, is_left_over, is_unfinished, unfinished_alias, vlan_alias
 from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
 from pipework.value import Value
+
+SHARING = ("vrf",)  # masters that leave a NIC's frames to others as well
+IPVLANS = ("ipvlan", "ipvtap")
 
 
 class Vlan(Value):
@@ -30,6 +34,33 @@ def find_nic(wire: Wire) -> Link:
     if nic is None or wire.hostif == "lo":
         raise Refused(f"HOSTIF {wire.hostif} is no NIC", "Name a NIC of this host: ip -br link")
     return nic
+
+
+def check_shared(wire: Wire, nic: Link) -> None:
+    """Refuse a NIC that no macvlan can stand on, as the kernel would without a reason (netdev_rx_handler_register)."""
+    host, name, guest = wire.far, nic.name, wire.request.guest
+    if nic.type != sysfs.ETHERNET:
+        raise Refused(
+            f"HOSTIF {name} carries no Ethernet frames, so guests cannot share it",
+            f"Hand it over whole: pipework --direct-phys {name} {guest} ...",
+        )
+    master = host.netlink.link_of(nic.master) if nic.master else None
+    if master and master.kind in SWITCHED:
+        raise Refused(
+            f"HOSTIF {name} is a port of Open vSwitch, so guests cannot share it",
+            f"Wire the guest to its bridge: pipework $(ovs-vsctl port-to-br {name}) {guest} ...",
+        )
+    if master and master.kind not in SHARING:
+        raise Refused(
+            f"HOSTIF {name} is a port of {master.name} ({master.kind}), so guests cannot share it",
+            f"Wire the guest to that: pipework {master.name} {guest} ...",
+        )
+    taken = next((link for link in host.netlink.links() if link.kind in IPVLANS and link.parent == nic.ifindex), None)
+    if taken:
+        raise Refused(
+            f"HOSTIF {name} bears {taken.name}, which is {taken.kind}: that and macvlan exclude each other",
+            f"Use another NIC, or remove it first: ip link del {taken.name}",
+        )
 
 
 def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:

@@ -359,7 +359,7 @@ MALFORMED: list[tuple[list[str], str, str]] = [
     (["eth0", "web", "0/0", f"{MAC}@7", "@8"], "unexpected argument '@8'", "MAC@VLAN"),
     (["eth0", "web", "0/0", MAC, "@7", "more"], "unexpected argument 'more'", "MAC@VLAN"),
     # names
-    (["br0123456789abcd", "web", "0/0"], "HOSTIF 'br0123456789abcd' is not a valid ifname", "1 to 15 characters"),
+    (["b" * 128, "web", "0/0"], f"HOSTIF '{'b' * 128}' is not a valid ifname", "1 to 15 characters"),
     (["br/0", "web", "0/0"], "HOSTIF 'br/0' is not a valid ifname", "'/'"),
     (["", "web", "0/0"], "HOSTIF '' is not a valid ifname", "1 to 15 characters"),
     ([".", "web", "0/0"], "HOSTIF '.' is not a valid ifname", "1 to 15 characters"),

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from pipework.errors import PipeworkError
 from pipework.grammar import parse
-from pipework.model import Attach, Collect, Delete, Help, List, Passthrough, Static, Version, Wait, check_ifname
+from pipework.model import (
+    LONGEST_ALTNAME,
+    Attach,
+    Collect,
+    Delete,
+    Help,
+    List,
+    Passthrough,
+    Static,
+    Version,
+    Wait,
+    check_ifname,
+)
 from pipework.words import parse_mac
 
 WORDS = [
@@ -66,7 +78,7 @@ def is_refused_or_valid(argv: list[str], there: Optional[str]) -> bool:
 def is_valid(request: Attach) -> None:
     assert request.guest
     if not request.hostif.startswith("mac:"):
-        check_ifname("HOSTIF", request.hostif)
+        check_ifname("HOSTIF", request.hostif, LONGEST_ALTNAME)
     for name in (request.ifname, request.local_name):
         if name is not None:
             check_ifname("name", name)

@@ -1,0 +1,177 @@
+"""HOSTIF is what the kernel says it is: under any of its names, up or down; or it is refused with what works."""
+
+from __future__ import annotations
+
+import json
+from typing import Callable
+
+import pytest
+
+from tests.lab.command import Result, run_pipework
+from tests.lab.host import Host, settle, without_dad
+from tests.lab.netns import NamedNamespace, Nic
+from tests.lab.tcp import reaches
+
+Namespaces = Callable[[], NamedNamespace]
+Nics = Callable[..., Nic]
+LONG = "br-on-the-third-floor-next-to-the-lift"
+
+
+def made(host: Host, *words: str) -> None:
+    host.run("ip", "link", "add", *words)
+
+
+def refused(host: Host, *words: str) -> str:
+    """Run a line that must be refused, with the host as it was before; return what it says."""
+    before = names(host)
+    done = host.pipework(*words)
+    assert (done.code, done.out) == (1, ""), done
+    assert names(host) == before
+    return done.err
+
+
+def names(host: Host) -> list[str]:
+    return [link["ifname"] for link in host.ip("-j", "link", "show")]
+
+
+def states(host: Host) -> list[str]:
+    return [wire["state"] for wire in json.loads(host.pipework("ls", "--json").out)]
+
+
+@pytest.mark.parametrize("altname", ["enp7h1s0", LONG])
+def test_altname_of_a_bridge(host: Host, guest_ns: Namespaces, altname: str) -> None:
+    """A bridge is meant by any of its names; the wire, the firewall's rule and `del` know it by its own."""
+    made(host, "lan0", "type", "bridge")
+    host.run("ip", "link", "property", "add", "dev", "lan0", "altname", altname)
+    before = host.run("iptables", "-S")
+    one, two = guest_ns(), guest_ns()
+    for guest, address in ((one, "10.3.0.1/24"), (two, "10.3.0.2/24")):
+        assert host.pipework(altname, guest.spec, address) == (0, "", "")
+        assert host.pipework("--replace", altname, guest.spec, address) == (0, "", "")
+    assert reaches(one, two, "10.3.0.2")
+    assert {wire["hostif"] for wire in json.loads(host.pipework("ls", "--json").out)} == {"lan0"}
+    assert "pipework: lan0" in host.run("iptables", "-S", "DOCKER-USER")
+    for guest in (one, two):
+        assert host.pipework("del", guest.spec).code == 0
+    assert host.run("iptables", "-S") == before
+
+
+def test_altname_of_a_nic(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """The same goes for a NIC that is shared."""
+    nic, guest = host_nic(), guest_ns()
+    host.run("ip", "link", "property", "add", "dev", nic.name, "altname", "enp7h1s0")
+    assert host.pipework("enp7h1s0", guest.spec, "192.168.77.9/24") == (0, "", "")
+    assert guest.ping(nic.address)
+    assert [wire["hostif"] for wire in json.loads(host.pipework("ls", "--json").out)] == [nic.name]
+
+
+def test_name_of_nothing_is_still_no_altname(host: Host, guest_ns: Namespaces) -> None:
+    """What is missing is only made under a name that a link can have."""
+    assert "is not a valid ifname" in refused(host, LONG, guest_ns().spec, "10.3.0.1/24")
+
+
+def test_bridge_that_is_down(host: Host, guest_ns: Namespaces) -> None:
+    """A bridge that somebody has made with brctl is brought up; one that is taken down is told, and --replace heals it."""
+    made(host, "lan0", "type", "bridge")
+    one, two = guest_ns(), guest_ns()
+    assert host.pipework("lan0", one.spec, "10.3.0.1/24") == (0, "", "")
+    assert host.pipework("lan0", two.spec, "10.3.0.2/24") == (0, "", "")
+    assert reaches(one, two, "10.3.0.2")
+    host.run("ip", "link", "set", "lan0", "down")
+    assert states(host) == ["bridge down", "bridge down"]
+    assert host.pipework("--replace", "lan0", one.spec, "10.3.0.1/24") == (0, "", "")
+    assert states(host) == ["up", "up"]
+    assert reaches(one, two, "10.3.0.2")
+
+
+def test_bridge_that_is_down_stays_so_on_failure(host: Host, guest_ns: Namespaces) -> None:
+    """A run that fails leaves it as it was."""
+    made(host, "lan0", "type", "bridge")
+    guest = guest_ns()
+    guest.run("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "other")
+    done = host.pipework("lan0", guest.spec, "10.3.0.1/24")
+    assert done.code == 2
+    assert "UP" not in json.loads(host.run("ip", "-j", "link", "show", "lan0"))[0]["flags"]
+
+
+def test_port_of_a_bridge(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """A NIC that is a bridge's port cannot be shared; the line that works is told."""
+    nic, guest = host_nic(), guest_ns()
+    made(host, "lan0", "up", "type", "bridge")
+    host.run("ip", "link", "set", nic.name, "master", "lan0")
+    said = refused(host, nic.name, guest.spec, "10.3.0.1/24")
+    assert f"HOSTIF {nic.name} is a port of lan0 (bridge)" in said
+    assert f"pipework lan0 {guest.spec} ..." in said
+    works = said.rpartition(": pipework ")[2].replace("...", "10.3.0.1/24").split()
+    assert host.pipework(*works) == (0, "", "")
+
+
+def test_what_carries_no_ethernet(host: Host, guest_ns: Namespaces) -> None:
+    """A tun cannot be shared, but handed over."""
+    guest = guest_ns()
+    host.run("ip", "tuntap", "add", "tun7", "mode", "tun")
+    said = refused(host, "tun7", guest.spec, "10.3.0.1/24")
+    assert "carries no Ethernet frames" in said
+    works = said.rpartition(": pipework ")[2].replace("...", "10.3.0.1/24").split()
+    assert host.pipework(*works) == (0, "", "")
+    assert guest.addresses("eth1") == ["10.3.0.1/24"]
+
+
+def test_mac_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """Two guests of one NIC cannot have one MAC, nor can a guest have the NIC's own; both are said to be about the MAC."""
+    nic, one, two = host_nic(), guest_ns(), guest_ns()
+    mac = "02:00:00:00:03:01"
+    assert host.pipework(nic.name, one.spec, "192.168.77.9/24", mac) == (0, "", "")
+    own = json.loads(host.run("ip", "-j", "link", "show", nic.name))[0]["address"]
+    for taken in (mac, own):
+        said = refused(host, nic.name, two.spec, "192.168.77.10/24", taken)
+        assert "the MAC address of eth1 is taken" in said
+        assert two.link("eth1") is None
+
+
+@pytest.mark.vm
+def test_slave_of_a_bond_and_bearer_of_ipvlan(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """A bond's slave is refused with the bond's name, a NIC with an ipvlan on it with what excludes ours."""
+    first, second, guest = host_nic(), host_nic(), guest_ns()
+    made(host, "bond7", "type", "bond")
+    host.run("ip", "link", "set", first.name, "down")
+    host.run("ip", "link", "set", first.name, "master", "bond7")
+    assert f"pipework bond7 {guest.spec} ..." in refused(host, first.name, guest.spec, "10.3.0.1/24")
+    made(host, "link", second.name, "ipv7", "type", "ipvlan")
+    said = refused(host, second.name, guest.spec, "10.3.0.1/24")
+    assert f"HOSTIF {second.name} bears ipv7, which is ipvlan" in said
+    host.run("ip", "link", "set", "ipv7", "netns", guest.name)
+    assert "is taken by something that excludes macvlan" in refused(host, second.name, guest.spec, "10.3.0.1/24")
+
+
+@pytest.mark.vm
+def test_bridge_without_a_vlan_for_new_ports(host: Host, guest_ns: Namespaces) -> None:
+    """Where default_pvid is 0 a line without @VLAN is wired, and told to pass nothing, with what to type."""
+    made(host, "lan0", "up", "type", "bridge", "vlan_filtering", "1", "vlan_default_pvid", "0")
+    one, two = guest_ns(), guest_ns()
+    for guest, address in ((one, "10.3.0.1/24"), (two, "10.3.0.2/24")):
+        without_dad(guest)
+        done = host.pipework("lan0", guest.spec, address)
+        assert (done.code, done.out) == (0, "")
+        assert "default_pvid 0" in done.err
+        settle(guest)
+        if guest is two:
+            assert not reaches(one, two, "10.3.0.2")
+        host.run(*done.err.rpartition("type: ")[2].replace("VLAN", "7").split())
+    assert reaches(one, two, "10.3.0.2", wait=5)
+
+
+def test_namespace_entered_without_its_sys(host: Host, guest_ns: Namespaces) -> None:
+    """In a namespace that was entered without its /sys a bridge is still found: nothing is made beside it."""
+    made(host, "docker7", "up", "type", "bridge")
+    guest = guest_ns()
+    done = on_its_network_only(host, "docker7", guest.spec, "10.3.0.1/24")
+    assert done == (0, "", "")
+    assert guest.addresses("eth1") == ["10.3.0.1/24"]
+    assert host.run("ip", "-o", "link", "show", "type", "bridge").count("\n") == 1
+    assert "master docker7" in host.run("ip", "-o", "link", "show", "type", "veth")
+
+
+def on_its_network_only(host: Host, *words: str) -> Result:
+    """Run pipework as `nsenter --net` does, which leaves /sys that of another host."""
+    return run_pipework(*words, on=["nsenter", f"--net={host.namespace}"])
