@@ -34,12 +34,12 @@ clean_up() {
     trap '' HUP INT TERM
     say "Everything removed again"
     for name in demo-a demo-b; do
-        if [ -e "/run/netns/$name" ]; then show ip netns del "$name"; fi
+        if [ -e "/run/netns/$name" ]; then
+            show "$pipework" del "netns:$name" --if-exists # on a Docker host its firewall rule goes with the last
+            show ip netns del "$name"
+        fi
     done
     if [ -e "/sys/class/net/$bridge" ]; then show ip link del "$bridge"; fi
-    # On a Docker host pipework has let the bridge's traffic through the firewall.
-    set -- DOCKER-USER -i "$bridge" -o "$bridge" -m comment --comment "pipework: $bridge" -j ACCEPT
-    if iptables -w -C "$@" 2>/dev/null; then show iptables -w -D "$@"; fi
     exit "$status"
 }
 trap clean_up EXIT

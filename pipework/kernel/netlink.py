@@ -125,8 +125,10 @@ class Netlink:
     def link(self, name: str) -> Optional[Link]:
         """The link of that name or altname, or None."""
         is_long = len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME
-        named = {"IFLA_ALT_IFNAME" if is_long else "IFLA_IFNAME": name}
-        found = self._one(messages.link(IFLA_EXT_MASK=EXT_SKIP_STATS, **named))
+        if is_long:
+            found = self._one(messages.link(IFLA_ALT_IFNAME=name, IFLA_EXT_MASK=EXT_SKIP_STATS))
+        else:
+            found = self._one(messages.link(IFLA_IFNAME=name, IFLA_EXT_MASK=EXT_SKIP_STATS))
         if found:
             self._indexes.setdefault(name, found.ifindex)
         return found

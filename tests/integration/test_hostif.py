@@ -71,7 +71,7 @@ def test_name_of_nothing_is_still_no_altname(host: Host, guest_ns: Namespaces) -
 
 
 def test_bridge_that_is_down(host: Host, guest_ns: Namespaces) -> None:
-    """A bridge that somebody has made with brctl is brought up; one that is taken down is told, and --replace heals it."""
+    """A bridge that was made with brctl is brought up; one that is taken down is told, and --replace heals it."""
     made(host, "lan0", "type", "bridge")
     one, two = guest_ns(), guest_ns()
     assert host.pipework("lan0", one.spec, "10.3.0.1/24") == (0, "", "")
@@ -118,7 +118,7 @@ def test_what_carries_no_ethernet(host: Host, guest_ns: Namespaces) -> None:
 
 
 def test_mac_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
-    """Two guests of one NIC cannot have one MAC, nor can a guest have the NIC's own; both are said to be about the MAC."""
+    """Two guests of one NIC cannot have one MAC, nor a guest the NIC's own; both are said to be about the MAC."""
     nic, one, two = host_nic(), guest_ns(), guest_ns()
     mac = "02:00:00:00:03:01"
     assert host.pipework(nic.name, one.spec, "192.168.77.9/24", mac) == (0, "", "")
