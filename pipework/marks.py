@@ -8,6 +8,7 @@ host's lock until their links bear an alias, so a link that is still in the grou
 from __future__ import annotations
 
 from pipework.kernel import processes
+from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
@@ -65,9 +66,15 @@ def is_unfinished(link: Link) -> bool:
     return link.group == NEWBORN or link.alias.startswith(UNFINISHED)
 
 
-def is_left_over(link: Link) -> bool:
-    """Whether a run that was killed has left this link half made."""
-    return is_unfinished(link) and not processes.is_alive(link.alias[len(UNFINISHED) :])
+def is_left_over(namespace: Namespace, link: Link) -> bool:
+    """Whether a run that was killed has left this link of that namespace half made.
+
+    A run that has ended may have finished the link since it was read, so it is read again.
+    """
+    if not is_unfinished(link) or processes.is_alive(link.alias[len(UNFINISHED) :]):
+        return False
+    now = namespace.netlink.link_of(link.ifindex)
+    return now is not None and is_unfinished(now) and now.alias == link.alias
 
 
 def is_hosts_end(link: Link) -> bool:

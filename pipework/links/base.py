@@ -68,6 +68,7 @@ class Host:
         self._by_ifindex: dict[int, Optional[Link]] = {}
         self._answers: dict[Callable[[str], Any], dict[str, Any]] = {}
         self._gone: frozenset[str] = frozenset()
+        self._left_over: Optional[set[str]] = None
 
     def read_all(self) -> None:
         """Read all links and ports, for who will go through them."""
@@ -131,8 +132,10 @@ class Host:
         return answer
 
     def left_over(self) -> set[str]:
-        """The names of the links that killed runs have left half made."""
-        return {link.name for link in self.links if is_left_over(link)}
+        """The names of the links that killed runs have left half made, as they were when somebody first asked."""
+        if self._left_over is None:
+            self._left_over = {link.name for link in self.links if is_left_over(self.namespace, link)}
+        return self._left_over
 
     def without(self, name: str) -> Host:
         """What the host is once a link has gone."""
@@ -302,7 +305,7 @@ def half_made(ground: Ground, kind: str) -> Iterator[Remnant]:
     """Links of guests that a killed run has left half made.  kind: what they are to the kernel."""
     for guest in ground.guests:
         for link in guest.links:
-            if link.kind == kind and is_left_over(link):
+            if link.kind == kind and is_unfinished(link) and is_left_over(ground.enter(guest.residence), link):
                 yield from _half_made(ground, guest, link)
 
 

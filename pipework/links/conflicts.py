@@ -28,12 +28,12 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Way:
     taken = guest.netlink.link(wire.ifname)
     held = wire.far.netlink.link(local) if local else None
     debris = stashed_for(wire.far, local) if local else []
-    if held and is_left_over(held):
+    if held and is_left_over(wire.far, held):
         debris, held = [*debris, held], None
     elif held and held.up:
         raise AlreadyWired(f"Link {held.name} exists and is up")
     healing = _clearing(wire, debris, taken)
-    if taken and (is_left_over(taken) or _is_peer(taken, debris)):
+    if taken and (is_left_over(guest, taken) or _is_peer(taken, debris)):
         taken = None
     if held is None:
         if taken:
@@ -54,7 +54,7 @@ def _clearing(wire: Wire, debris: list[Link], taken: Optional[Link]) -> list[Act
     guest = wire.near.namespace
     steps: list[Action] = [DeleteLink(wire.far, link.name) for link in debris]
     going = [link for link in guest.netlink.links() if _is_peer(link, debris)] if debris else []
-    if taken and is_left_over(taken):
+    if taken and is_left_over(guest, taken):
         steps.append(DeleteLink(guest, taken.name))
         going.append(taken)
     if not steps:
@@ -92,6 +92,6 @@ def left_to_do(kind: LinkKind, wire: Wire, local: str) -> list[Action]:
     end = host.netlink.link(local)
     if end is None or read_mark(end) is None:
         return []
-    stashed = [DeleteLink(host, link.name) for link in stashed_for(host, local) if is_left_over(link)]
+    stashed = [DeleteLink(host, link.name) for link in stashed_for(host, local) if is_left_over(host, link)]
     steps = [*stashed, *kind.complete(wire, end)]
     return [Heal(steps)] if steps else []

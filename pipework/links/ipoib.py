@@ -49,7 +49,7 @@ class IPoIB(LinkKind):
         # the kernel refuses a child that is born under its parent's name, in whatever namespace
         born = digest_name("vpi", f"{parent.name} {wire.near.tag} {wire.ifname}")
         debris = guest.netlink.link(born)
-        if debris and is_left_over(debris):
+        if debris and is_left_over(guest, debris):
             make.append(Heal((DeleteLink(guest, born),)))
         if not parent.up:
             make.append(SetUp(host, parent.name))
@@ -70,7 +70,7 @@ class IPoIB(LinkKind):
         yield from half_made(ground, "ipoib")
         host = ground.host
         for link in host.links:
-            if link.kind == "ipoib" and is_left_over(link):
+            if link.kind == "ipoib" and is_left_over(host.namespace, link):
                 yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
             elif link.kind == "ipoib" and read_mark(link):
                 yield Remnant(f"link {link.name}, whose guest is gone", (DeleteLink(host.namespace, link.name),))

@@ -93,13 +93,14 @@ def take_back(request: Attach, host: Namespace, guest: Guest) -> list[Action]:
             or host.netlink.link(home.name)
         ):
             continue
+        is_at_work = processes.is_alive(loan.run)  # before its link is looked at, which it may finish at any time
         there = _find(guest.namespace.netlink.links(), loan)
         back = None if there else _find(host.netlink.links(), loan)
         if there and read_mark(there):
             raise AlreadyWired(f"Link {there.name} exists and is up")
-        if there and not processes.is_alive(loan.run):
+        if there and not is_at_work:
             return [Heal(_return(host, guest.namespace, there, loan))]
-        if back and not processes.is_alive(loan.run):
+        if back and not is_at_work:
             return [Heal((Restore(host, back, loan.home), Forget(loan)))]
     return []
 
@@ -135,9 +136,10 @@ def _half_lent(ground: Ground, guest: Inhabitant, loan: Loan) -> Iterator[Remnan
     host, name = ground.host.namespace, loan.home.link.name
     there, back = _find(guest.links, loan), _back(ground, loan)
     if there and not read_mark(there) and not ground.host.named(name):
-        yield Remnant(
-            f"the loan of {name}, half made", tuple(_return(host, ground.enter(guest.residence), there, loan))
-        )
+        namespace = ground.enter(guest.residence)
+        now = namespace.netlink.link_of(there.ifindex)  # which the run may have finished before it ended
+        if now and not read_mark(now):
+            yield Remnant(f"the loan of {name}, half made", tuple(_return(host, namespace, now, loan)))
     elif back and not there:
         yield Remnant(f"the loan of {name}, half ended", (Restore(host, back, loan.home), Forget(loan)))
 

@@ -90,7 +90,8 @@ class OpenVSwitch(VethKind):
             return
         left = host.left_over()
         for name, run in ovsdb.bridges_with(MAKING).items():
-            if name in there and not processes.is_alive(run) and left.issuperset(ovsdb.ports(name)):
+            is_dead = not processes.is_alive(run) and ovsdb.bridges_with(MAKING).get(name) == run  # nor has ended well
+            if name in there and is_dead and left.issuperset(ovsdb.ports(name)):
                 yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
 
 

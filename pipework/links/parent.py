@@ -108,5 +108,5 @@ def half_made_vlans(ground: Ground) -> Iterator[Remnant]:
     """VLAN links of the host that a killed run has left."""
     host = ground.host
     for link in host.links:
-        if link.kind == "vlan" and is_left_over(link):
+        if link.kind == "vlan" and is_left_over(host.namespace, link):
             yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))

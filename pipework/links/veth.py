@@ -10,7 +10,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import Host, LinkKind, Wire, Wired, mark_unfinished
 from pipework.links.stash import Way, removal, stash
-from pipework.marks import digest_name, is_left_over
+from pipework.marks import digest_name
 from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
 
@@ -48,4 +48,5 @@ def make_pair(wire: Wire, local: str, mtu: Optional[int], master: Optional[str])
 
 def half_made_ends(host: Host) -> list[Link]:
     """The host's ends that a killed run has left."""
-    return [link for link in host.links if link.kind == "veth" and is_left_over(link)]
+    left = host.left_over()
+    return [link for link in host.links if link.kind == "veth" and link.name in left]

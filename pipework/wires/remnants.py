@@ -13,7 +13,7 @@ from pipework.default_routes import bring_back_late
 from pipework.kernel.census import NAMED
 from pipework.kernel.records import Link
 from pipework.links.base import Ground, Inhabitant, Remnant
-from pipework.marks import is_left_over
+from pipework.marks import is_left_over, is_unfinished
 from pipework.notes import Lease, Note, Replaced
 from pipework.typed import Optional
 
@@ -67,8 +67,15 @@ def _of_the_dead(note: Note) -> Remnant:
 def _is_there(ground: Ground, guest: Inhabitant, note: Note) -> bool:
     """Whether the guest has the link of a note, other than as what a killed run has left half made."""
     link = _find(guest, note)
-    end = ground.host.link(link.peer) if link else None
-    return link is not None and not is_left_over(end or link)
+    if link is None:
+        return False
+    end = ground.host.link(link.peer)
+    if end:
+        return end.name not in ground.host.left_over()
+    if not is_unfinished(link):
+        return True
+    namespace = ground.enter(guest.residence)
+    return namespace.netlink.link_of(link.ifindex) is not None and not is_left_over(namespace, link)
 
 
 def _find(guest: Inhabitant, note: Note) -> Optional[Link]:
