@@ -11,6 +11,8 @@ from typing import Callable
 
 import pytest
 
+from pipework.kernel.namespaces import Namespace
+from pipework.marks import is_left_over
 from tests.integration.test_del import assert_as_before, bring_online, on_bridge, rules
 from tests.lab.disturbing import collected_at_every_step
 from tests.lab.engine import Container
@@ -266,3 +268,16 @@ def test_switch_does_not_answer() -> None:
 def test_killed_at_any_step(kind: str, address: str) -> None:
     """After a kill -9 at whatever step gc leaves host and guest as they were before, or the wire complete."""
     assert collected_at_every_step(partial(scene, kind, address), f"{kind} {address}") > 5
+
+
+def test_finished_between_two_looks(host: Host) -> None:
+    """A link whose run has finished it and ended since it was read is not taken for one that a killed run has left."""
+    host.run("ip", "link", "add", "veth1pl7", "type", "veth", "peer", "name", "other")
+    unfinished = f"pipework unfinished {2**22}.7"  # no process has such a number
+    host.run("ip", "link", "set", "veth1pl7", "alias", unfinished)
+    with Namespace.open(str(host.namespace)) as namespace:
+        read = namespace.netlink.link("veth1pl7")
+        assert read
+        assert is_left_over(namespace, read)
+        host.run("ip", "link", "set", "veth1pl7", "alias", "pipework br0 docker:web eth1")
+        assert not is_left_over(namespace, read)

@@ -14,8 +14,6 @@ from typing import Callable
 
 import pytest
 
-from pipework.kernel.namespaces import Namespace
-from pipework.marks import is_left_over
 from tests.lab.crowd import at_once, end, links_among_names, lock_is_free, ports, start, unfinished
 from tests.lab.engine import Container, docker
 from tests.lab.guest import HOST, SLOW, eventually
@@ -214,16 +212,3 @@ def test_number_of_another_lxc_container(lxc: Callable[..., LxcContainer], host:
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     said = refused_untouched(host, first, ["br0", f"lxc:{first.name}", "10.9.0.1/24"], env)
     assert "has ended while pipework looked at it" in said
-
-
-def test_finished_between_two_looks(host: Host) -> None:
-    """A link whose run has finished it and ended since it was read is not taken for one that a killed run has left."""
-    host.run("ip", "link", "add", "veth1pl7", "type", "veth", "peer", "name", "other")
-    unfinished = f"pipework unfinished {2**22}.7"  # no process has such a number
-    host.run("ip", "link", "set", "veth1pl7", "alias", unfinished)
-    with Namespace.open(str(host.namespace)) as namespace:
-        read = namespace.netlink.link("veth1pl7")
-        assert read
-        assert is_left_over(namespace, read)
-        host.run("ip", "link", "set", "veth1pl7", "alias", "pipework br0 docker:web eth1")
-        assert not is_left_over(namespace, read)
