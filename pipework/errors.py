@@ -9,6 +9,7 @@ PipeworkError            something the user can be told; never shown as a traceb
 │   ├── GuestUnusable    the guest is known, but has no network namespace of its own to use
 │   │   └── GuestStopped it does not run, or not yet
 │   └── NotInstalled     a program or an engine that is needed is not there
+│       └── Elsewhere    the engine that is meant is another machine's
 ├── KernelRefused        the kernel said no to a request: exit 2, as ``ip`` does
 └── Interrupted          a signal arrived: exit 128 + its number
 
@@ -73,6 +74,10 @@ class GuestStopped(GuestUnusable):
 
 class NotInstalled(Refused):
     """A program or an engine that is needed is not there."""
+
+
+class Elsewhere(NotInstalled):
+    """The engine that the user's settings mean is another machine's, which has no say in who lives on this one."""
 
 
 class KernelRefused(PipeworkError):

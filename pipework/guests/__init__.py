@@ -13,7 +13,7 @@ import os
 import time
 from importlib import import_module
 
-from pipework.errors import GuestNotFound, GuestStopped, NotInstalled, Refused
+from pipework.errors import Elsewhere, GuestNotFound, GuestStopped, NotInstalled, Refused
 from pipework.guests.base import NO_HOST_NETWORK, Guest, Runtime, on_hosts_network
 from pipework.kernel.namespaces import Namespace
 from pipework.typed import Optional, cast
@@ -64,8 +64,10 @@ def find(text: str) -> Guest:
 
 def _look_up(text: str) -> Guest:
     prefix, colon, name = text.partition(":")
-    if text.startswith("/"):
+    if text.startswith("/") and (os.path.lexists(text) or "/" in text[1:]):
         prefix, name = "netns", text
+    elif text.startswith("/"):  # as docker inspect has the names of containers
+        return _search(text[1:], f"no file {text}, ")
     elif not colon or prefix not in RUNTIMES:
         return _search(text)
     guest = _await_start(prefix, name)
@@ -75,11 +77,15 @@ def _look_up(text: str) -> Guest:
     return guest
 
 
-def _search(name: str) -> Guest:
-    asked, absent = [], []
+def _search(name: str, besides: str = "") -> Guest:
+    """The guest of that name without a prefix; besides: where else it was looked for, in words."""
+    asked, absent, elsewhere = [], [], None
     for position, prefix in enumerate(UNPREFIXED):
         try:
             guest = _await_start(prefix, name)
+        except Elsewhere as refusal:
+            elsewhere = refusal
+            continue
         except NotInstalled:
             absent.append(prefix)
             continue
@@ -91,11 +97,13 @@ def _search(name: str) -> Guest:
         if guest is not None:
             return guest
         asked.append(prefix)
+    if elsewhere:
+        raise elsewhere
     where = f"looked among the containers of {', '.join(asked)}" if asked else "there is no container runtime here"
     missing = f" (not here: {', '.join(absent)})" if absent else ""
     listings = f"See what runs: {', '.join(RUNTIMES[prefix].listing for prefix in asked)}.  " if asked else ""
     raise GuestNotFound(
-        f"no guest {name}: {where}{missing}",
+        f"no guest {name}: {besides}{where}{missing}",
         f"{listings}A namespace is netns:NAME or its path, a process is pid:N.",
     )
 

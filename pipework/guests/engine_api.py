@@ -19,11 +19,17 @@ AMBIGUOUS = (b"multiple ids", b"more than one result")  # Docker's and podman's 
 
 
 class Engine(Value):
-    """Who is asked.  label: for people; program: its command line, and the prefix of its guests; socket: its path."""
+    """Who is asked.
+
+    label: for people; program: its command line, and the prefix of its guests; socket: its path, or as people write it
+    the port that it listens at; host, port: where that is, "" and 0 for a socket.
+    """
 
     label: str
     program: str
     socket: str
+    host: str = ""
+    port: int = 0
 
 
 def is_name(text: str) -> bool:
@@ -82,9 +88,10 @@ def _get(engine: Engine, path: str) -> tuple[int, bytes]:
     """Status and body of a GET."""
     answer = b""
     try:
-        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
+        family = socket.AF_UNIX if not engine.host else socket.AF_INET6 if ":" in engine.host else socket.AF_INET
+        with closing(socket.socket(family, socket.SOCK_STREAM)) as connection:
             connection.settimeout(LIMIT)
-            connection.connect(engine.socket)
+            connection.connect((engine.host, engine.port) if engine.host else engine.socket)
             # HTTP/1.0: the answer comes in one piece and ends with the connection
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {engine.program}\r\n\r\n".encode("ascii"))
             while chunk := connection.recv(1 << 16):

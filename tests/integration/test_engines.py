@@ -1,0 +1,178 @@
+"""Where the engine is asked that knows a guest, and under which of its names the guest is meant."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from tests.lab.command import Result, run_pipework
+from tests.lab.engine import Container
+from tests.lab.guest import run
+from tests.lab.lxc import LxcContainer
+from tests.lab.netns import NamedNamespace
+from tests.lab.podman import PodmanContainer
+from tests.lab.snapshot import Unchanged
+
+pytestmark = pytest.mark.docker
+
+ENGINE = "/var/run/docker.sock"
+ELSEWHERE = {"DOCKER_HOST": "tcp://192.0.2.1:2375"}
+ADDRESS = "192.168.1.1/24"
+
+
+def told_by(done: Result) -> str:
+    """What a command has said that was refused."""
+    assert (done.code, done.out) == (1, ""), done
+    return done.err
+
+
+@contextmanager
+def engine_at_a_port(host: str) -> Iterator[int]:
+    """The engine at a port of the loopback, as `dockerd -H tcp://127.0.0.1` has it; the number of the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as server:
+        server.bind((host, 0))
+        server.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    asking, _ = server.accept()
+                except OSError:
+                    return
+                with asking, socket.socket(socket.AF_UNIX) as engine:
+                    engine.connect(ENGINE)
+                    engine.sendall(asking.recv(1 << 16))
+                    while answer := engine.recv(1 << 16):
+                        asking.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_name_as_inspect_has_it(container: Callable[..., Container], bridge: Callable[..., str]) -> None:
+    """`docker inspect -f {{.Name}}` puts a slash in front of the name; every verb takes it so."""
+    guest = container()
+    line = (bridge(), f"/{guest.name}", ADDRESS)
+    assert run_pipework(*line) == (0, "", "")
+    assert guest.addresses("eth1") == [ADDRESS]
+    assert run_pipework("--replace", *line) == (0, "", "")
+    assert guest.name in run_pipework("ls", f"/{guest.name}").out
+    assert run_pipework("del", f"/{guest.name}") == (0, "", "")
+    assert guest.link("eth1") is None
+
+
+def test_path_that_is_a_file_stays_one(guest_ns: Callable[[], NamedNamespace], bridge: Callable[..., str]) -> None:
+    """A path of a namespace is no container's name."""
+    guest = guest_ns()
+    assert run_pipework(bridge(), f"/run/netns/{guest.name}", ADDRESS) == (0, "", "")
+    assert guest.addresses("eth1") == [ADDRESS]
+
+
+@pytest.mark.parametrize(
+    ("guest", "told"), [("/pwnobody", "no file /pwnobody, looked among"), ("/run/pwnobody", "netns")]
+)
+def test_neither_file_nor_name(
+    engine: None, bridge: Callable[..., str], host_unchanged: Unchanged, guest: str, told: str
+) -> None:
+    """What is neither is refused with both places in which it was looked for."""
+    assert told in told_by(run_pipework(bridge(), guest, ADDRESS))
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]"])
+def test_engine_of_the_loopback(container: Callable[..., Container], bridge: Callable[..., str], name: str) -> None:
+    """An engine at a port of the loopback is this machine's."""
+    guest = container()
+    with engine_at_a_port("::1" if ":" in name else "127.0.0.1") as port:
+        environment = {"DOCKER_HOST": f"tcp://{name}:{port}"}
+        assert run_pipework(bridge(), guest.name, ADDRESS, env=environment) == (0, "", "")
+    assert guest.addresses("eth1") == [ADDRESS]
+
+
+def test_engine_that_wants_tls(bridge: Callable[..., str], host_unchanged: Unchanged) -> None:
+    """One that wants TLS is refused with the socket to name instead."""
+    environment = {"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_TLS_VERIFY": "1"}
+    said = told_by(run_pipework(bridge(), "web", ADDRESS, env=environment))
+    assert "DOCKER_HOST=tcp://127.0.0.1:2376 wants TLS" in said
+    assert "DOCKER_HOST=unix:///var/run/docker.sock" in said
+
+
+def test_engine_that_is_not_there(bridge: Callable[..., str], host_unchanged: Unchanged) -> None:
+    """Where nobody listens at that port, there is no engine."""
+    said = told_by(run_pipework(bridge(), "docker:web", ADDRESS, env={"DOCKER_HOST": "tcp://127.0.0.1:1"}))
+    assert "nobody listens at 127.0.0.1:1" in said
+
+
+def test_others_beside_an_engine_elsewhere(
+    podman: Callable[..., PodmanContainer], lxc: Callable[..., LxcContainer], bridge: Callable[..., str]
+) -> None:
+    """That Docker's engine is another machine's is no reason not to find the guests of podman and LXC."""
+    for guest in (podman(), lxc()):
+        assert run_pipework(bridge(), guest.name, ADDRESS, env=ELSEWHERE) == (0, "", "")
+        assert guest.addresses("eth1") == [ADDRESS]
+
+
+@pytest.mark.parametrize("guest", ["pwnobody", "docker:pwnobody"])
+def test_nobody_beside_an_engine_elsewhere(bridge: Callable[..., str], host_unchanged: Unchanged, guest: str) -> None:
+    """A name that nobody here knows may be that engine's: it is what is told."""
+    said = told_by(run_pipework(bridge(), guest, ADDRESS, env=ELSEWHERE))
+    assert "DOCKER_HOST=tcp://192.0.2.1:2375 is another machine" in said
+
+
+def context(folder: Path, name: str, host: str) -> dict[str, str]:
+    """A context as `docker context create` makes it, in use; the environment in which `docker` finds it."""
+    meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
+    meta.mkdir(parents=True)
+    told = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}
+    (meta / "meta.json").write_text(json.dumps(told))
+    (folder / "config.json").write_text(json.dumps({"currentContext": name}))
+    return {"DOCKER_CONFIG": str(folder)}
+
+
+def test_context_that_is_in_use(
+    container: Callable[..., Container], bridge: Callable[..., str], tmp_path: Path
+) -> None:
+    """The engine is that of the context in use, as `docker` has it; DOCKER_CONTEXT and DOCKER_HOST go before it."""
+    guest, name = container(), bridge()
+    here = context(tmp_path, "here", f"unix://{ENGINE}")
+    assert run(*("env", f"DOCKER_CONFIG={tmp_path}", "docker", "context", "show")).strip() == "here"
+    assert run_pipework(name, guest.name, ADDRESS, env=here) == (0, "", "")
+    nowhere = context(tmp_path, "nowhere", "unix:///nonexistent/docker.sock")
+    line = (name, "-i", "eth2", f"docker:{guest.name}", "192.168.2.1/24")
+    assert "nobody listens at /nonexistent/docker.sock" in told_by(run_pipework(*line, env=nowhere))
+    assert run_pipework(*line, env={**nowhere, "DOCKER_CONTEXT": "here"}) == (0, "", "")
+    line = (name, "-i", "eth3", f"docker:{guest.name}", "192.168.3.1/24")
+    assert run_pipework(*line, env={**nowhere, "DOCKER_HOST": f"unix://{ENGINE}"}) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "told"),
+    [
+        ("far", "ssh://root@192.0.2.1", "context far of Docker (ssh://root@192.0.2.1) is another machine"),
+        ("", "", "there is no context missing of Docker"),
+    ],
+)
+def test_context_that_is_of_no_use(
+    bridge: Callable[..., str], host_unchanged: Unchanged, tmp_path: Path, name: str, host: str, told: str
+) -> None:
+    """Another machine's context, and one that is not there, are told with the way back."""
+    environment = context(tmp_path, name, host) if name else {"DOCKER_CONTEXT": "missing"}
+    said = told_by(run_pipework(bridge(), "docker:web", ADDRESS, env=environment))
+    assert told in said
+    assert "docker context use default" in said
+
+
+def test_broken_file_of_docker(bridge: Callable[..., str], host_unchanged: Unchanged, tmp_path: Path) -> None:
+    """A broken config.json is told by its path."""
+    (tmp_path / "config.json").write_text("{")
+    said = told_by(run_pipework(bridge(), "web", ADDRESS, env={"DOCKER_CONFIG": str(tmp_path)}))
+    assert f"{tmp_path}/config.json cannot be read" in said
