@@ -29,7 +29,10 @@ ROWS = (
     (r"pipework/actions/(lines|route_words)", "messages dry_run del replace"),
     (r"pipework/(firewall/|actions/(iptables|notice)|kernel/nf_tables)", "bridge firewall gc least_harm removal"),
     (r"pipework/links/bridge", "bridge dry_run hostif replace races"),
-    (r"pipework/(links|actions)/openvswitch|pipework/kernel/ovsdb", "openvswitch dry_run gc removal"),
+    (
+        r"pipework/(links|actions)/openvswitch|pipework/actions/offload|pipework/kernel/(ovsdb|ethtool)",
+        "openvswitch dry_run gc removal",
+    ),
     (r"pipework/links/(macvlan|parent)", "hostif macvlan replace"),
     (r"pipework/links/(nic|vlan|loan)|pipework/actions/nic", "direct del gc replace removal renamed"),
     (r"pipework/(commands/delete|wires/teardown)", "del del_dhcp gc removal renamed notes"),

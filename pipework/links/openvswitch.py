@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, SetUp
+from pipework.actions.offload import ComputeChecksums
 from pipework.actions.openvswitch import AddBridge, AddPort, AdoptBridge, RemoveBridge, RemovePort
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes
+from pipework.kernel.ethtool import leaves_checksums
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import SWITCHED, FarSide, Ground, Host, LinkPlan, Remnant, Seen, Wire, Wired, mark_finished
@@ -43,6 +45,7 @@ class OpenVSwitch(VethKind):
         port = ovsdb.Port(bridge, local, vlan, _external_ids(wire, local, vlan))
         make += [
             *make_pair(wire, local, there.mtu if there else None, None),
+            *([ComputeChecksums(wire.near.namespace, wire.ifname)] if there and _is_in_userspace(there) else []),
             AddPort(port, bridge_is_ours=there is None),
             SetUp(host, local),
         ]
@@ -69,8 +72,13 @@ class OpenVSwitch(VethKind):
         return way.replace(first=[*_unplug(there.link), *way.first])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
-        ours = wire.hostif in ovsdb.bridges_with(MAKING) and end.name in ovsdb.ports(wire.hostif)
-        return (AdoptBridge(wire.hostif),) if ours else ()
+        bridge, guest = wire.far.netlink.link(wire.hostif), wire.near.namespace
+        steps: list[Action] = []
+        if bridge and _is_in_userspace(bridge) and leaves_checksums(guest.netlink.socket, wire.ifname):
+            steps.append(ComputeChecksums(guest, wire.ifname))
+        if wire.hostif in ovsdb.bridges_with(MAKING) and end.name in ovsdb.ports(wire.hostif):
+            steps.append(AdoptBridge(wire.hostif))
+        return steps
 
     def of_the_dead(self, host: Host) -> Iterable[Wired]:
         """Ports that the switch still has, of guests that have taken their link with them."""
@@ -93,6 +101,11 @@ class OpenVSwitch(VethKind):
             is_dead = not processes.is_alive(run) and ovsdb.bridges_with(MAKING).get(name) == run  # nor has ended well
             if name in there and is_dead and left.issuperset(ovsdb.ports(name)):
                 yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
+
+
+def _is_in_userspace(bridge: Link) -> bool:
+    """Whether a bridge switches there, where its link is a tap (datapath_type netdev)."""
+    return bridge.kind == "tun"
 
 
 def _unplug(name: str) -> list[Action]:

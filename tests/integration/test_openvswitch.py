@@ -11,6 +11,8 @@ from typing import Callable
 
 import pytest
 
+from pipework.kernel.ethtool import leave_checksums
+from pipework.kernel.namespaces import Namespace
 from tests.lab.command import capture
 from tests.lab.engine import Container
 from tests.lab.guest import SLOW, eventually, fresh_name
@@ -18,6 +20,7 @@ from tests.lab.host import settle
 from tests.lab.netns import NamedNamespace
 from tests.lab.snapshot import Unchanged
 from tests.lab.switch_host import SwitchHost, switch_host
+from tests.lab.tcp import reaches
 
 Namespaces = Callable[[], NamedNamespace]
 NETDEV = "datapath_type=netdev"
@@ -55,6 +58,41 @@ class Untouched:
 def succeed(host: SwitchHost, *words: str) -> None:
     """Run pipework; it must print nothing and exit 0."""
     assert host.pipework(*words) == (0, "", "")
+
+
+@pytest.mark.parametrize("tag", ["", "@100"], ids=["untagged", "VLAN"])
+@pytest.mark.parametrize("addresses", [("10.4.0.1/24", "10.4.0.2/24"), ("fd00:4::1/64", "fd00:4::2/64")])
+def test_tcp_through_a_switch_in_userspace(
+    switched: SwitchHost, guest_ns: Namespaces, addresses: tuple[str, str], tag: str
+) -> None:
+    """Guests reach each other over TCP, not only with a ping: no checksum is left to hardware that is not there."""
+    switched.vsctl("add-br", "ovs0", "--", "set", "bridge", "ovs0", NETDEV)
+    guests = [guest_ns(), guest_ns()]
+    lines = [["ovs0", guest.spec, address, *filter(None, [tag])] for guest, address in zip(guests, addresses)]
+    for line in lines:
+        succeed(switched, *line)
+    one, two = guests
+    there = [address.partition("/")[0] for address in addresses]
+    assert reaches(one, two, there[1], wait=5)
+    assert reaches(two, one, there[0], wait=5)
+    mac = one.link("eth1")
+    succeed(switched, "--replace", *lines[0])
+    assert one.link("eth1") == mac
+    assert "ethtool -K eth2 tx off" in switched.pipework("--dry-run", "ovs0", "-i", "eth2", one.spec, "10.5.0.1/24").out
+
+
+def test_replace_mends_a_wire_without_checksums(switched: SwitchHost, guest_ns: Namespaces) -> None:
+    """A wire that an earlier version has made, or whose guest has turned it on again, is mended where it stands."""
+    switched.vsctl("add-br", "ovs0", "--", "set", "bridge", "ovs0", NETDEV)
+    one, two = guest_ns(), guest_ns()
+    succeed(switched, "ovs0", one.spec, "10.4.0.1/24")
+    succeed(switched, "ovs0", two.spec, "10.4.0.2/24")
+    with Namespace.open(str(one.namespace)) as namespace:
+        leave_checksums(namespace.netlink.socket, "eth1", True)
+    assert one.ping("10.4.0.2")
+    assert not reaches(one, two, "10.4.0.2")
+    succeed(switched, "--replace", "ovs0", one.spec, "10.4.0.1/24")
+    assert reaches(one, two, "10.4.0.2", wait=5)
 
 
 def refused(host: SwitchHost, *words: str) -> str:
