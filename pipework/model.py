@@ -123,6 +123,11 @@ class Dhcp(Value):
         if self.client not in DHCP_CLIENTS or self.client.endswith("-f"):
             raise ValueError(f"{self.client} is no DHCP client")
 
+    @property
+    def family(self) -> int:
+        """4 or 6: of which family the lease is to be."""
+        return 6 if "-6" in self.options else 4
+
 
 class Attach(Value):
     """Put GUEST on the network behind HOSTIF.

@@ -136,10 +136,10 @@ class AnnounceLease(Action):
 
 
 def leased(namespace: Namespace, link: str, family: int) -> Optional[Address]:
-    """The address of that family that a link has, but for link-local ones."""
+    """The address of that family that a link has and that may be a lease's."""
     netlink = namespace.netlink
     for address in netlink.addresses(netlink.index(link)):
-        if address.interface.version == family and not address.interface.ip.is_link_local:
+        if address.may_be_leased(family):
             return address.interface.ip
     return None
 

@@ -77,7 +77,7 @@ def plan(wire: Wire) -> AddressPlan:
     """Refuse whatever can be seen to be missing: client, image, a kind of guest that can have it; then decide."""
     dhcp, guest, link = wire.request.address, wire.near.namespace, wire.ifname
     assert isinstance(dhcp, Dhcp)
-    family = 6 if "-6" in dhcp.options else 4
+    family = dhcp.family
     obtain = _in_container(wire, dhcp) if dhcp.client == "dhcp" else _of_host(wire, dhcp, family)
     postponed = replaced_routes(wire, 4) if family == 4 else ()
     settle: list[Action] = []

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 SCOPE_LINK = 253  # RT_SCOPE_LINK, linux/rtnetlink.h
-IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+IFA_F_TEMPORARY, IFA_F_DADFAILED, IFA_F_TENTATIVE, IFA_F_PERMANENT, IFA_F_MANAGETEMPADDR = 0x01, 0x08, 0x40, 0x80, 0x100
+RTPROT_RA = 9  # linux/rtnetlink.h
 TAGS = {"vlan": 1, "ipoib": 1}  # the numbers of IFLA_VLAN_ID and IFLA_IPOIB_PKEY, linux/if_link.h
 
 
@@ -113,6 +114,11 @@ class Route(Record):
         return self.message[5]
 
     @property
+    def is_routers(self) -> bool:
+        """Whether it was made because a router has announced itself, not because anybody asked for it."""
+        return self.made_by == RTPROT_RA
+
+    @property
     def has_object(self) -> bool:
         """Whether it leads to a nexthop object (``ip nexthop``), and the kernel has told as well where that leads."""
         told = {kind & messages.NUMBER for kind, _ in messages.attributes(self.message, messages.ROUTE.size)}
@@ -177,6 +183,30 @@ class LinkAddress(Record):
     def is_link_local(self) -> bool:
         """Whether it is one of IPv6 that is good for its own link only."""
         return self.message[0] == socket.AF_INET6 and self.scope == SCOPE_LINK
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether it stays until somebody removes it."""
+        return bool(self.flags & IFA_F_PERMANENT)
+
+    @property
+    def is_routers(self) -> bool:
+        """Whether the guest may have it because a router has announced its prefix (SLAAC): it is not what was set."""
+        return self.message[0] == socket.AF_INET6 and (self._is_derived or not self.is_permanent)
+
+    def may_be_leased(self, family: int) -> bool:
+        """Whether a DHCP server may have given it; family is 4 or 6.
+
+        The flags do not tell: udhcpc sets an address for ever, dhclient for a time.
+        """
+        interface = self.interface
+        return interface.version == family and not interface.ip.is_link_local and not self._is_derived
+
+    @property
+    def _is_derived(self) -> bool:
+        """Whether the kernel has made it of an announced prefix; IFA_F_TEMPORARY means another thing in IPv4."""
+        derived = IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR
+        return self.message[0] == socket.AF_INET6 and bool(self.flags & derived)
 
     @property
     def _local(self) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_interface
-
-from pipework import links
+from pipework import links, notes
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
 from pipework.links.base import Wire, Wired
 from pipework.model import Dhcp, Static
-from pipework.typed import Union
+from pipework.notes import Lease
+from pipework.typed import Optional, Union
 
 
 def is_as_asked(wire: Wire, there: Wired) -> bool:
@@ -18,15 +18,21 @@ def is_as_asked(wire: Wire, there: Wired) -> bool:
     works = there.state == "up" or (there.state == "no carrier" and not there.link)
     leads = (there.kind, there.hostif, there.vlan) == (wire.kind, wire.hostif, links.kind(wire.kind).wanted_tag(wire))
     same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
-    return works and leads and same_names and _has_address(request.address, wire.near.namespace, there)
+    return works and leads and same_names and _has_address(request.address, wire.near.namespace, there.there)
 
 
-def _has_address(address: Union[Static, Dhcp], guest: Namespace, there: Wired) -> bool:
-    if not isinstance(address, Static):
-        return bool(there.addresses)
-    wanted = [address.interface] if address.interface else []
-    if list(map(ip_interface, there.addresses)) != wanted:
+def _has_address(address: Union[Static, Dhcp], guest: Namespace, link: Optional[Link]) -> bool:
+    if link is None:
         return False
-    ifindex = there.there.ifindex if there.there else 0
-    gateways = [route.gateway for route in guest.netlink.default_routes(address.family) if route.link == ifindex]
-    return gateways == ([str(address.gateway)] if address.gateway else [])
+    there = [one for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local]
+    if not isinstance(address, Static):
+        return any(one.may_be_leased(address.family) for one in there)
+    # what the LAN's routers have brought about comes and goes with them
+    kept = [one for one in there if not one.is_routers]
+    wanted = [address.interface] if address.interface else []
+    if [one.interface for one in kept] != wanted or not all(one.is_permanent for one in kept):
+        return False
+    routes = [route for route in guest.netlink.default_routes(address.family) if route.link == link.ifindex]
+    gateways = [route.gateway for route in routes if not route.is_routers]
+    leased = notes.of_link(Lease, guest, link)  # who keeps a lease would change what is fixed
+    return leased is None and gateways == ([str(address.gateway)] if address.gateway else [])

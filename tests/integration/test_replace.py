@@ -13,7 +13,7 @@ from tests.lab.command import Result
 from tests.lab.faults import breaking
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host, settle
-from tests.lab.netns import NamedNamespace, Nic, named_namespace
+from tests.lab.netns import NamedNamespace, Nic, announcing, named_namespace
 from tests.lab.scenes import bring_online
 from tests.lab.snapshot import snapshot
 from tests.lab.switch_host import switch_host
@@ -49,6 +49,44 @@ def test_same_line_again(kind: str, address: str, host: Host, host_nic: Nics, gu
     assert_as_before(host, before)
     assert_as_before(guest, inside)
     assert host.pipework("--dry-run", *line) == (0, "", "")
+
+
+@pytest.mark.parametrize("address", ["192.168.77.9/24", "fd00:77::9/64@fd00:77::2", "0/0"])
+@pytest.mark.parametrize("kind", ["macvlan", "direct"])
+def test_same_line_beside_routers(kind: str, address: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """Addresses and default routes that the LAN's routers bring about are no reason to make the wire anew."""
+    guest, nic = guest_ns(), host_nic()
+    guest.run("sysctl", "-qw", "net.ipv6.conf.default.use_tempaddr=2")
+    line = ["--replace", *{"macvlan": [nic.name], "direct": ["--direct-phys", nic.name]}[kind], guest.spec, address]
+    with announcing(nic) as prefix:
+        assert host.pipework(*line) == (0, "", "")
+        wanted = 2 + (prefix in address)  # one for ever, and one for privacy
+        assert eventually(lambda: sum(prefix in one for one in guest.addresses("eth1")) == wanted, 20 * SLOW)
+        assert eventually(lambda: "proto ra" in guest.run("ip", "-6", "route", "show", "default"), 20 * SLOW)
+        link = number(guest)
+        assert host.pipework("--dry-run", *line) == (0, "", "")
+        assert host.pipework(*line) == (0, "", "")
+        assert number(guest) == link
+        assert sum(prefix in one for one in guest.addresses("eth1")) == wanted
+        assert sum(one.startswith("fd00:77:") for one in host.pipework("ls", "--json").out.split('"')) == wanted
+
+
+def test_address_for_a_time(host: Host, guest_ns: Namespaces) -> None:
+    """The address of a dynamic lease is not the fixed one that is asked for, nor is it none."""
+    guest = guest_ns()
+    line = ["--replace", "br0", guest.spec]
+    assert host.pipework(*line, "192.168.77.9/24") == (0, "", "")
+    passing = ["dev", "eth1", "valid_lft", "600", "preferred_lft", "600"]
+    guest.run("ip", "addr", "add", "fd77::5/64", *passing)
+    link = number(guest)
+    assert host.pipework(*line, "192.168.77.9/24") == (0, "", "")
+    assert number(guest) == link
+    for address, there in (("192.168.77.9/24", ["192.168.77.9/24"]), ("0/0", [])):
+        guest.run("ip", "addr", "replace", "192.168.77.9/24", *passing)
+        assert host.pipework(*line, address) == (0, "", "")
+        assert guest.addresses("eth1") == there
+        assert number(guest) != link
+        link = number(guest)
 
 
 def test_same_line_on_openvswitch(guest_ns: Namespaces) -> None:

@@ -129,6 +129,22 @@ def dnsmasq(nic: Nic, timeout: float = 10 * SLOW) -> Iterator[DhcpServer]:
             process.wait(timeout)
 
 
+@contextmanager
+def announcing(nic: Nic) -> Iterator[str]:
+    """Let the far end of the NIC play an IPv6 router that announces itself and its network, whose prefix is yielded."""
+    argv = nic.lan.enter(
+        "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", "--pid-file=",
+        f"--interface={nic.far}", "--bind-interfaces", "--enable-ra", f"--ra-param={nic.far},4",
+        f"--dhcp-range=::,constructor:{nic.far},ra-only", "--dhcp-leasefile=/dev/null",
+    )  # fmt: skip
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield nic.address6.removesuffix("1")
+    finally:
+        process.terminate()
+        process.wait(10 * SLOW)
+
+
 @pytest.fixture
 def guest_ns() -> Iterator[Callable[[], NamedNamespace]]:
     """A factory of named namespaces that play guests."""
