@@ -84,7 +84,7 @@ def _no_vlan(text: str) -> BadArgument:
 
 
 class Static(Value):
-    """A fixed address (None for 0/0: no address) and the gateway of the default route, if any."""
+    """A fixed address (None for 0/0 or 0.0.0.0/N: no address) and the gateway of the default route, if any."""
 
     interface: Optional[Interface]
     gateway: Optional[Address]

@@ -114,6 +114,8 @@ def _parse_interface(address: str, text: str) -> Optional[Interface]:
         ) from None
     if "." in prefix and str(interface.netmask) != prefix:  # ipaddress would take /0.0.0.255 as well
         raise BadArgument(f"ADDRESS {address}: {prefix} is no netmask", f"Did you mean /{interface.network.prefixlen}?")
+    if interface.version == 4 and interface.ip.is_unspecified:
+        return None  # the kernel takes it, and keeps no address: 0/0 by another name
     return interface
 
 

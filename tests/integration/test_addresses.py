@@ -164,7 +164,7 @@ def test_no_gateway_keeps_default_routes(host: Host, host_nic: Nics, guest_ns: N
     assert default_routes(guest) == before
 
 
-@pytest.mark.parametrize("none", ["0/0", "0.0.0.0/0", "::/0"])
+@pytest.mark.parametrize("none", ["0/0", "0.0.0.0/0", "0.0.0.0/24", "::/0"])
 def test_no_address(host: Host, host_nic: Nics, guest_ns: Namespaces, none: str) -> None:
     """0/0 gives no address; the link still comes up."""
     nic, guest = host_nic(), guest_ns()

@@ -89,6 +89,18 @@ def test_address_for_a_time(host: Host, guest_ns: Namespaces) -> None:
         link = number(guest)
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0/24", "0.0.0.0/32@192.168.77.1"])
+def test_address_that_the_kernel_does_not_keep(address: str, host: Host, guest_ns: Namespaces) -> None:
+    """0.0.0.0 is no address, whatever its prefix."""
+    guest = guest_ns()
+    line = ["--replace", "br0", guest.spec, address]
+    assert host.pipework(*line) == (0, "", "")
+    assert guest.addresses("eth1") == []
+    link = number(guest)
+    assert host.pipework(*line) == (0, "", "")
+    assert number(guest) == link
+
+
 def test_same_line_on_openvswitch(guest_ns: Namespaces) -> None:
     """The same for a port of Open vSwitch; another VLAN is another wire."""
     guest = guest_ns()

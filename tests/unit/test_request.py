@@ -49,6 +49,8 @@ LINES: dict[str, Request] = {
     "br0 web 10.0.0.2/31": attach("br0", "web", static("10.0.0.2/31")),
     "br0 web 0/0": attach("br0", "web", static(None)),
     "br0 web 0.0.0.0/0": attach("br0", "web", static(None)),
+    "br0 web 0.0.0.0/24": attach("br0", "web", static(None)),
+    "br0 web 0.0.0.0/255.255.255.0@10.0.0.1": attach("br0", "web", static(None, "10.0.0.1")),
     "br0 web ::/0": attach("br0", "web", static(None)),
     "br0 web 0/0@10.0.0.1": attach("br0", "web", static(None, "10.0.0.1")),
     "br0 web 2001:db8::2/64": attach("br0", "web", static("2001:db8::2/64")),
