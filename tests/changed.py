@@ -18,7 +18,7 @@ ROWS = (
     (r"pipework/guests/", "guests least_harm refusals races"),
     (
         r"pipework/(addressing|actions)/dhcp|pipework/(leases|kernel/(supervisor|sandbox))",
-        "dhcp dhcp_lan del_dhcp least_harm removal",
+        "dhcp dhcp_files dhcp_lan del_dhcp least_harm removal",
     ),
     (
         r"pipework/addressing/|pipework/actions/(addresses|announce|default_route)|pipework/default_routes",

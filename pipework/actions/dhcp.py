@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from pipework.actions.announce import Announce
@@ -26,10 +27,10 @@ from pipework.typed import Callable, Optional
 ENDING_LIMIT = 10.0  # seconds that a client may take to give its lease back
 PAUSE = 0.02  # seconds between two looks
 # of the shell line: the host name is set, and what the client writes is kept from the host, as far as a line can
+HIDDEN = ("/run", "/var/lib")
 APART = (
     'hostname "$0" && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/dhcp /var/lib/dhcpcd'
     " && touch /run/resolv.conf && { [ -L /etc/resolv.conf ] || mount --bind /run/resolv.conf /etc/resolv.conf; }"
-    ' && exec "$@"'
 )
 LAST_LINES = 4  # of what a client has printed, to show when it fails
 
@@ -46,8 +47,20 @@ class StartClient(Action):
         self.client.stop()
 
     def say(self) -> str:
-        words = " ".join(quote(word) for word in (APART, self.client.host_name, *self.client.command))
+        words = " ".join(
+            quote(word) for word in (_apart(self.client.files), self.client.host_name, *self.client.command)
+        )
         return self.client.guest.say(f"unshare --mount --uts sh -c {words}")
+
+
+def _apart(files: Sequence[str]) -> str:
+    """The lines that set a client apart and then become it; it sees these files although they are where its own are."""
+    places = [os.path.realpath(file) for file in files if os.path.isfile(file)]
+    by_folder = {folder: [place for place in places if place.startswith(f"{folder}/")] for folder in HIDDEN}
+    hidden = [quote(place) for there in by_folder.values() for place in there]
+    aside = ["mount -t tmpfs tmpfs /mnt", f"cp --parents {' '.join(hidden)} /mnt"] if hidden else []
+    back = [f"cp -R /mnt{folder}/. {folder}" for folder, there in by_folder.items() if there]
+    return " && ".join((*aside, APART, *back, 'exec "$@"'))
 
 
 class AwaitLease(Action):

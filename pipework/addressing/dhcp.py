@@ -101,9 +101,14 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     command = [dhcp.client, *kind.arguments(wire.ifname, name, stays), *options]
     additions = {kind.configuration: f'\nsend host-name "{name}";\n'} if kind.configuration else {}
     release = [*kind.release, wire.ifname] if kind.release else []
-    client = Supervised(command, wire.near.namespace, wire.ifname, name, additions, release)
+    client = Supervised(command, wire.near.namespace, wire.ifname, name, additions, release, _named_files(options))
     end = NoteLease(client) if stays else StopClient(client)
     return [StartClient(client), AwaitLease(client, family, _patience()), end]
+
+
+def _named_files(options: Sequence[str]) -> list[str]:
+    """The absolute paths in a client's options: -s /PATH, -s/PATH, --script=/PATH, -e NAME=/PATH."""
+    return [option[option.index("/") :] for option in options if "/" in option]
 
 
 def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:

@@ -34,7 +34,8 @@ class Supervised:
     """A program to run for a guest until the guest, or its link, is gone.
 
     host_name is the machine's name as the program sees it, additions what it finds added to files of /etc and /var,
-    release a command to be run before the program is told to end, () for none.
+    release a command to be run before the program is told to end, () for none, files the paths of those that it
+    sees of the host although they are where its own are.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Supervised:
         host_name: str,
         additions: Mapping[str, str],
         release: Sequence[str] = (),
+        files: Sequence[str] = (),
     ) -> None:
         self.command = tuple(command)
         self.guest = guest
@@ -52,6 +54,7 @@ class Supervised:
         self.host_name = host_name
         self.additions = additions
         self.release = tuple(release)
+        self.files = tuple(files)
         self._control: Optional[socket.socket] = None
         self._output = -1
         self._heard = b""
@@ -133,7 +136,7 @@ def _start_supervisor(program: Supervised, control: socket.socket, output: int) 
         where, name = os.path.split(program.guest.path)
         place = os.open(where, os.O_PATH | os.O_DIRECTORY)
         enter(program.guest.fd)
-        make_private(program.host_name, program.additions)
+        make_private(program.host_name, program.additions, program.files)
         unshare(CLONE_NEWPID)
         supervisor = os.fork()
         if supervisor == 0:
