@@ -25,8 +25,8 @@ class ComputeChecksums(Action):
         try:
             ethtool.leave_checksums(self.namespace.netlink.socket, self.link, False)
         except OSError as error:
-            hint = f"{self.link} has to compute checksums itself: {self.say()}"
-            raise KernelRefused(error.errno or EOPNOTSUPP, hint=hint) from None
+            number, link = error.errno or EOPNOTSUPP, self.link
+            raise KernelRefused(number, hint=f"{link} has to compute checksums itself: {self.say()}") from None
 
     def undo(self) -> None:
         """Nothing: the setting goes with the link."""
