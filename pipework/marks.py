@@ -15,7 +15,7 @@ from pipework.typed import Optional
 from pipework.value import Value
 
 NEWBORN = int.from_bytes(b"pipe", "big")
-LONGEST_ALIAS = 255  # IFALIASZ - 1, linux/if.h
+LONGEST_ALIAS = 254  # less than IFALIASZ, linux/if.h, with the NUL at its end
 UNFINISHED = "pipework unfinished "  # in front of the identity of the run
 COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name, and its port's where it is of one
 WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
@@ -36,9 +36,10 @@ class Mark(Value):
 
     @property
     def alias(self) -> str:
-        """The alias, cut where the kernel would refuse it."""
-        alias = f"pipework {self.hostif} {self.runtime}:{self.guest} {self.ifname}"
-        return alias.encode("utf-8", "replace")[:LONGEST_ALIAS].decode("utf-8", "ignore")
+        """The alias; where the kernel would refuse it, the guest's name is cut, so that the rest can be read."""
+        head, tail = f"pipework {self.hostif} {self.runtime}:", f" {self.ifname}"
+        left = LONGEST_ALIAS - len(f"{head}{tail}".encode("utf-8", "replace"))
+        return head + self.guest.encode("utf-8", "replace")[:left].decode("utf-8", "ignore") + tail
 
 
 def read_mark(link: Link) -> Optional[Mark]:

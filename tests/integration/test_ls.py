@@ -299,3 +299,21 @@ def test_two_hundred_links(crowd: Host) -> None:
         telling.append(cost(lambda: listed(crowd)))
     assert len([wire for wire in listed(crowd) if wire["hostif"] == "br0" and wire["link"].startswith("pl")]) == 200
     assert min(telling) < 65 * min(bare), (telling, bare)
+
+
+def test_very_long_name(host: Host) -> None:
+    """The mark of a guest whose name is too long for it can be read: the guest is listed, its wire taken back."""
+    guest = NamedNamespace("n" * 240)
+    HOST.run("ip", "netns", "add", guest.name)
+    try:
+        line = ("br0", guest.spec, "192.168.1.1/24")
+        assert host.pipework(*line) == (0, "", "")
+        assert host.pipework("--replace", *line) == (0, "", "")
+        (wire,) = json.loads(host.pipework("ls", "--json").out)
+        assert (wire["hostif"], wire["ifname"], wire["state"]) == ("br0", "eth1", "up")
+        assert guest.name.startswith(wire["guest"])
+        assert len(wire["guest"]) > 200
+        assert host.pipework("del", guest.spec) == (0, "", "")
+        assert guest.link("eth1") is None
+    finally:
+        HOST.run("ip", "netns", "del", guest.name)
