@@ -119,7 +119,7 @@ release-check: venv
 	$(BIN)/python -m tests.release_check
 
 demo: venv
-	@$(INSTALL) iproute2 iputils-ping
+	@command -v ip >/dev/null && command -v ping >/dev/null || $(INSTALL) iproute2 iputils-ping
 	@sh contrib/demo.sh $(BIN)/pipework
 
 # Built beside the old one, so that an upgrade that fails leaves that in place.
