@@ -55,9 +55,9 @@ class Iptables:
         rule has to stand already where Docker keeps the chain for it.
         """
         return [
-            Listing([f"{program}-save"], "iptables", partial(read, program, family))
+            Listing([f"{program}-save", *tables], "iptables", partial(read, program, family))
             for family in PROGRAMS
-            for program in _programs(family, chains, family in meet)
+            for program, tables in _programs(family, chains, family in meet)
         ]
 
     def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
@@ -96,14 +96,18 @@ class Iptables:
 FIREWALL = Iptables()
 
 
-def _programs(family: int, chains: Sequence[nf_tables.Chain], meets: bool) -> list[str]:
+def _programs(family: int, chains: Sequence[nf_tables.Chain], meets: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """The programs to ask, each with the words that say for which tables."""
     its = [chain for chain in chains if chain.family == FAMILIES[family] and is_its(chain)]
-    may_stop = any(chain.hook and (chain.drops or chain.uses) for chain in its)
+    may_stop = {chain.table for chain in its if chain.hook and (chain.drops or chain.uses)}.intersection(TABLES)
     keeps = any((chain.table, chain.name) == ("filter", CHAIN) for chain in its)
     legacy = legacy_tables(family)
-    programs = [variant(family, "nft")] if keeps or (meets and may_stop) else []
-    programs += [variant(family, "legacy")] if "filter" in legacy or (meets and legacy) else []
-    return [program for program in programs if find_program(f"{program}-save")]
+    programs = list[tuple[str, tuple[str, ...]]]()
+    if keeps or (meets and may_stop):
+        programs.append((variant(family, "nft"), ("-t", "filter") if may_stop <= {"filter"} else ()))
+    if "filter" in legacy or (meets and legacy):
+        programs.append((variant(family, "legacy"), ()))
+    return [(program, tables) for program, tables in programs if find_program(f"{program}-save")]
 
 
 def legacy_tables(family: int) -> list[str]:
