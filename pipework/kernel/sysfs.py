@@ -73,6 +73,13 @@ def default_vlan(bridge: str) -> int:
     return int(_read(f"{NET}/{bridge}/bridge/default_pvid") or 0)
 
 
+def stp_delay(bridge: str) -> float:
+    """How many seconds a Linux bridge keeps a new port from forwarding, if it has STP: it listens, then learns."""
+    if _read(f"{NET}/{bridge}/bridge/stp_state") in (None, "0"):
+        return 0.0
+    return 2 * int(_read(f"{NET}/{bridge}/bridge/forward_delay") or 0) / 100  # of the kernel's USER_HZ
+
+
 def phy(name: str) -> Optional[str]:
     """The radio that a Wi-Fi link belongs to, as ``iw`` takes it in every namespace (phy#0), or None."""
     index = _read(f"{NET}/{name}/phy80211/index")

@@ -90,6 +90,9 @@ class Bridge(VethKind):
             elif inquiry.stops(wired.hostif, wired.link, wired.addresses):
                 yield wired, "filtered"
 
+    def delay(self, wire: Wire) -> float:
+        return sysfs.stp_delay(wire.hostif)
+
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         host = ground.host
         for end in half_made_ends(host):

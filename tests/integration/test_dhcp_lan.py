@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from tests.lab.command import run_pipework
-from tests.lab.guest import SLOW, eventually
+from tests.lab.engine import Container
+from tests.lab.guest import HOST, SLOW, eventually
 from tests.lab.netns import DhcpServer, NamedNamespace, Nic, announcing
 
 Namespaces = Callable[[], NamedNamespace]
@@ -18,6 +20,44 @@ def ifindex(guest: NamedNamespace) -> int:
     link = guest.link("eth1")
     assert link is not None
     return int(link["ifindex"])
+
+
+DELAY = 2  # seconds, the least that the kernel allows
+
+
+@pytest.fixture
+def spanning(bridge: Callable[..., str], nic: Nic) -> str:
+    """A bridge with STP on, whose way to the LAN is open."""
+    name = bridge("brpw", create=True)
+    for words in (["forward_delay", str(DELAY * 100)], ["stp_state", "1"]):
+        HOST.run("ip", "link", "set", name, "type", "bridge", *words)
+    HOST.run("ip", "link", "set", nic.name, "master", name)
+    state = Path("/sys/class/net", nic.name, "brport/state")
+    assert eventually(lambda: state.read_text().strip() == "3", 20 * SLOW)
+    return name
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("client", ["udhcpc", "udhcpc-f", "dhcp"])
+def test_bridge_with_stp(
+    client: str, container: Callable[..., Container], dhcp_server: DhcpServer, spanning: str, official_image: None
+) -> None:
+    """A bridge that has STP has the time that it takes to let a new port's frames pass, on top of the limit."""
+    guest = container()
+    limit = 2 * DELAY - 0.5  # by itself too short; they ask at 0, 3 and 6 seconds
+    done = run_pipework(spanning, guest.name, client, env={"PIPEWORK_DHCP_TIMEOUT": f"{limit}"})
+    assert done == (0, "", "")
+    assert guest.addresses("eth1") == [f"{lease.address}/24" for lease in dhcp_server.leases()]
+
+
+def test_no_server_behind_stp(guest_ns: Namespaces, spanning: str) -> None:
+    """Without a server the error says what part of the time was the bridge's."""
+    guest = guest_ns()
+    done = run_pipework(spanning, guest.spec, "udhcpc", env={"PIPEWORK_DHCP_TIMEOUT": "1"})
+    said = f"no DHCP server gave eth1 a lease within 1 s after the {2 * DELAY} s that STP of its bridge takes\n"
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"pipework: {said}")
+    assert guest.link("eth1") is None
 
 
 @pytest.mark.parametrize("client", ["udhcpc", "dhclient"])
