@@ -19,11 +19,15 @@ def find(name: str) -> Optional[Guest]:
     """
     if not is_name(name):
         return None
+    container = _inspect(name)
+    return guest_of(ENGINE, container, _inspect) if container is not None else None
+
+
+def _inspect(name: str) -> Optional[Any]:
     try:
-        container = inspect(ENGINE, name)
+        return inspect(ENGINE, name)
     except NotInstalled:  # podman does its work without a server; the socket is an extra
-        container = _inspect_by_program(name)
-    return guest_of(ENGINE, container) if container is not None else None
+        return _inspect_by_program(name)
 
 
 def _inspect_by_program(name: str) -> Optional[Any]:

@@ -37,6 +37,16 @@ def is_alive(identity_text: str) -> bool:
     return pid.isdecimal() and identity(int(pid)) == identity_text
 
 
+def began_at(pid: int) -> Optional[float]:
+    """When a process began, in seconds since the epoch; None: there is no such process."""
+    found = identity(pid)
+    if found is None:
+        return None
+    with open("/proc/stat", encoding="ascii") as file:
+        boot = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+    return boot + int(found.partition(".")[2]) / os.sysconf("SC_CLK_TCK")
+
+
 def in_cgroup_of(pid: int, container_id: str) -> bool:
     """Whether the process belongs to the container of that id: every runtime names its cgroups after the id."""
     try:

@@ -176,3 +176,12 @@ def test_broken_file_of_docker(bridge: Callable[..., str], host_unchanged: Uncha
     (tmp_path / "config.json").write_text("{")
     said = told_by(run_pipework(bridge(), "web", ADDRESS, env={"DOCKER_CONFIG": str(tmp_path)}))
     assert f"{tmp_path}/config.json cannot be read" in said
+
+
+def test_container_without_cgroups(podman: Callable[..., PodmanContainer], bridge: Callable[..., str]) -> None:
+    """A container that is in no cgroup of its own is one all the same, and found by its name."""
+    guest = podman("--cgroups=disabled")
+    assert guest.id not in Path(f"/proc/{guest.pid}/cgroup").read_text()
+    assert run_pipework(bridge(), guest.name, ADDRESS) == (0, "", "")
+    assert guest.addresses("eth1") == [ADDRESS]
+    assert run_pipework("del", guest.name) == (0, "", "")

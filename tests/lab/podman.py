@@ -38,7 +38,10 @@ class PodmanContainer(Guest):
 @contextmanager
 def started_podman(name: str, *options: str, net: str = "none") -> Iterator[PodmanContainer]:
     """A container, without a network unless told otherwise, removed at the end."""
-    run("podman", "run", "-d", "--name", name, f"--network={net}", *LIMITS, *options, IMAGE, "sleep", "100000")
+    runtime = ["--runtime=crun"] if "--cgroups=disabled" in options else []  # which runc does not know
+    run(
+        "podman", *runtime, "run", "-d", "--name", name, f"--network={net}", *LIMITS, *options, IMAGE, "sleep", "100000"
+    )
     try:
         told = json.loads(run("podman", "inspect", name))[0]
         yield PodmanContainer(name, told["Id"], told["State"]["Pid"])
