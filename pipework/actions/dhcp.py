@@ -64,15 +64,14 @@ def _apart(files: Sequence[str]) -> str:
 
 
 class AwaitLease(Action):
-    """Wait until the client has a lease; patience and delay as wait_for_lease has them."""
+    """Wait until the client has a lease; patience in seconds."""
 
     client: Supervised
     family: int
     patience: float
-    delay: float = 0.0
 
     def do(self) -> None:
-        wait_for_lease(self._has_lease, self.client.link, self.patience, self.delay)
+        wait_for_lease(self._has_lease, self.client.link, self.patience)
 
     def _has_lease(self) -> bool:
         client = self.client
@@ -158,17 +157,13 @@ def leased(namespace: Namespace, link: str, family: int) -> Optional[Address]:
     return None
 
 
-def wait_for_lease(has_lease: Callable[[], bool], link: str, patience: float, delay: float) -> None:
-    """Look until the lease is there.  Raises Refused after patience seconds.
-
-    delay: for how many seconds before that no frame of the link passes its bridge.
-    """
-    deadline = time.monotonic() + delay + patience
-    late = f" after the {delay:g} s that STP of its bridge takes" if delay else ""
+def wait_for_lease(has_lease: Callable[[], bool], link: str, patience: float) -> None:
+    """Look until the lease is there.  Raises Refused after patience seconds."""
+    deadline = time.monotonic() + patience
     while not has_lease():
         if time.monotonic() > deadline:
             raise Refused(
-                f"no DHCP server gave {link} a lease within {patience:g} s{late}",
+                f"no DHCP server gave {link} a lease within {patience:g} s",
                 "Is there one on that network?  PIPEWORK_DHCP_TIMEOUT says how many seconds to wait.",
             )
         signals.sleep(PAUSE)

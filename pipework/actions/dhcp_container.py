@@ -108,16 +108,15 @@ class StartClientInContainer(Action):
 
 
 class AwaitLeaseInContainer(Action):
-    """Wait until the client has a lease; patience and delay as wait_for_lease has them."""
+    """Wait until the client has a lease; patience in seconds."""
 
     client: Client
     patience: float
-    delay: float = 0.0
 
     def do(self) -> None:
         with _engine() as engine:
             (there,) = _clients(engine, self.client.container, self.client.link)
-            wait_for_lease(lambda: self._has_lease(there), self.client.link, self.patience, self.delay)
+            wait_for_lease(lambda: self._has_lease(there), self.client.link, self.patience)
 
     def _has_lease(self, there: Any) -> bool:
         try:

@@ -84,7 +84,7 @@ def plan(wire: Wire) -> AddressPlan:
     settle: list[Action] = []
     if postponed:
         settle += [NoteRoutes(guest, link, postponed), PostponeDefault(guest, postponed)]
-    settle += obtain
+    settle += [*links.kind(wire.kind).opening(wire), *obtain]
     if postponed:
         settle.append(YieldDefault(guest, link, postponed))
     settle.append(AnnounceLease(guest, link, family))
@@ -104,7 +104,7 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     release = [*kind.release, wire.ifname] if kind.release else []
     client = Supervised(command, wire.near.namespace, wire.ifname, name, additions, release, _named_files(options))
     end = NoteLease(client) if stays else StopClient(client)
-    return [StartClient(client), AwaitLease(client, family, _patience(), _delay(wire)), end]
+    return [StartClient(client), AwaitLease(client, family, _patience()), end]
 
 
 def _named_files(options: Sequence[str]) -> list[str]:
@@ -129,7 +129,7 @@ def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
     return [
         contained.CreateClient(client),
         contained.StartClientInContainer(client),
-        contained.AwaitLeaseInContainer(client, patience, _delay(wire)),
+        contained.AwaitLeaseInContainer(client, patience),
         contained.NoteClient(client) if stays else contained.RemoveClient(client),
     ]
 
@@ -149,10 +149,6 @@ def _host_name(guest: str) -> str:
     """The guest's name, as far as a host name can have it."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in os.path.basename(guest))
     return plain.strip("-.")[:LONGEST_HOST_NAME] or "guest"
-
-
-def _delay(wire: Wire) -> float:
-    return links.kind(wire.kind).delay(wire)
 
 
 def _patience() -> float:

@@ -80,6 +80,11 @@ def stp_delay(bridge: str) -> float:
     return 2 * int(_read(f"{NET}/{bridge}/bridge/forward_delay") or 0) / 100  # of the kernel's USER_HZ
 
 
+def forwards(port: str) -> bool:
+    """Whether a Linux bridge lets the frames of a port pass (BR_STATE_FORWARDING, linux/if_bridge.h)."""
+    return _read(f"{NET}/{port}/brport/state") == "3"
+
+
 def phy(name: str) -> Optional[str]:
     """The radio that a Wi-Fi link belongs to, as ``iw`` takes it in every namespace (phy#0), or None."""
     index = _read(f"{NET}/{name}/phy80211/index")

@@ -284,9 +284,9 @@ class LinkKind:
         """Those of these wires of this kind that are up and whose frames do not pass, and why, as their state."""
         return ()
 
-    def delay(self, wire: Wire) -> float:
-        """How many seconds a new wire drops all frames, however well it is made."""
-        return 0.0
+    def opening(self, wire: Wire) -> Sequence[Action]:
+        """Wait until frames of a new wire pass, where that takes its time."""
+        return ()
 
     def of_the_dead(self, host: Host) -> Iterable[Wired]:
         """Wires of guests that are gone, as far as the host still has something of them."""

@@ -8,6 +8,7 @@ from pipework import firewall
 from pipework.actions.base import Action
 from pipework.actions.links import Adopt, CreateBridge, DeleteLink, SetAccessVlan, SetUp
 from pipework.actions.notice import Notice
+from pipework.actions.spanning_tree import AwaitForwarding
 from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
@@ -90,8 +91,9 @@ class Bridge(VethKind):
             elif inquiry.stops(wired.hostif, wired.link, wired.addresses):
                 yield wired, "filtered"
 
-    def delay(self, wire: Wire) -> float:
-        return sysfs.stp_delay(wire.hostif)
+    def opening(self, wire: Wire) -> Sequence[Action]:
+        delay = sysfs.stp_delay(wire.hostif)
+        return (AwaitForwarding(local_name(wire), delay),) if delay else ()
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         host = ground.host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -38,26 +39,16 @@ def spanning(bridge: Callable[..., str], nic: Nic) -> str:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("client", ["udhcpc", "udhcpc-f", "dhcp"])
+@pytest.mark.parametrize("client", ["udhcpc", "udhcpc-f", "dhcp", "dhclient", "dhcpcd"])
 def test_bridge_with_stp(
     client: str, container: Callable[..., Container], dhcp_server: DhcpServer, spanning: str, official_image: None
 ) -> None:
-    """A bridge that has STP has the time that it takes to let a new port's frames pass, on top of the limit."""
+    """A client begins once a bridge with STP lets the new port's frames pass: its first question is heard."""
     guest = container()
-    limit = 2 * DELAY - 0.5  # by itself too short; they ask at 0, 3 and 6 seconds
-    done = run_pipework(spanning, guest.name, client, env={"PIPEWORK_DHCP_TIMEOUT": f"{limit}"})
-    assert done == (0, "", "")
+    began = time.monotonic()
+    assert run_pipework(spanning, guest.name, client) == (0, "", "")
+    assert time.monotonic() - began > 2 * DELAY
     assert guest.addresses("eth1") == [f"{lease.address}/24" for lease in dhcp_server.leases()]
-
-
-def test_no_server_behind_stp(guest_ns: Namespaces, spanning: str) -> None:
-    """Without a server the error says what part of the time was the bridge's."""
-    guest = guest_ns()
-    done = run_pipework(spanning, guest.spec, "udhcpc", env={"PIPEWORK_DHCP_TIMEOUT": "1"})
-    said = f"no DHCP server gave eth1 a lease within 1 s after the {2 * DELAY} s that STP of its bridge takes\n"
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(f"pipework: {said}")
-    assert guest.link("eth1") is None
 
 
 @pytest.mark.parametrize("client", ["udhcpc", "dhclient"])
