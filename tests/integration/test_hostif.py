@@ -8,7 +8,7 @@ from typing import Callable
 import pytest
 
 from tests.lab.command import Result, run_pipework
-from tests.lab.host import Host, settle, without_dad
+from tests.lab.host import Host
 from tests.lab.netns import NamedNamespace, Nic
 from tests.lab.tcp import reaches
 
@@ -127,38 +127,6 @@ def test_mac_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces) -> 
         said = refused(host, nic.name, two.spec, "192.168.77.10/24", taken)
         assert "the MAC address of eth1 is taken" in said
         assert two.link("eth1") is None
-
-
-@pytest.mark.vm
-def test_slave_of_a_bond_and_bearer_of_ipvlan(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
-    """A bond's slave is refused with the bond's name, a NIC with an ipvlan on it with what excludes ours."""
-    first, second, guest = host_nic(), host_nic(), guest_ns()
-    made(host, "bond7", "type", "bond")
-    host.run("ip", "link", "set", first.name, "down")
-    host.run("ip", "link", "set", first.name, "master", "bond7")
-    assert f"pipework bond7 {guest.spec} ..." in refused(host, first.name, guest.spec, "10.3.0.1/24")
-    made(host, "link", second.name, "ipv7", "type", "ipvlan")
-    said = refused(host, second.name, guest.spec, "10.3.0.1/24")
-    assert f"HOSTIF {second.name} bears ipv7, which is ipvlan" in said
-    host.run("ip", "link", "set", "ipv7", "netns", guest.name)
-    assert "is taken by something that excludes macvlan" in refused(host, second.name, guest.spec, "10.3.0.1/24")
-
-
-@pytest.mark.vm
-def test_bridge_without_a_vlan_for_new_ports(host: Host, guest_ns: Namespaces) -> None:
-    """Where default_pvid is 0 a line without @VLAN is wired, and told to pass nothing, with what to type."""
-    made(host, "lan0", "up", "type", "bridge", "vlan_filtering", "1", "vlan_default_pvid", "0")
-    one, two = guest_ns(), guest_ns()
-    for guest, address in ((one, "10.3.0.1/24"), (two, "10.3.0.2/24")):
-        without_dad(guest)
-        done = host.pipework("lan0", guest.spec, address)
-        assert (done.code, done.out) == (0, "")
-        assert "default_pvid 0" in done.err
-        settle(guest)
-        if guest is two:
-            assert not reaches(one, two, "10.3.0.2")
-        host.run(*done.err.rpartition("type: ")[2].replace("VLAN", "7").split())
-    assert reaches(one, two, "10.3.0.2", wait=5)
 
 
 def test_namespace_entered_without_its_sys(host: Host, guest_ns: Namespaces) -> None:

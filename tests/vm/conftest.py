@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.lab.guest import HOST
+from tests.lab.host import host, host_nic
 from tests.lab.netns import Nic, named_namespace
+
+__all__ = ["cable", "host", "host_nic", "machine"]
 
 
 @pytest.fixture(scope="session", autouse=True)
