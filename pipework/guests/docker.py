@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 
 from pipework.errors import Elsewhere, Refused
 from pipework.guests.base import Guest
@@ -23,7 +22,7 @@ def find(name: str) -> Optional[Guest]:
     """
     asked = engine()
     container = inspect(asked, name) if is_name(name) else None
-    return guest_of(asked, container, partial(inspect, asked)) if container is not None else None
+    return guest_of(asked, container) if container is not None else None
 
 
 def engine() -> Engine:

@@ -7,11 +7,10 @@ from contextlib import closing
 from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
 from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
 from pipework.kernel.bare import read_json, socket
-from pipework.kernel.processes import began_at, in_cgroup_of
-from pipework.typed import Any, Callable, Optional
+from pipework.kernel.processes import in_cgroup_of, is_child_of_monitor_of
+from pipework.typed import Any, Optional
 from pipework.value import Value
 
-CLOSE = 2.0  # seconds between the start of a container and that of its first process; the clock of /proc has whole ones
 LIMIT = 10.0  # seconds that an engine may take to answer
 FIRST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 CHARACTERS = FIRST_CHARACTERS | frozenset("_.-")
@@ -56,11 +55,11 @@ def inspect(engine: Engine, name: str) -> Optional[Any]:
     raise Refused(f"{engine.label} says of {name}: {said}", f"See the containers: {engine.program} ps --all --no-trunc")
 
 
-def guest_of(engine: Engine, container: Any, ask: Callable[[str], Any]) -> Guest:
+def guest_of(engine: Engine, container: Any) -> Guest:
     """The guest that a container is, its namespace open.
 
-    container is what the engine tells of it, ask asks it again, by an id.  Raises GuestStopped while it has no process,
-    GuestUnusable, Refused if that is no description of a container.
+    container is what the engine tells of it.  Raises GuestStopped while it has no process, GuestUnusable,
+    Refused if that is no description of a container.
     """
     try:
         pid, status = int(container["State"]["Pid"]), str(container["State"]["Status"])
@@ -78,30 +77,12 @@ def guest_of(engine: Engine, container: Any, ask: Callable[[str], Any]) -> Guest
     if network == "host":  # told even where pipework itself runs in another namespace than the host's
         raise on_hosts_network(name, NO_HOST_NETWORK)
     namespace = open_process_namespace(pid, f"container {name}")
-    # asked only once the namespace is held: a number that another process has got meanwhile shows here
-    if not in_cgroup_of(pid, identifier) and not _is_still(container, pid, ask):
+    # asked only once the namespace is held: a number that another process has got meanwhile shows here, and one that
+    # means another machine's process, whose engine a port or a socket of this one may lead to
+    if not in_cgroup_of(pid, identifier) and not is_child_of_monitor_of(pid, identifier):
         namespace.close()
         raise GuestUnusable(f"container {name} has ended while pipework looked at it", start)
     return Guest(name, engine.program, namespace, str(pid), pid, identifier)
-
-
-def _is_still(container: Any, pid: int, ask: Callable[[str], Any]) -> bool:
-    """Whether a process is the container's that its cgroup does not tell of, as with podman --cgroups=disabled.
-
-    It must be as old as that, and the engine must say the same of both again: then no other has got its number.
-    """
-    from datetime import datetime  # few containers are without
-
-    try:
-        said = str(container["State"]["StartedAt"])
-        zone = said[19:].lstrip(".0123456789").replace("Z", "+00:00")
-        began = datetime.fromisoformat(said[:19] + zone).timestamp()
-        now = ask(str(container["Id"]))
-        is_same = now is not None and (now["State"]["Pid"], now["State"]["StartedAt"]) == (pid, said)
-    except (KeyError, TypeError, ValueError):
-        return False
-    start = began_at(pid)
-    return is_same and start is not None and start <= began + CLOSE
 
 
 def _get(engine: Engine, path: str) -> tuple[int, bytes]:

@@ -19,15 +19,11 @@ def find(name: str) -> Optional[Guest]:
     """
     if not is_name(name):
         return None
-    container = _inspect(name)
-    return guest_of(ENGINE, container, _inspect) if container is not None else None
-
-
-def _inspect(name: str) -> Optional[Any]:
     try:
-        return inspect(ENGINE, name)
+        container = inspect(ENGINE, name)
     except NotInstalled:  # podman does its work without a server; the socket is an extra
-        return _inspect_by_program(name)
+        container = _inspect_by_program(name)
+    return guest_of(ENGINE, container) if container is not None else None
 
 
 def _inspect_by_program(name: str) -> Optional[Any]:

@@ -7,7 +7,8 @@ from functools import cache
 
 from pipework.typed import Optional
 
-START_TIME = 19  # of the fields behind the name in /proc/PID/stat, proc(5) field 22
+# of the fields behind the name in /proc/PID/stat; proc(5) fields 4 and 22
+PARENT, START_TIME = 1, 19
 
 
 def identity(pid: int) -> Optional[str]:
@@ -15,12 +16,17 @@ def identity(pid: int) -> Optional[str]:
 
     None: no such process, or one that has ended and is not yet reaped.
     """
+    fields = _fields(pid)
+    return f"{pid}.{fields[START_TIME]}" if fields and fields[0] not in "ZX" else None
+
+
+def _fields(pid: int) -> list[str]:
+    """The fields behind the name in /proc/PID/stat; none: no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-            return f"{pid}.{fields[START_TIME]}" if fields[0] not in "ZX" else None
+            return file.read().rpartition(")")[2].split()
     except OSError:
-        return None
+        return []
 
 
 def own_identity() -> str:
@@ -37,20 +43,24 @@ def is_alive(identity_text: str) -> bool:
     return pid.isdecimal() and identity(int(pid)) == identity_text
 
 
-def began_at(pid: int) -> Optional[float]:
-    """When a process began, in seconds since the epoch; None: there is no such process."""
-    found = identity(pid)
-    if found is None:
-        return None
-    with open("/proc/stat", encoding="ascii") as file:
-        boot = next(int(line.split()[1]) for line in file if line.startswith("btime "))
-    return boot + int(found.partition(".")[2]) / os.sysconf("SC_CLK_TCK")
-
-
 def in_cgroup_of(pid: int, container_id: str) -> bool:
     """Whether the process belongs to the container of that id: every runtime names its cgroups after the id."""
     try:
         with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
             return container_id in file.read()
     except OSError:
+        return False
+
+
+def is_child_of_monitor_of(pid: int, container_id: str) -> bool:
+    """Whether the process is a child of what watches the container of that id, as each engine has one for each container.
+
+    It is started with the id in its command line.  This holds where the cgroup does not tell, as with
+    ``podman --cgroups=disabled``, and whatever has become of the clock since.
+    """
+    fields = _fields(pid)
+    try:
+        with open(f"/proc/{fields[PARENT]}/cmdline", "rb") as file:
+            return container_id.encode() in file.read().split(b"\0")
+    except (IndexError, OSError):
         return False

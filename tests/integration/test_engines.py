@@ -35,8 +35,11 @@ def told_by(done: Result) -> str:
 
 
 @contextmanager
-def engine_at_a_port(host: str) -> Iterator[int]:
-    """The engine at a port of the loopback, as `dockerd -H tcp://127.0.0.1` has it; the number of the port."""
+def engine_at_a_port(host: str, known: bytes = b"-", told: bytes = b"-") -> Iterator[int]:
+    """The engine at a port of the loopback, as `dockerd -H tcp://127.0.0.1` has it; the number of the port.
+
+    The container that it knows by the id `known` is one of the id `told` to who asks there.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as server:
         server.bind((host, 0))
@@ -50,9 +53,9 @@ def engine_at_a_port(host: str) -> Iterator[int]:
                     return
                 with asking, socket.socket(socket.AF_UNIX) as engine:
                     engine.connect(ENGINE)
-                    engine.sendall(asking.recv(1 << 16))
-                    while answer := engine.recv(1 << 16):
-                        asking.sendall(answer)
+                    engine.sendall(asking.recv(1 << 16).replace(told, known))
+                    answer = b"".join(iter(lambda: engine.recv(1 << 16), b""))
+                    asking.sendall(answer.replace(known, told))
 
         threading.Thread(target=serve, daemon=True).start()
         yield server.getsockname()[1]
@@ -185,3 +188,15 @@ def test_container_without_cgroups(podman: Callable[..., PodmanContainer], bridg
     assert run_pipework(bridge(), guest.name, ADDRESS) == (0, "", "")
     assert guest.addresses("eth1") == [ADDRESS]
     assert run_pipework("del", guest.name) == (0, "", "")
+
+
+def test_number_of_another_machines_process(
+    container: Callable[..., Container], bridge: Callable[..., str], host_unchanged: Unchanged
+) -> None:
+    """A port of the loopback may lead to another machine's engine, as ssh -L has it: its process numbers are not ours."""
+    guest, name = container(), bridge()
+    host_unchanged()
+    with engine_at_a_port("127.0.0.1", guest.id.encode(), b"e" * 64) as port:
+        said = told_by(run_pipework(name, guest.name, ADDRESS, env={"DOCKER_HOST": f"tcp://127.0.0.1:{port}"}))
+    assert f"container {guest.name} has ended" in said
+    assert guest.link("eth1") is None
