@@ -15,7 +15,7 @@ from tests.lab.command import CHECKOUT
 # What has changed -> the files of tests/integration that drive it.  Of several rows the first that matches counts.
 ROWS = (
     (r"pipework/guests/by_process", "ls del"),
-    (r"pipework/guests/", "guests least_harm refusals races"),
+    (r"pipework/guests/", "guests engines least_harm refusals races"),
     (
         r"pipework/(addressing|actions)/dhcp|pipework/(leases|kernel/(supervisor|sandbox))",
         "dhcp dhcp_files dhcp_lan del_dhcp least_harm removal",

@@ -79,12 +79,12 @@ def _look_up(text: str) -> Guest:
 
 def _search(name: str, besides: str = "") -> Guest:
     """The guest of that name without a prefix; besides: where else it was looked for, in words."""
-    asked, absent, elsewhere = [], [], None
+    asked, absent, instead = [], [], ""
     for position, prefix in enumerate(UNPREFIXED):
         try:
             guest = _await_start(prefix, name)
         except Elsewhere as refusal:
-            elsewhere = refusal
+            besides, instead = f"{besides}{refusal.message}; ", f"{refusal.hint}  "
             continue
         except NotInstalled:
             absent.append(prefix)
@@ -97,14 +97,12 @@ def _search(name: str, besides: str = "") -> Guest:
         if guest is not None:
             return guest
         asked.append(prefix)
-    if elsewhere:
-        raise elsewhere
     where = f"looked among the containers of {', '.join(asked)}" if asked else "there is no container runtime here"
     missing = f" (not here: {', '.join(absent)})" if absent else ""
     listings = f"See what runs: {', '.join(RUNTIMES[prefix].listing for prefix in asked)}.  " if asked else ""
     raise GuestNotFound(
         f"no guest {name}: {besides}{where}{missing}",
-        f"{listings}A namespace is netns:NAME or its path, a process is pid:N.",
+        f"{instead}{listings}A namespace is netns:NAME or its path, a process is pid:N.",
     )
 
 

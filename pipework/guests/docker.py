@@ -7,12 +7,13 @@ import os
 from pipework.errors import Elsewhere, Refused
 from pipework.guests.base import Guest
 from pipework.guests.engine_api import Engine, guest_of, inspect, is_name
-from pipework.kernel.bare import read_json
+from pipework.kernel.bare import read_json, socket
 from pipework.typed import Any, Optional
 
 SOCKET = "/var/run/docker.sock"
-# what users call this machine, and its address
-LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "[::1]": "::1"}
+PORT = 2375  # of an address without one
+# what users call this machine besides 127.0.0.0/8, and its address; docker takes an address without a name for it, too
+LOOPBACK = {"": "127.0.0.1", "localhost": "127.0.0.1", "[::1]": "::1"}
 
 
 def find(name: str) -> Optional[Guest]:
@@ -30,19 +31,21 @@ def engine() -> Engine:
 
     Raises Elsewhere for another machine's, Refused for one that wants TLS, or for a context that cannot be read.
     """
-    host, tls = os.environ.get("DOCKER_HOST", ""), bool(os.environ.get("DOCKER_TLS_VERIFY"))
+    host, tls = os.environ.get("DOCKER_HOST", ""), any(map(os.environ.get, ("DOCKER_TLS", "DOCKER_TLS_VERIFY")))
     said, instead = f"DOCKER_HOST={host}", "unset DOCKER_HOST"
     if not host:
-        context = os.environ.get("DOCKER_CONTEXT") or _read(f"{_folder()}/config.json").get("currentContext", "default")
+        context = os.environ.get("DOCKER_CONTEXT") or _current_context()
         if context == "default":
             return Engine("Docker", "docker", SOCKET)
         host, tls = _endpoint(context)
         said, instead = f"context {context} of Docker ({host})", "docker context use default"
-    scheme, _, place = host.partition("://")
+    scheme, found, place = host.strip().partition("://")
+    if not found:  # docker takes it for an address
+        scheme, place = "tcp", scheme
     if scheme == "unix":
-        return Engine("Docker", "docker", place)
-    name, _, port = place.rstrip("/").rpartition(":")
-    if scheme != "tcp" or name not in LOOPBACK or not port.isdecimal():
+        return Engine("Docker", "docker", place or SOCKET)
+    address = _loopback(place) if scheme == "tcp" else None
+    if address is None:
         raise Elsewhere(
             f"{said} is another machine, whose containers cannot be wired from here",
             f"Run pipework on that machine, or {instead}.",
@@ -52,11 +55,41 @@ def engine() -> Engine:
             f"{said} wants TLS, which pipework does not speak",
             f"Name this host's socket: DOCKER_HOST=unix://{SOCKET}",
         )
-    return Engine("Docker", "docker", place, LOOPBACK[name], int(port))
+    name, port = address
+    if port > 65535:
+        raise Refused(f"{said} names no port: the last is 65535", f"Mend it, or {instead}.")
+    return Engine("Docker", "docker", f"[{name}]:{port}" if ":" in name else f"{name}:{port}", name, port)
+
+
+def _loopback(place: str) -> Optional[tuple[str, int]]:
+    """Address and port of ``HOST[:PORT]``; None: that is not the loopback."""
+    name, colon, port = place.rstrip("/").rpartition(":")
+    if not colon:
+        name, port = port, str(PORT)
+    address = LOOPBACK.get(name.lower(), name)
+    if not (port.isascii() and port.isdecimal()) or not (address == "::1" or _is_in_127(address)):
+        return None
+    return address, int(port)
+
+
+def _is_in_127(address: str) -> bool:
+    try:
+        return socket.inet_pton(socket.AF_INET, address)[0] == 127
+    except (OSError, ValueError):  # the latter for what is no text
+        return False
 
 
 def _folder() -> str:
-    return os.environ.get("DOCKER_CONFIG") or f"{os.environ.get('HOME', '')}/.docker"
+    return os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")  # services have no HOME
+
+
+def _current_context() -> str:
+    """The context that is in use; "default" where none is named.  Raises Refused."""
+    path = f"{_folder()}/config.json"
+    context = _read(path).get("currentContext") or "default"
+    if not isinstance(context, str):
+        raise Refused(f"{path} cannot be read: currentContext is no name", "See to it: docker context ls")
+    return context
 
 
 def _endpoint(context: str) -> tuple[str, bool]:

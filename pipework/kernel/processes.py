@@ -53,9 +53,9 @@ def in_cgroup_of(pid: int, container_id: str) -> bool:
 
 
 def is_child_of_monitor_of(pid: int, container_id: str) -> bool:
-    """Whether the process is a child of what watches the container of that id, as each engine has one for each container.
+    """Whether the process is a child of what watches the container of that id; engines have one for each container.
 
-    It is started with the id in its command line.  This holds where the cgroup does not tell, as with
+    That has the id in its command line.  This holds where the cgroup does not tell, as with
     ``podman --cgroups=disabled``, and whatever has become of the clock since.
     """
     fields = _fields(pid)

@@ -70,6 +70,8 @@ def test_name_as_inspect_has_it(container: Callable[..., Container], bridge: Cal
     assert guest.addresses("eth1") == [ADDRESS]
     assert run_pipework("--replace", *line) == (0, "", "")
     assert guest.name in run_pipework("ls", f"/{guest.name}").out
+    assert run_pipework("route", f"/{guest.name}", "add", "10.9.0.0/16", "dev", "eth1") == (0, "", "")
+    assert "dev eth1" in guest.run("ip", "route", "show", "10.9.0.0/16")
     assert run_pipework("del", f"/{guest.name}") == (0, "", "")
     assert guest.link("eth1") is None
 
@@ -101,9 +103,10 @@ def test_engine_of_the_loopback(container: Callable[..., Container], bridge: Cal
     assert guest.addresses("eth1") == [ADDRESS]
 
 
-def test_engine_that_wants_tls(bridge: Callable[..., str], host_unchanged: Unchanged) -> None:
+@pytest.mark.parametrize("variable", ["DOCKER_TLS", "DOCKER_TLS_VERIFY"])
+def test_engine_that_wants_tls(bridge: Callable[..., str], host_unchanged: Unchanged, variable: str) -> None:
     """One that wants TLS is refused with the socket to name instead."""
-    environment = {"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_TLS_VERIFY": "1"}
+    environment = {"DOCKER_HOST": "tcp://127.0.0.1:2376", variable: "1"}
     said = told_by(run_pipework(bridge(), "web", ADDRESS, env=environment))
     assert "DOCKER_HOST=tcp://127.0.0.1:2376 wants TLS" in said
     assert "DOCKER_HOST=unix:///var/run/docker.sock" in said
@@ -113,6 +116,40 @@ def test_engine_that_is_not_there(bridge: Callable[..., str], host_unchanged: Un
     """Where nobody listens at that port, there is no engine."""
     said = told_by(run_pipework(bridge(), "docker:web", ADDRESS, env={"DOCKER_HOST": "tcp://127.0.0.1:1"}))
     assert "nobody listens at 127.0.0.1:1" in said
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ("tcp://127.0.0.1", "127.0.0.1:2375"),
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("tcp://127.0.0.5:1/", "127.0.0.5:1"),
+        ("tcp://Localhost:1", "127.0.0.1:1"),
+        ("tcp://:1", "127.0.0.1:1"),
+        ("tcp://", "127.0.0.1:2375"),
+        (" tcp://[::1]:1 ", "[::1]:1"),
+    ],
+)
+def test_ways_to_write_the_loopback(
+    bridge: Callable[..., str], host_unchanged: Unchanged, address: str, asked: str
+) -> None:
+    """The loopback can be written in all the ways that `docker` takes."""
+    said = told_by(run_pipework(bridge(), "docker:web", ADDRESS, env={"DOCKER_HOST": address}))
+    assert f"nobody listens at {asked}\n" in said
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("tcp://127.0.0.1:99999", "names no port: the last is 65535"),
+        ("tcp://127.0.0.1.example.org:2375", "is another machine"),
+        ("tcp://localhost:docker", "is another machine"),
+        ("tcp://\udcff:2375", "is another machine"),
+    ],
+)
+def test_address_of_no_use(bridge: Callable[..., str], host_unchanged: Unchanged, address: str, told: str) -> None:
+    """What only looks like an address of the loopback is refused."""
+    assert told in told_by(run_pipework(bridge(), "docker:web", ADDRESS, env={"DOCKER_HOST": address}))
 
 
 def test_others_beside_an_engine_elsewhere(
@@ -129,6 +166,17 @@ def test_nobody_beside_an_engine_elsewhere(bridge: Callable[..., str], host_unch
     """A name that nobody here knows may be that engine's: it is what is told."""
     said = told_by(run_pipework(bridge(), guest, ADDRESS, env=ELSEWHERE))
     assert "DOCKER_HOST=tcp://192.0.2.1:2375 is another machine" in said
+    assert "or unset DOCKER_HOST" in said
+
+
+def test_neither_file_nor_name_beside_an_engine_elsewhere(
+    bridge: Callable[..., str], host_unchanged: Unchanged
+) -> None:
+    """All places are told in which a name was looked for, and why Docker was not asked."""
+    said = told_by(run_pipework(bridge(), "/pwnobody", ADDRESS, env=ELSEWHERE))
+    assert "no file /pwnobody, " in said
+    assert "is another machine" in said
+    assert "looked among the containers of podman, lxc" in said
 
 
 def context(folder: Path, name: str, host: str) -> dict[str, str]:
@@ -174,6 +222,36 @@ def test_context_that_is_of_no_use(
     assert "docker context use default" in said
 
 
+@pytest.mark.parametrize("named", ['{"currentContext": ""}', '{"currentContext": null}', "{}"])
+def test_no_context_in_use(
+    container: Callable[..., Container], bridge: Callable[..., str], tmp_path: Path, named: str
+) -> None:
+    """Where config.json names no context, and DOCKER_HOST no socket, the engine is the one at the default socket."""
+    guest, name = container(), bridge()
+    (tmp_path / "config.json").write_text(named)
+    assert run_pipework(name, guest.name, ADDRESS, env={"DOCKER_CONFIG": str(tmp_path)}) == (0, "", "")
+    line = (name, "-i", "eth2", guest.name, "192.168.2.1/24")
+    assert run_pipework(*line, env={"DOCKER_HOST": "unix://"}) == (0, "", "")
+
+
+def test_context_of_a_user_without_home(
+    bridge: Callable[..., str], engine: None, host_unchanged: Unchanged, tmp_path: Path
+) -> None:
+    """The context is that of $HOME; a service without HOME has its user's."""
+    context(tmp_path / ".docker", "far", "ssh://root@192.0.2.1")
+    name = bridge()
+    assert "context far of Docker" in told_by(run_pipework(name, "docker:web", ADDRESS, env={"HOME": str(tmp_path)}))
+    said = told_by(run_pipework(name, "docker:pwnobody", ADDRESS, on=("env", "-u", "HOME")))
+    assert "docker knows no pwnobody" in said
+
+
+def test_context_that_is_no_name(bridge: Callable[..., str], host_unchanged: Unchanged, tmp_path: Path) -> None:
+    """A context in config.json that is no text is told by the file's path."""
+    (tmp_path / "config.json").write_text('{"currentContext": 3}')
+    said = told_by(run_pipework(bridge(), "web", ADDRESS, env={"DOCKER_CONFIG": str(tmp_path)}))
+    assert f"{tmp_path}/config.json cannot be read: currentContext is no name" in said
+
+
 def test_broken_file_of_docker(bridge: Callable[..., str], host_unchanged: Unchanged, tmp_path: Path) -> None:
     """A broken config.json is told by its path."""
     (tmp_path / "config.json").write_text("{")
@@ -193,7 +271,7 @@ def test_container_without_cgroups(podman: Callable[..., PodmanContainer], bridg
 def test_number_of_another_machines_process(
     container: Callable[..., Container], bridge: Callable[..., str], host_unchanged: Unchanged
 ) -> None:
-    """A port of the loopback may lead to another machine's engine, as ssh -L has it: its process numbers are not ours."""
+    """A port of the loopback may lead to another machine's engine (ssh -L), whose process numbers are not ours."""
     guest, name = container(), bridge()
     host_unchanged()
     with engine_at_a_port("127.0.0.1", guest.id.encode(), b"e" * 64) as port:
