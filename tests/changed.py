@@ -38,7 +38,7 @@ ROWS = (
     (r"pipework/(commands/delete|wires/teardown)", "del del_dhcp gc removal renamed notes"),
     (r"pipework/commands/gc", "gc removal notes"),
     (r"pipework/notes|pipework/actions/notes", "notes del gc removal renamed"),
-    (r"pipework/(wires/(inventory|remnants)|commands/ls)|pipework/kernel/census", "ls del gc renamed"),
+    (r"pipework/(wires/(inventory|remnants)|commands/ls)|pipework/kernel/census", "ls long_names del gc renamed"),
     (r"pipework/commands/replace|pipework/(actions|links)/stash|pipework/wires/diff", "replace dry_run removal notes"),
     (r"pipework/commands/passthrough", "verbs"),
     (r"pipework/commands/wait|contrib/pipework-wait", "wait"),
