@@ -11,9 +11,10 @@ from pipework.errors import KernelRefused
 from pipework.firewall.base import Firewall, Source
 from pipework.firewall.iptables import FIREWALL as IPTABLES
 from pipework.firewall.iptables import PROGRAMS, is_its
-from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Frame, Stop, Table, stops_in
+from pipework.firewall.ruleset import ADDRESSES, PORTS, UNSEEN, WAY_BACK, Frame, Stop, Table, stops_in
 from pipework.kernel import nf_tables, sysfs
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Route
 from pipework.model import Dhcp, Interface, Static
 from pipework.typed import Callable, Optional, Union
 
@@ -35,6 +36,9 @@ class Inquiry:
 
             self._asked += [(FIREWALL, one) for one in FIREWALL.ask(others, meet)]
         self._tables: Optional[list[tuple[Firewall, Table]]] = None
+        self._asks: frozenset[str] = frozenset()  # what the tables' rules do
+        self._told: dict[object, bool] = {}
+        self._routes: dict[str, list[Route]] = {}
 
     def plan(
         self, bridge: str, port: str, address: Union[Static, Dhcp], ours_alone: Callable[[], bool]
@@ -55,23 +59,54 @@ class Inquiry:
                 stopped.append((firewall, stop))
         return list(ways), [_notice(stopped)] if stopped else []
 
-    def stops(self, bridge: str, port: str, addresses: Iterable[str]) -> bool:
-        """Whether frames of a guest that is wired are stopped now.  port: the bridge's that leads to it."""
-        frames = _frames(bridge, port, list(map(ip_interface, addresses)))
-        return any(self._is_now(stop) for _, stop in self._stops(frames))
+    def stops(self, bridge: str, port: str, addresses: Sequence[str]) -> bool:
+        """Whether frames of a guest that is wired are stopped now.  port: the bridge's that leads to it.
 
-    def _stops(self, frames: Sequence[Frame]) -> list[tuple[Firewall, Stop]]:
+        Wires that no rule tells from one another are asked about once.
+        """
+        self._read()
+        families = {":" in address for address in addresses}
+        same = addresses if self._asks & {*ADDRESSES, WAY_BACK} else families
+        alike = bridge, port if self._asks & PORTS else "", frozenset(same)
+        if alike not in self._told:
+            frames = _frames(bridge, port, list(map(ip_interface, addresses)))
+            self._told[alike] = any(self._is_now(stop) for _, stop in self._stops(frames))
+        return self._told[alike]
+
+    def _read(self) -> list[tuple[Firewall, Table]]:
+        """All tables, waited for once."""
         if self._tables is None:
             self._tables = [(firewall, table) for firewall, source in self._asked for table in source.tables()]
-        if any(table.asks_for(WAY_BACK) for _, table in self._tables):
-            frames = [frame.replace(has_way_back=_has_way_back(self._host, frame)) for frame in frames]
-        return [
-            (firewall, stop) for firewall, table in self._tables for frame in frames for stop in stops_in(table, frame)
-        ]
+            self._asks = frozenset().union(*(table.asks for _, table in self._tables))
+        return self._tables
+
+    def _stops(self, frames: Sequence[Frame]) -> list[tuple[Firewall, Stop]]:
+        tables = self._read()
+        if WAY_BACK in self._asks:
+            frames = [frame.replace(has_way_back=self._has_way_back(frame)) for frame in frames]
+        return [(firewall, stop) for firewall, table in tables for frame in frames for stop in stops_in(table, frame)]
 
     def _is_now(self, stop: Stop) -> bool:
         """Whether it does so as the host is set now, not only once br_netfilter hands bridged frames on."""
         return stop.table.always or stop.frame.family in self._meet[stop.frame.bridge]
+
+    def _has_way_back(self, frame: Frame) -> bool:
+        """Whether the host has a route to the source of a frame over its bridge."""
+        source = frame.source
+        if source is None or source == LINK_LOCAL:  # which each link has that may have IPv6
+            return True
+        known = [route for route in self._routes_over(frame.bridge) if route.family == frame.family]
+        return any(route.destination is None or ip_network(route.prefix).overlaps(source) for route in known)
+
+    def _routes_over(self, bridge: str) -> list[Route]:
+        """The host's routes over a bridge, read once; none where there is no such bridge yet."""
+        if bridge not in self._routes:
+            netlink = self._host.netlink
+            try:
+                self._routes[bridge] = list(netlink.routes_via(netlink.index(bridge)))
+            except KernelRefused:
+                self._routes[bridge] = []
+        return self._routes[bridge]
 
 
 def _meeting(bridge: str) -> list[int]:
@@ -94,19 +129,6 @@ def _frames(bridge: str, port: str, interfaces: Sequence[Interface]) -> list[Fra
     if 6 not in known:
         frames += [Frame(6, bridge, *ports, LINK_LOCAL, LINK_LOCAL) for ports in ((port, ""), ("", port))]
     return frames
-
-
-def _has_way_back(host: Namespace, frame: Frame) -> bool:
-    """Whether the host has a route to the source of a frame over its bridge."""
-    source = frame.source
-    if source is None or source == LINK_LOCAL:  # which each link has that may have IPv6
-        return True
-    try:
-        routes = host.netlink.routes_via(host.netlink.index(frame.bridge))
-    except KernelRefused:  # there is no such bridge yet
-        return False
-    known = [route for route in routes if route.family == frame.family]
-    return any(route.destination is None or ip_network(route.prefix).overlaps(source) for route in known)
 
 
 def _route(frame: Frame) -> str:

@@ -7,6 +7,7 @@ does not hide that the rest is dropped, nor the other way round.
 
 from __future__ import annotations
 
+from functools import cache, cached_property
 from ipaddress import ip_network
 
 from pipework.typed import TYPE_CHECKING, Optional, Union
@@ -22,7 +23,10 @@ UNSEEN = "unseen"  # the policy of a chain that cannot be listed
 DROPS = ("drop", "reject", UNSEEN)
 WAY_BACK = "way back"  # asked for by filters of reverse paths
 # what a condition can ask for by which a rule speaks of some frames, not of all that nobody has spoken of
-PARTICULAR = frozenset(("in", "out", "bridge in", "bridge out", "port in", "port out", "source", "destination"))
+BRIDGES = frozenset(("in", "out", "bridge in", "bridge out"))
+PORTS = frozenset(("port in", "port out"))
+ADDRESSES = frozenset(("source", "destination"))
+PARTICULAR = BRIDGES | PORTS | ADDRESSES
 
 
 class Frame(Value):
@@ -47,13 +51,14 @@ class Frame(Value):
             there = self.source if condition.asks == "source" else self.destination
             answers = [_is_in(there, value) for value in condition.values]
         else:
-            known = self._facts().get(condition.asks)
+            known = self._facts.get(condition.asks)
             if known is None:
                 return None
             answers = [_is_called(known, value) for value in condition.values]
         found = True if True in answers else None if None in answers else False
         return found if found is None else found is not condition.negated
 
+    @cached_property
     def _facts(self) -> dict[str, str]:
         """What is known of it, by what conditions ask for; a port that may be any is none that somebody has named."""
         return {
@@ -128,10 +133,11 @@ class Table(Value):
     bases: tuple[str, ...]
     always: bool = False
 
-    def asks_for(self, what: str) -> bool:
-        """Whether some rule does."""
+    @property
+    def asks(self) -> frozenset[str]:
+        """What its rules ask for."""
         rules = (rule for chain in self.chains.values() for rule in chain.rules)
-        return any(condition.asks == what for rule in rules for condition in rule.conditions)
+        return frozenset(condition.asks for rule in rules for condition in rule.conditions)
 
 
 class Stop(Value):
@@ -219,9 +225,8 @@ def _is_called(known: str, value: str) -> bool:
 
 def _is_in(there: Optional[Network], text: str) -> Optional[bool]:
     """Whether an address, or any of a network, is in that network; None: some may be."""
-    try:
-        asked = ip_network(text, strict=False)
-    except ValueError:
+    asked = _network(text)
+    if asked is None:
         return None
     if asked.prefixlen == 0:
         return there is None or asked.version == there.version
@@ -230,3 +235,12 @@ def _is_in(there: Optional[Network], text: str) -> Optional[bool]:
     if asked.version != there.version or not asked.overlaps(there):
         return False
     return asked.prefixlen <= there.prefixlen or None
+
+
+@cache  # a rule is asked about each wire of a host
+def _network(text: str) -> Optional[Network]:
+    """What a rule writes as an address or a network; None: something else, a range say."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None

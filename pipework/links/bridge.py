@@ -84,9 +84,10 @@ class Bridge(VethKind):
         return (*((Adopt(wire.far, wire.hostif),) if ours else ()), *up, *ways, *notices)
 
     def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, str]]:
-        inquiry = firewall.inquire(host, *{wired.hostif for wired in wires})
+        bridges = {wired.hostif for wired in wires}
+        inquiry, down = firewall.inquire(host, *bridges), {bridge for bridge in bridges if not sysfs.is_up(bridge)}
         for wired in wires:
-            if not sysfs.is_up(wired.hostif):
+            if wired.hostif in down:
                 yield wired, "bridge down"
             elif inquiry.stops(wired.hostif, wired.link, wired.addresses):
                 yield wired, "filtered"
