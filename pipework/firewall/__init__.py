@@ -7,6 +7,7 @@ import os
 from pipework.actions.iptables import WithdrawBridged
 from pipework.firewall import inquiry, iptables, none
 from pipework.kernel.namespaces import Namespace
+from pipework.marks import COMMENT, rule_comment
 from pipework.typed import Union
 
 
@@ -17,12 +18,13 @@ def inquire(host: Namespace, *bridges: str) -> Union[inquiry.Inquiry, none.Inqui
 
 def withdrawal(bridge: str, port: str, last: bool) -> list[WithdrawBridged]:
     """Take the rules back that a port has, and if it is the last that leads to a guest those of the bridge."""
-    return [rule for rule in standing() if rule.bridge == bridge and (last or rule.port == port)]
+    there = standing(rule_comment(bridge, "" if last else port))
+    return [rule for rule in there if rule.bridge == bridge and (last or rule.port == port)]
 
 
-def standing() -> list[WithdrawBridged]:
-    """Every rule of ours that stands, as what takes it back.  Raises Refused."""
-    return [] if _is_off() else iptables.standing()
+def standing(comment: str = COMMENT) -> list[WithdrawBridged]:
+    """Every rule of ours that stands, as what takes it back; see iptables.standing.  Raises Refused."""
+    return [] if _is_off() else iptables.standing(comment)
 
 
 def _is_off() -> bool:

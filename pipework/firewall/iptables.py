@@ -129,9 +129,12 @@ def variant(family: int, name: str) -> str:
 # -- our own rules
 
 
-def standing() -> list[WithdrawBridged]:
-    """Every rule of ours that stands, as what takes it back.  Raises Refused."""
-    ours = nf_tables.mention(COMMENT)
+def standing(comment: str) -> list[WithdrawBridged]:
+    """Every rule of ours that stands, as what takes it back; none are asked for unless one's comment begins so.
+
+    Raises Refused.
+    """
+    ours = nf_tables.mention(comment)
     asked = [
         (program, Running([f"{program}-save", "-t", "filter"], "iptables"))
         for family in PROGRAMS
@@ -222,7 +225,10 @@ def _options(words: list[str]) -> list[tuple[str, list[str], bool]]:
 
 
 def split(line: str) -> list[str]:
-    """The words of a line of iptables-save, which puts some into quotes."""
+    """The words of a line of iptables-save, which puts some into quotes.
+
+    As shlex.split has them, which would add 5 ms to an attach of 40: our own rules have a comment in quotes.
+    """
     if '"' not in line:
         return line.split()
     words, word, quoted, escaped = list[str](), "", False, False
