@@ -63,7 +63,8 @@ class Firewall(Protocol):
     def ask(self, chains: Sequence[Chain], meet: Sequence[int]) -> list[Source]:
         """Have listed what may stop bridged frames.
 
-        chains: what nf_tables has here; meet: the families whose bridged frames are handed to it now.
+        chains: those of nf_tables that it may have to do with; meet: the families whose bridged frames are handed to it
+        now.
         """
 
     def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:

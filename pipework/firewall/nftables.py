@@ -38,7 +38,7 @@ class Nftables:
     """nft."""
 
     def ask(self, chains: Sequence[nf_tables.Chain], meet: Sequence[int]) -> list[Source]:
-        """Have listed all tables, if one that is not iptables' may stop frames.  Without nft its policies tell."""
+        """Have listed all tables, if one of these chains may stop frames.  Without nft their policies tell."""
         may_stop = [chain for chain in chains if _may_stop(chain, meet)]
         if may_stop and find_program("nft"):
             return [Listing(["nft", "-j", "list", "ruleset"], "nftables", read)]
@@ -66,7 +66,7 @@ FIREWALL = Nftables()
 
 def _may_stop(chain: nf_tables.Chain, meet: Sequence[int]) -> bool:
     meets = chain.family == nf_tables.BRIDGE or any(family in meet for family in FAMILIES[chain.family])
-    return meets and bool(chain.hook) and bool(chain.drops or chain.uses) and not is_its(chain)
+    return meets and bool(chain.drops or chain.uses)
 
 
 def _unseen(chain: nf_tables.Chain) -> Table:

@@ -20,7 +20,7 @@ NETLINK_NETFILTER, SUBSYSTEM, GETCHAIN, GETRULE = 12, 10 << 8, 4, 7
 ABSENT = (EINVAL, EPROTONOSUPPORT)  # the kernel has no nf_tables, or nothing of netfilter at all
 HEADER = Struct("=BBH")  # nfgenmsg: family, version, resource
 TABLE, NAME, HOOK, POLICY, USE = 1, 3, 4, 5, 6  # NFTA_CHAIN_*
-NUMBER, PRIORITY = 1, 2  # NFTA_HOOK_*
+NUMBER = 1  # NFTA_HOOK_HOOKNUM
 # linux/netfilter.h
 BRIDGE = "bridge"  # the family whose chains frames meet on each bridge, whoever hands them on
 FAMILIES = {1: "inet", 2: "ip", 7: BRIDGE, 10: "ip6"}  # NFPROTO_*, but those that bridged frames do not meet
@@ -70,9 +70,8 @@ def _chain(told: bytes) -> Optional[Chain]:
     family = FAMILIES.get(HEADER.unpack_from(told)[0])
     if family is None:
         return None
-    found = dict(messages.attributes(told, HEADER.size))
-    found = {number & messages.NUMBER: payload for number, payload in found.items()}
-    hook = dict(messages.attributes(found[HOOK])) if HOOK in found else {}
+    found = messages.chosen(told, HEADER.size, (TABLE, NAME, HOOK, POLICY, USE))
+    hook = messages.chosen(found[HOOK], 0, (NUMBER,)) if HOOK in found else {}
     return Chain(
         family,
         messages.text(found.get(TABLE)),
