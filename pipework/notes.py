@@ -1,4 +1,4 @@
-"""What the kernel does not remember: default routes that a link replaced, a NIC's home, who keeps a lease.
+"""What the kernel does not remember: default routes that a link replaced, a NIC's home, who keeps a lease, a zone.
 
 One small file under /run/pipework for each, named after the guest's namespace and the link's ifindex there: a link
 that the guest renames keeps its notes.  They live as long as the namespaces themselves, until the next boot.
@@ -200,6 +200,25 @@ class Lease(Note):
         if not (keeper["supervisor"] or keeper["container"]):
             raise KeyError("supervisor")
         return cls(**base, supervisor=str(keeper["supervisor"]), container=str(keeper["container"]))
+
+
+class Zone(Note):
+    """The zone of firewalld that a bridge of the host was put into.  cookie: of the host; ifname: of the bridge."""
+
+    kind = "zone"
+
+    zone: str
+
+    @property
+    def key(self) -> str:
+        return self.ifname  # which is what firewalld knows it by
+
+    def contents(self) -> dict[str, Any]:
+        return {"zone": self.zone}
+
+    @classmethod
+    def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Zone:
+        return cls(**base, zone=str(kept["zone"]))
 
 
 def of_link(kind: type[AnyNote], guest: Namespace, link: Link) -> Optional[AnyNote]:

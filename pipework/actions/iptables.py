@@ -46,7 +46,7 @@ class AllowBridged(Action):
 
     def undo(self) -> None:
         with host_lock(patient=True):
-            if self.port or not _relies(self.bridge, self.known):
+            if self.port or not relies(self.bridge, self.known):
                 _change(self)
 
     def say(self) -> str:
@@ -61,6 +61,11 @@ class WithdrawBridged(Action):
     place: int = 0
     port: str = ""
     side: str = ""
+
+    @property
+    def what(self) -> str:
+        """How people are told of it."""
+        return f"{self.iptables} rule of {self.port or self.bridge}"
 
     def do(self) -> None:
         try:
@@ -81,8 +86,11 @@ class WithdrawBridged(Action):
 Bridged = Union[AllowBridged, WithdrawBridged]
 
 
-def _relies(bridge: str, known: tuple[str, ...]) -> bool:
-    """Whether a port that is up, and new, bears pipework's mark, and not that of this very run."""
+def relies(bridge: str, known: tuple[str, ...]) -> bool:
+    """Whether a port that is up, and new, bears pipework's mark, and not that of this very run.
+
+    known: the ports that did without what this run has added.
+    """
     new = [port for port in sysfs.ports(bridge) if port not in known and sysfs.is_up(port)]
     aliases = [sysfs.alias(port) for port in new]
     return any(alias.startswith("pipework ") and not alias.endswith(processes.own_identity()) for alias in aliases)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 
+from pipework import notes
+from pipework.actions.base import Action
 from pipework.actions.iptables import WithdrawBridged
 from pipework.firewall import inquiry, iptables, none
 from pipework.kernel.namespaces import Namespace
 from pipework.marks import COMMENT, rule_comment
-from pipework.typed import Union
+from pipework.typed import TYPE_CHECKING, Union
+
+if TYPE_CHECKING:
+    from pipework.actions.firewalld import LeaveZone
 
 
 def inquire(host: Namespace, *bridges: str) -> Union[inquiry.Inquiry, none.Inquiry]:
@@ -16,15 +21,30 @@ def inquire(host: Namespace, *bridges: str) -> Union[inquiry.Inquiry, none.Inqui
     return none.Inquiry() if _is_off() else inquiry.Inquiry(host, bridges)
 
 
-def withdrawal(bridge: str, port: str, last: bool) -> list[WithdrawBridged]:
-    """Take the rules back that a port has, and if it is the last that leads to a guest those of the bridge."""
-    there = standing(rule_comment(bridge, "" if last else port))
-    return [rule for rule in there if rule.bridge == bridge and (last or rule.port == port)]
+def withdrawal(host: Namespace, bridge: str, port: str, last: bool) -> list[Action]:
+    """Take the rules back that a port has, and if it is the last that leads to a guest what the bridge has."""
+    there = standing(host, rule_comment(bridge, "" if last else port))
+    return [one for one in there if one.bridge == bridge and (last or one.port == port)]
 
 
-def standing(comment: str = COMMENT) -> list[WithdrawBridged]:
-    """Every rule of ours that stands, as what takes it back; see iptables.standing.  Raises Refused."""
-    return [] if _is_off() else iptables.standing(comment)
+def standing(host: Namespace, comment: str = COMMENT) -> list[Union[WithdrawBridged, LeaveZone]]:
+    """All that stands of what let frames pass, as what takes it back.
+
+    comment: rules are listed only if one's comment begins so.  Raises Refused.
+    """
+    if _is_off():
+        return []
+    return [*_entered(host), *iptables.standing(comment)]
+
+
+def _entered(host: Namespace) -> list[LeaveZone]:
+    """The zones of firewalld that bridges were put into."""
+    there = notes.every(notes.Zone, host.cookie)
+    if not there:
+        return []
+    from pipework.actions.firewalld import LeaveZone  # few hosts have firewalld
+
+    return list(map(LeaveZone, there))
 
 
 def _is_off() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipework.actions.base import Action
 from pipework.errors import Refused
 from pipework.firewall.ruleset import Stop, Table
+from pipework.kernel.namespaces import Namespace
 from pipework.kernel.nf_tables import Chain
 from pipework.kernel.programs import Running
 from pipework.typed import Callable, Optional, Protocol
@@ -67,7 +68,7 @@ class Firewall(Protocol):
         now.
         """
 
-    def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
+    def way_past(self, host: Namespace, stop: Stop, port: Optional[str]) -> list[Action]:
         """What lets such frames pass, as narrow as what was asked for; nothing where that is not ours to open.
 
         port: only its frames, for on the bridge are others that are not ours to let through; None: all of the bridge.

@@ -51,9 +51,9 @@ class Inquiry:
         interface = address.interface if isinstance(address, Static) else None
         ways, stopped = dict[Action, None](), list[tuple[Firewall, Stop]]()
         for firewall, stop in self._stops(_frames(bridge, port, [interface] if interface else [])):
-            way = firewall.way_past(stop, None)
+            way = firewall.way_past(self._host, stop, None)
             if way and not ours_alone():
-                way = firewall.way_past(stop, port)
+                way = firewall.way_past(self._host, stop, port)
             ways.update(dict.fromkeys(way))
             if not way and self._is_now(stop):
                 stopped.append((firewall, stop))

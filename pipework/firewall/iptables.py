@@ -11,6 +11,7 @@ from pipework.errors import Refused
 from pipework.firewall.base import TIMEOUT, Listing, Source, sides
 from pipework.firewall.ruleset import WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables, sysfs
+from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import Running, find_program
 from pipework.marks import COMMENT
 from pipework.typed import Optional, Sequence
@@ -60,7 +61,7 @@ class Iptables:
             for program, tables in _programs(family, chains, family in meet)
         ]
 
-    def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
+    def way_past(self, host: Namespace, stop: Stop, port: Optional[str]) -> list[Action]:
         """The rules that let such frames pass, as narrow as what was asked for; none where that is not ours to open.
 
         It is where Docker's chain for the administrator's rules is led through, and nobody has spoken of these frames:

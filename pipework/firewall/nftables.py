@@ -1,15 +1,20 @@
-"""Tables of nf_tables that are not iptables': what they do to bridged frames.  They are their administrator's alone."""
+"""Tables of nf_tables that are not iptables': what they do to bridged frames.  They are their administrator's alone.
+
+firewalld's is one of them, and it can be asked to let frames pass.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from pipework.actions.base import Action
+from pipework.firewall import firewalld
 from pipework.firewall.base import Known, Listing, Source, sides
 from pipework.firewall.iptables import is_its
 from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables
 from pipework.kernel.bare import read_json
+from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import find_program
 from pipework.typed import Any, Optional, cast
 
@@ -44,15 +49,15 @@ class Nftables:
             return [Listing(["nft", "-j", "list", "ruleset"], "nftables", read)]
         return [Known([_unseen(chain) for chain in may_stop])]
 
-    def way_past(self, stop: Stop, port: Optional[str]) -> list[Action]:
-        return []
+    def way_past(self, host: Namespace, stop: Stop, port: Optional[str]) -> list[Action]:
+        return firewalld.way_past(host, stop) if stop.table.name == firewalld.TABLE else []
 
     def advice(self, stop: Stop) -> str:
         bridge = stop.frame.bridge
         if not find_program("nft"):
             return f"apt-get install nftables; nft list table {stop.table.name}"
-        if stop.table.name == "inet firewalld":
-            return f"firewall-cmd --zone=trusted --add-interface={bridge}"
+        if stop.table.name == firewalld.TABLE:
+            return firewalld.advice(stop)
         if stop.is_particular:
             return f"nft -a list chain {stop.table.name} {stop.chain}"
         asked = sides(stop, f"iifname {bridge}", f"oifname {bridge}")

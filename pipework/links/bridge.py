@@ -67,12 +67,15 @@ class Bridge(VethKind):
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
         """The firewall's rules go with their port, or with the last that leads to a guest."""
         last = not host.leads_to_guests(wired.hostif, (wired.link,))
-        return (*firewall.withdrawal(wired.hostif, wired.link, last), *super().remove(host, guest, wired))
+        return (
+            *firewall.withdrawal(host.namespace, wired.hostif, wired.link, last),
+            *super().remove(host, guest, wired),
+        )
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
         way = super().put_aside(host, wire, there)
         last = there.hostif != wire.hostif and not host.leads_to_guests(there.hostif, (there.link,))
-        return way.replace(last=[*way.last, *firewall.withdrawal(there.hostif, there.link, last)])
+        return way.replace(last=[*way.last, *firewall.withdrawal(host.namespace, there.hostif, there.link, last)])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         bridge = wire.far.netlink.link(wire.hostif)
@@ -106,11 +109,11 @@ class Bridge(VethKind):
             ports = {port.name for port in host.links if port.master == link.ifindex}
             if link.kind == "bridge" and ports <= left:  # else somebody has come to use it
                 yield Remnant(f"link {link.name}, half made", (DeleteLink(host.namespace, link.name),))
-        for rule in firewall.standing():
-            if not host.leads_to_guests(rule.bridge, left):
-                yield Remnant(f"{rule.iptables} rule of {rule.bridge}, which leads to no guest", (rule,))
-            elif rule.port and rule.port not in sysfs.ports(rule.bridge):
-                yield Remnant(f"{rule.iptables} rule of {rule.port}, which is no port of {rule.bridge}", (rule,))
+        for way in firewall.standing(host.namespace):
+            if not host.leads_to_guests(way.bridge, left):
+                yield Remnant(f"{way.what}, which leads to no guest", (way,))
+            elif way.port and way.port not in sysfs.ports(way.bridge):
+                yield Remnant(f"{way.what}, which is no port of {way.bridge}", (way,))
 
 
 def _in_no_vlan(bridge: str, port: str) -> Notice:

@@ -1,0 +1,92 @@
+"""A bridge in a zone of firewalld, until firewalld reloads or the last wire of the bridge goes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pipework.actions.base import Action
+from pipework.actions.iptables import relies
+from pipework.errors import Refused
+from pipework.kernel.locks import host_lock
+from pipework.kernel.programs import run
+from pipework.notes import Zone
+from pipework.quoting import quote
+
+PROGRAM, PACKAGE = "firewall-cmd", "firewalld"
+TIMEOUT = 10.0  # seconds
+# its exit statuses where a bridge is not, or no more, in the zone: firewall/errors.py of firewalld
+GONE = {17: "in no zone", 18: "in another", 112: "no such zone", 252: "firewalld is not running"}
+
+
+class EnterZone(Action):
+    """Put a bridge that is in no zone into one.
+
+    note: kept while it is there; known: the ports that did without it.  Undone only while no other run has come to rely
+    on it.
+    """
+
+    note: Zone
+    known: tuple[str, ...] = ()
+
+    def do(self) -> None:
+        self.note.write()
+        try:
+            _change("add", self.note)
+        except Refused:
+            with suppress(Refused):  # it may have done its work and failed to say so
+                _leave(self.note)
+            raise
+
+    def undo(self) -> None:
+        with host_lock(patient=True):
+            if not relies(self.note.ifname, self.known):
+                _leave(self.note)
+
+    def say(self) -> str:
+        return " ".join(map(quote, _words("add", self.note)))
+
+
+class LeaveZone(Action):
+    """Take it out again; where it is in that zone no more, nothing but the note goes."""
+
+    note: Zone
+    port = ""
+
+    @property
+    def bridge(self) -> str:
+        """Whose it is."""
+        return self.note.ifname
+
+    @property
+    def what(self) -> str:
+        """How people are told of it."""
+        return f"firewalld's zone {self.note.zone} of {self.bridge}"
+
+    def do(self) -> None:
+        _leave(self.note)
+
+    def undo(self) -> None:
+        self.note.write()
+        _change("add", self.note)
+
+    def say(self) -> str:
+        return " ".join(map(quote, _words("remove", self.note)))
+
+
+def _leave(note: Zone) -> None:
+    _change("remove", note)
+    note.erase()
+
+
+def _words(verb: str, note: Zone) -> list[str]:
+    return [PROGRAM, f"--zone={note.zone}", f"--{verb}-interface={note.ifname}"]
+
+
+def _change(verb: str, note: Zone) -> None:
+    outcome = run(_words(verb, note), TIMEOUT, PACKAGE)
+    if outcome.status == 0 or (verb == "remove" and outcome.status in GONE):
+        return
+    raise Refused(
+        f"firewalld refuses zone {note.zone} for {note.ifname}: {outcome.err.strip()}",
+        "See to the zones yourself and run pipework with PIPEWORK_FIREWALL=off.",
+    )

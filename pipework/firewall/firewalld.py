@@ -1,0 +1,116 @@
+"""firewalld: a bridge gets a zone of its own, which is as the one that it falls into but lets its own frames pass.
+
+A zone forwards between its interfaces (intra-zone forwarding, firewalld 1.0 and later), and a bridge that nobody has
+put into a zone falls into the default one without being an interface of it.  Naming it there would let in what comes
+from that zone's other interfaces, and the zone trusted opens the host itself to the guests.  Another zone without
+interfaces and with the same rules changes nothing but that the bridge's own frames pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from pipework.actions.base import Action
+from pipework.actions.firewalld import PACKAGE, PROGRAM, EnterZone
+from pipework.errors import Refused
+from pipework.firewall.base import TIMEOUT
+from pipework.firewall.ruleset import Stop
+from pipework.kernel import sysfs
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.programs import Running
+from pipework.marks import is_hosts_end
+from pipework.notes import Zone as Note
+from pipework.value import Value
+
+TABLE = "inet firewalld"
+FORWARD = "filter_FWD_"  # in front of a zone's name: the chain that decides over what comes from its interfaces
+USED = ("interfaces", "sources")
+FORWARDS = "forward"
+ZONES_OF_POLICY = ("ingress-zones", "egress-zones")
+
+
+class Zone(Value):
+    """A zone as firewalld lists it.
+
+    is_used: whether it has interfaces or sources; forwards: between them; rules: what else it says.
+    """
+
+    name: str
+    is_used: bool
+    forwards: bool
+    rules: tuple[str, ...]
+
+
+def way_past(host: Namespace, stop: Stop) -> list[Action]:
+    """What puts the bridge into a zone of its own; nothing where that could open or close anything else.
+
+    It may where nobody but guests is on the bridge, nobody has put it into a zone, the zone that it falls into has no
+    interfaces either, whose traffic with it would change, and no policy speaks of one of the two.
+    """
+    bridge, zones = stop.frame.bridge, _zones()
+    now = zones.get(_zone(stop))
+    if stop.is_particular or stop.lacks_way_back or now is None or now.is_used or not _has_guests_alone(host, bridge):
+        return []
+    spoken_of = _in_policies()
+    equals = [
+        zone for zone in zones.values() if zone != now and zone.replace(name=now.name, forwards=now.forwards) == now
+    ]
+    free = [zone.name for zone in equals if zone.forwards and spoken_of.isdisjoint((zone.name, now.name))]
+    note = [Note(host.cookie, bridge, 0, "", name) for name in free[:1]]
+    return [EnterZone(one, tuple(sysfs.ports(bridge))) for one in note]
+
+
+def advice(stop: Stop) -> str:
+    """What an administrator types to let such frames pass."""
+    name = _zone(stop)
+    zone = _zones().get(name)
+    forward = f"{PROGRAM} --zone={name} --add-forward"
+    enter = f"{PROGRAM} --zone={name} --add-interface={stop.frame.bridge}"
+    if stop.is_particular:
+        return forward
+    return f"{forward}; {enter}" if zone and not zone.forwards else enter
+
+
+def _zone(stop: Stop) -> str:
+    """The zone that decides over the frame."""
+    return stop.chain[len(FORWARD) :] if stop.chain.startswith(FORWARD) else "trusted"
+
+
+def _has_guests_alone(host: Namespace, bridge: str) -> bool:
+    ports = map(host.netlink.link, sysfs.ports(bridge))
+    return all(port is None or is_hosts_end(port) for port in ports)
+
+
+@cache
+def _asked() -> tuple[str, str]:
+    """What firewalld lists of zones and of policies, asked at once; nothing where it cannot be asked."""
+    try:
+        asked = [Running([PROGRAM, f"--list-all-{what}"], PACKAGE) for what in ("zones", "policies")]
+        zones, policies = [one.outcome(TIMEOUT) for one in asked]
+    except Refused:
+        return "", ""
+    return (zones.out, policies.out) if zones.status == policies.status == 0 else ("", "")
+
+
+def _zones() -> dict[str, Zone]:
+    made = {}
+    for name, lines in _sections(_asked()[0]):
+        said = dict(line.split(":", 1) for line in lines if not line.startswith("\t"))
+        rules = tuple(line for line in lines if line.partition(":")[0] not in (*USED, FORWARDS))
+        made[name] = Zone(name, any(said.get(key, "").strip() for key in USED), said.get(FORWARDS) == " yes", rules)
+    return made
+
+
+def _in_policies() -> frozenset[str]:
+    """The zones that policies name."""
+    told = (line.split() for _, lines in _sections(_asked()[1]) for line in lines)
+    return frozenset(word for words in told if words[0].rstrip(":") in ZONES_OF_POLICY for word in words[1:])
+
+
+def _sections(text: str) -> Iterator[tuple[str, Sequence[str]]]:
+    """What is listed of each: its name, and its lines."""
+    for section in text.split("\n\n"):
+        lines = section.splitlines()
+        if lines:
+            yield lines[0].split()[0], [line.removeprefix("  ") for line in lines[1:]]
