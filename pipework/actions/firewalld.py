@@ -88,5 +88,5 @@ def _change(verb: str, note: Zone) -> None:
         return
     raise Refused(
         f"firewalld refuses zone {note.zone} for {note.ifname}: {outcome.err.strip()}",
-        "See to the zones yourself and run pipework with PIPEWORK_FIREWALL=off.",
+        "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
     )

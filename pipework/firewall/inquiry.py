@@ -10,7 +10,7 @@ from pipework.actions.notice import Notice
 from pipework.errors import KernelRefused
 from pipework.firewall.base import Firewall, Source
 from pipework.firewall.iptables import FIREWALL as IPTABLES
-from pipework.firewall.iptables import PROGRAMS, is_its
+from pipework.firewall.iptables import PROGRAMS, reads
 from pipework.firewall.ruleset import ADDRESSES, PORTS, UNSEEN, WAY_BACK, Frame, Stop, Table, stops_in
 from pipework.kernel import nf_tables, sysfs
 from pipework.kernel.namespaces import Namespace
@@ -30,7 +30,7 @@ class Inquiry:
         meet = sorted({family for families in self._meet.values() for family in families})
         chains = nf_tables.chains()
         self._asked: list[tuple[Firewall, Source]] = [(IPTABLES, one) for one in IPTABLES.ask(chains, meet)]
-        others = [chain for chain in chains if chain.hook and not is_its(chain)]
+        others = [chain for chain in chains if chain.hook and not reads(chain)]
         if others:
             from pipework.firewall.nftables import FIREWALL  # few hosts have such tables
 

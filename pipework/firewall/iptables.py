@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import partial
+from functools import cache, partial
 
 from pipework.actions.base import Action
 from pipework.actions.iptables import CHAIN, AllowBridged, WithdrawBridged
 from pipework.errors import Refused
-from pipework.firewall.base import TIMEOUT, Listing, Source, sides
-from pipework.firewall.ruleset import WAY_BACK, Chain, Condition, Rule, Stop, Table
+from pipework.firewall.base import TIMEOUT, Known, Listing, Source, sides
+from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import Running, find_program
@@ -18,6 +18,7 @@ from pipework.typed import Optional, Sequence
 
 PROGRAMS = {4: "iptables", 6: "ip6tables"}
 FAMILIES = {4: "ip", 6: "ip6"}
+FAMILY_OF = {name: family for family, name in FAMILIES.items()}
 # what iptables-nft calls its tables and the chains that the kernel leads frames into; nobody else writes them so
 TABLES = ("filter", "mangle", "raw", "security")
 BASES = ("PREROUTING", "FORWARD", "POSTROUTING")
@@ -46,6 +47,11 @@ def is_its(chain: nf_tables.Chain) -> bool:
     return own and (not chain.hook or chain.name in BASES)
 
 
+def reads(chain: nf_tables.Chain) -> bool:
+    """Whether it is, and its program is here to list it; in nat nothing is stopped."""
+    return is_its(chain) and (chain.table == "nat" or _can_list(variant(FAMILY_OF[chain.family], "nft")))
+
+
 class Iptables:
     """iptables and ip6tables."""
 
@@ -55,11 +61,14 @@ class Iptables:
         Frames that do not meet the firewall may some day, when somebody loads br_netfilter, as Docker does; then the
         rule has to stand already where Docker keeps the chain for it.
         """
-        return [
+        asked = [
             Listing([f"{program}-save", *tables], "iptables", partial(read, program, family))
             for family in PROGRAMS
             for program, tables in _programs(family, chains, family in meet)
         ]
+        legacy = {family: variant(family, "legacy") for family in meet if legacy_tables(family)}
+        hidden = [_unseen(family, program) for family, program in legacy.items() if not _can_list(program)]
+        return [*asked, Known(hidden)]
 
     def way_past(self, host: Namespace, stop: Stop, port: Optional[str]) -> list[Action]:
         """The rules that let such frames pass, as narrow as what was asked for; none where that is not ours to open.
@@ -91,7 +100,10 @@ class Iptables:
             return f"{program}{table} {stop.rule.text.replace('-A ', '-D ', 1)}"
         if any(name.startswith("ufw") for name in stop.table.chains):
             return f"ufw route allow in on {bridge} out on {bridge}"
-        return " ".join((f"{program}{table} -I {stop.base}", *sides(stop, f"-i {bridge}", f"-o {bridge}"), "-j ACCEPT"))
+        install = "" if find_program(program) else "apt-get install iptables; "
+        return " ".join(
+            (f"{install}{program}{table} -I {stop.base}", *sides(stop, f"-i {bridge}", f"-o {bridge}"), "-j ACCEPT")
+        )
 
 
 FIREWALL = Iptables()
@@ -108,7 +120,18 @@ def _programs(family: int, chains: Sequence[nf_tables.Chain], meets: bool) -> li
         programs.append((variant(family, "nft"), ("-t", "filter") if may_stop <= {"filter"} else ()))
     if "filter" in legacy or (meets and legacy):
         programs.append((variant(family, "legacy"), ()))
-    return [(program, tables) for program, tables in programs if find_program(f"{program}-save")]
+    return [(program, tables) for program, tables in programs if _can_list(program)]
+
+
+@cache
+def _can_list(program: str) -> bool:
+    return find_program(f"{program}-save") is not None
+
+
+def _unseen(family: int, program: str) -> Table:
+    """What is known of rules that no program here can list."""
+    chains = {"FORWARD": Chain((), UNSEEN, "forward")}
+    return Table(program, f"{FAMILIES[family]} filter", (family,), chains, tuple(chains))
 
 
 def legacy_tables(family: int) -> list[str]:
@@ -143,7 +166,7 @@ def standing(comment: str) -> list[WithdrawBridged]:
             *([variant(family, "nft")] if ours else ()),
             *([variant(family, "legacy")] if "filter" in legacy_tables(family) else ()),
         )
-        if find_program(f"{program}-save")
+        if _can_list(program)
     ]
     return [rule for program, listing in asked for rule in _ours(program, listing)]
 

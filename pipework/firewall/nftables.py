@@ -1,6 +1,6 @@
-"""Tables of nf_tables that are not iptables': what they do to bridged frames.  They are their administrator's alone.
+"""Tables of nf_tables that iptables does not read: what they do to bridged frames.
 
-firewalld's is one of them, and it can be asked to let frames pass.
+They are their administrator's alone.  firewalld's is one of them, and it can be asked to let frames pass.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pipework.actions.base import Action
 from pipework.firewall import firewalld
 from pipework.firewall.base import Known, Listing, Source, sides
-from pipework.firewall.iptables import is_its
+from pipework.firewall.iptables import reads
 from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables
 from pipework.kernel.bare import read_json
@@ -85,7 +85,7 @@ def _unseen(chain: nf_tables.Chain) -> Table:
 
 
 def read(text: str) -> list[Table]:
-    """The tables of what ``nft -j list ruleset`` prints that are not iptables'."""
+    """The tables of what ``nft -j list ruleset`` prints, but for those that iptables reads."""
     told = read_json(text)["nftables"]
     dormant = {(one["family"], one["name"]) for one in _all(told, "table") if "dormant" in one.get("flags", ())}
     sets = {_place(one): one.get("elem", []) for kind in ("set", "map") for one in _all(told, kind)}
@@ -99,7 +99,7 @@ def read(text: str) -> list[Table]:
     return [
         _table(place, chains, rules)
         for place, chains in tables.items()
-        if place[0] in FAMILIES and place not in dormant and not _is_iptables(place, chains)
+        if place[0] in FAMILIES and place not in dormant and not _is_read_by_iptables(place, chains)
     ]
 
 
@@ -111,9 +111,9 @@ def _place(one: dict[str, Any]) -> tuple[str, str, str]:
     return one["family"], one["table"], one["name"]
 
 
-def _is_iptables(place: tuple[str, str], chains: list[dict[str, Any]]) -> bool:
+def _is_read_by_iptables(place: tuple[str, str], chains: list[dict[str, Any]]) -> bool:
     known = [nf_tables.Chain(*place, one["name"], one.get("hook", ""), False, 0) for one in chains]
-    return all(map(is_its, known))
+    return all(map(reads, known))
 
 
 def _table(

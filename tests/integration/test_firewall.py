@@ -84,6 +84,7 @@ def test_success_means_that_frames_pass(
 ) -> None:
     """Two guests reach each other at once and nothing is said; or what is said lets them, once it is typed."""
     run_on(bare, shape.make)
+    bare.hidden = shape.hidden
     before, guests = rules(bare), [guest_ns(), guest_ns()]
     done = wired(bare, guests, addresses)
     if shape.later:
@@ -99,6 +100,8 @@ def test_success_means_that_frames_pass(
         assert advice(again) in typed
         if shape.name.startswith(("ufw", "firewalld")):
             return  # whose commands are not here
+        if any(line.startswith("apt-get install ") for line in typed):
+            return  # which says what to type then
         for line in typed:
             run_on(bare, line)
     assert flows(guests, addresses)

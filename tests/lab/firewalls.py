@@ -67,13 +67,14 @@ class Shape(NamedTuple):
     """A host's firewall.
 
     make: as a shell script; flows: whether frames pass once pipework has wired two guests; later: what happens on the
-    host when they are wired.
+    host when they are wired; hidden: programs that pipework does not find there.
     """
 
     name: str
     make: str
     flows: bool
     later: str = ""
+    hidden: tuple[str, ...] = ()
 
 
 def nft_table(family: str, rules: str, policy: str = "drop", hook: str = "forward") -> str:
@@ -112,6 +113,19 @@ SHAPES = (
     Shape("firewalld beside Docker", f"{DOCKER}\n{FIREWALLD}", False),
     Shape("firewalld", FIREWALLD, False),
     Shape("podman", NETAVARK, True),
+    Shape("Docker, but no iptables here", DOCKER, False, hidden=("xtables-nft-multi", "xtables-legacy-multi")),
+    Shape(
+        "DROP, and nothing here that could list it",
+        DOCKER,
+        False,
+        hidden=("xtables-nft-multi", "xtables-legacy-multi", "nft"),
+    ),
+    Shape(
+        "DROP in iptables-legacy, but no iptables here",
+        both("$t-legacy -P FORWARD DROP"),
+        False,
+        hidden=("xtables-nft-multi", "xtables-legacy-multi"),
+    ),
     Shape("Docker 29, nftables", DOCKER_29_NFT, True),
     Shape("nft drop", nft_table("inet", ""), False),
     Shape("nft drop, but for this bridge", nft_table("inet", f'iifname "{BRIDGE}" oifname "{BRIDGE}" accept'), True),

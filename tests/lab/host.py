@@ -19,12 +19,14 @@ from tests.lab.netns import NamedNamespace, Nic, named_namespace
 class Host(NamedNamespace):
     """A namespace that plays the host; `argv` runs a program as if that were its machine, /sys included.
 
-    `env` is what its programs have in their environment on top of ours: where its own switch is, for example.
+    `env` is what its programs have in their environment on top of ours: where its own switch is, for example;
+    `hidden` are files of programs that pipework does not find there.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.env: dict[str, str] = {}
+        self.hidden: tuple[str, ...] = ()
 
     def argv(self, *words: str) -> list[str]:
         """Return the command line that runs a program on this host."""
@@ -33,7 +35,9 @@ class Host(NamedNamespace):
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW) -> Result:
         """Run pipework on this host as a user does."""
-        return run_pipework(*words, env=env, timeout=timeout, on=self.argv())
+        hide = " && ".join(f'mount --bind /dev/null "$(command -v {name})"' for name in self.hidden)
+        hiding = ["unshare", "--mount", "sh", "-c", f'{hide} && exec "$@"', "sh"] if hide else []
+        return run_pipework(*words, env=env, timeout=timeout, on=self.argv(*hiding))
 
 
 def settle(*guests: Guest) -> None:
