@@ -181,25 +181,32 @@ class Loan(Note):
 
 
 class Lease(Note):
-    """Who keeps a lease: the identity of the client's supervisor, or the container that shares the client's network."""
+    """Who keeps a lease: the identity of the client's supervisor, or the container that shares the client's network.
+
+    engine: the address of the engine that runs that container, "" for the default one.
+    """
 
     kind = "dhcp"
 
     supervisor: str
     container: str
+    engine: str = ""
 
     def is_of(self, link: Link) -> bool:
         return super().is_of(link) or (not self.ifindex and self.ifname == link.name)
 
     def contents(self) -> dict[str, Any]:
-        return {"supervisor": self.supervisor} if self.supervisor else {"container": self.container}
+        if self.supervisor:
+            return {"supervisor": self.supervisor}
+        return {"container": self.container, "engine": self.engine}
 
     @classmethod
     def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Lease:
-        keeper = {"supervisor": "", "container": "", **kept}
+        keeper = {"supervisor": "", "container": "", "engine": "", **kept}
         if not (keeper["supervisor"] or keeper["container"]):
             raise KeyError("supervisor")
-        return cls(**base, supervisor=str(keeper["supervisor"]), container=str(keeper["container"]))
+        supervisor, container, engine = (str(keeper[key]) for key in ("supervisor", "container", "engine"))
+        return cls(**base, supervisor=supervisor, container=container, engine=engine)
 
 
 class Zone(Note):

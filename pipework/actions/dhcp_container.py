@@ -44,9 +44,11 @@ BECOME = f"""printf '#!/bin/sh\\n%s\\n' "$0" >{PLACE}; chmod 755 {PLACE}; exec u
 class Client(Value):
     """udhcpc in a container for a guest's link.
 
-    One that stays is in the guest's process namespace, too, so that the kernel ends it with the guest.
+    engine: the address of the guest's, which runs it.  One that stays is in the guest's process namespace, too, so that
+    the kernel ends it with the guest.
     """
 
+    engine: str
     namespace: Namespace
     link: str
     container: str
@@ -68,7 +70,7 @@ class CreateClient(Action):
     def do(self) -> None:
         client = self.client
         place = f"container:{client.container}"
-        with _engine() as engine:
+        with _engine(client.engine) as engine:
             client.remove_all(engine)
             engine.containers.create(
                 IMAGE,
@@ -83,7 +85,7 @@ class CreateClient(Action):
             )
 
     def undo(self) -> None:
-        with _engine() as engine:
+        with _engine(self.client.engine) as engine:
             self.client.remove_all(engine)
 
     def say(self) -> str:
@@ -101,7 +103,7 @@ class StartClientInContainer(Action):
     client: Client
 
     def do(self) -> None:
-        with _engine() as engine:
+        with _engine(self.client.engine) as engine:
             (there,) = _clients(engine, self.client.container, self.client.link)
             there.put_archive("/", _archive())
             there.start()
@@ -114,7 +116,7 @@ class AwaitLeaseInContainer(Action):
     patience: float
 
     def do(self) -> None:
-        with _engine() as engine:
+        with _engine(self.client.engine) as engine:
             (there,) = _clients(engine, self.client.container, self.client.link)
             wait_for_lease(lambda: self._has_lease(there), self.client.link, self.patience)
 
@@ -139,7 +141,7 @@ class RemoveClient(Action):
     client: Client
 
     def do(self) -> None:
-        with _engine() as engine:
+        with _engine(self.client.engine) as engine:
             self.client.remove_all(engine)
 
 
@@ -151,7 +153,7 @@ class NoteClient(KeepOnceThere):
     def note(self) -> Lease:
         client = self.client
         ifindex = client.namespace.netlink.index(client.link)
-        return Lease(client.namespace.cookie, client.link, ifindex, "", "", client.container)
+        return Lease(client.namespace.cookie, client.link, ifindex, "", "", client.container, client.engine)
 
 
 class EndClientInContainer(Action):
@@ -161,7 +163,7 @@ class EndClientInContainer(Action):
     is_final: bool = False
 
     def do(self) -> None:
-        with _engine() as engine:
+        with _engine(self.note.engine) as engine:
             for client in _clients(engine, self.note.container, self.note.ifname):
                 with suppress(NotFound), _being_removed():
                     client.stop(timeout=ENDING_LIMIT)
@@ -194,9 +196,9 @@ def _clients(engine: Any, container: str, link: str) -> Any:
     return engine.containers.list(all=True, filters={"label": _labels(container, link)}, ignore_removed=True)
 
 
-def check_engine(container: str, stays: bool) -> None:
+def check_engine(url: str, container: str, stays: bool) -> None:
     """See that the image is there, and that the client would end with the guest.  Raises Refused."""
-    with _engine() as engine:
+    with _engine(url) as engine:
         try:
             engine.images.get(IMAGE)
         except ImageNotFound:
@@ -209,10 +211,10 @@ def check_engine(container: str, stays: bool) -> None:
 
 
 @contextmanager
-def _engine() -> Iterator[Any]:
-    """The engine, for one block.  Raises Refused for whatever it refuses."""
+def _engine(url: str) -> Iterator[Any]:
+    """The engine at that address, "" for the default one, for one block.  Raises Refused for whatever it refuses."""
     try:
-        engine = docker.from_env(version="auto", timeout=ENGINE_LIMIT)
+        engine = docker.DockerClient(url or None, version="auto", timeout=ENGINE_LIMIT)
         try:
             yield engine
         finally:

@@ -119,13 +119,15 @@ def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
             "Write udhcpc in its place, which runs this host's client.",
         )
     from pipework.actions import dhcp_container as contained  # docker takes its time to import
+    from pipework.guests import docker
 
     stays = "-f" in dhcp.options
     patience = _patience()
-    contained.check_engine(wire.near.id, stays)
+    engine = docker.engine().url
+    contained.check_engine(engine, wire.near.id, stays)
     arguments = ("-i", wire.ifname, "-x", f"hostname:{_host_name(wire.near.name)}", *dhcp.options)
     arguments += ("-R",) if stays else ("-q",)
-    client = contained.Client(wire.near.namespace, wire.ifname, wire.near.id, arguments, stays)
+    client = contained.Client(engine, wire.near.namespace, wire.ifname, wire.near.id, arguments, stays)
     return [
         contained.CreateClient(client),
         contained.StartClientInContainer(client),

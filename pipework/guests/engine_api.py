@@ -31,6 +31,11 @@ class Engine(Value):
     host: str = ""
     port: int = 0
 
+    @property
+    def url(self) -> str:
+        """Its address, as DOCKER_HOST has it."""
+        return f"tcp://{self.socket}" if self.host else f"unix://{self.socket}"
+
 
 def is_name(text: str) -> bool:
     """Whether a container can be called so, or its id can begin so; nothing else is worth a question."""

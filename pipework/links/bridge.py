@@ -50,7 +50,7 @@ class Bridge(VethKind):
         if vlan:
             default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
             make.append(SetAccessVlan(host, local, vlan, default))
-        elif there and sysfs.vlan_filtering(bridge) and not sysfs.default_vlan(bridge):
+        elif there and _joins_no_vlan(bridge):
             notices = [*notices, _in_no_vlan(bridge, local)]
         if there and not there.up:
             make.append(SetUp(host, bridge))
@@ -83,15 +83,20 @@ class Bridge(VethKind):
         ways, notices = firewall.inquire(wire.far, wire.hostif).plan(
             wire.hostif, end.name, wire.request.address, lambda: _is_ours_alone(wire.far, wire.hostif)
         )
+        if _joins_no_vlan(wire.hostif) and wire.far.netlink.port_vlan(end.ifindex) is None:
+            notices = [*notices, _in_no_vlan(wire.hostif, end.name)]
         up = [SetUp(wire.far, wire.hostif)] if bridge and not bridge.up else []
         return (*((Adopt(wire.far, wire.hostif),) if ours else ()), *up, *ways, *notices)
 
     def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, str]]:
         bridges = {wired.hostif for wired in wires}
         inquiry, down = firewall.inquire(host, *bridges), {bridge for bridge in bridges if not sysfs.is_up(bridge)}
+        without_vlan = set(filter(_joins_no_vlan, bridges))
         for wired in wires:
             if wired.hostif in down:
                 yield wired, "bridge down"
+            elif wired.hostif in without_vlan and wired.vlan is None:
+                yield wired, "no pvid"
             elif inquiry.stops(wired.hostif, wired.link, wired.addresses):
                 yield wired, "filtered"
 
@@ -114,6 +119,11 @@ class Bridge(VethKind):
                 yield Remnant(f"{way.what}, which leads to no guest", (way,))
             elif way.port and way.port not in sysfs.ports(way.bridge):
                 yield Remnant(f"{way.what}, which is no port of {way.bridge}", (way,))
+
+
+def _joins_no_vlan(bridge: str) -> bool:
+    """Whether a port of a bridge is in no VLAN until somebody names one for it."""
+    return sysfs.vlan_filtering(bridge) and not sysfs.default_vlan(bridge)
 
 
 def _in_no_vlan(bridge: str, port: str) -> Notice:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,12 +12,14 @@ from typing import Callable
 import pytest
 
 from tests.lab.command import Result, run_pipework
-from tests.lab.engine import Container
+from tests.lab.engine import Container, docker_context
 from tests.lab.guest import run
 from tests.lab.lxc import LxcContainer
-from tests.lab.netns import NamedNamespace
+from tests.lab.netns import DhcpServer, NamedNamespace, Nic
 from tests.lab.podman import PodmanContainer
 from tests.lab.snapshot import Unchanged
+
+Containers = Callable[..., Container]
 
 pytestmark = pytest.mark.docker
 
@@ -179,25 +179,15 @@ def test_neither_file_nor_name_beside_an_engine_elsewhere(
     assert "looked among the containers of podman, lxc" in said
 
 
-def context(folder: Path, name: str, host: str) -> dict[str, str]:
-    """A context as `docker context create` makes it, in use; the environment in which `docker` finds it."""
-    meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
-    meta.mkdir(parents=True)
-    told = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}
-    (meta / "meta.json").write_text(json.dumps(told))
-    (folder / "config.json").write_text(json.dumps({"currentContext": name}))
-    return {"DOCKER_CONFIG": str(folder)}
-
-
 def test_context_that_is_in_use(
     container: Callable[..., Container], bridge: Callable[..., str], tmp_path: Path
 ) -> None:
     """The engine is that of the context in use, as `docker` has it; DOCKER_CONTEXT and DOCKER_HOST go before it."""
     guest, name = container(), bridge()
-    here = context(tmp_path, "here", f"unix://{ENGINE}")
+    here = docker_context(tmp_path, "here", f"unix://{ENGINE}")
     assert run(*("env", f"DOCKER_CONFIG={tmp_path}", "docker", "context", "show")).strip() == "here"
     assert run_pipework(name, guest.name, ADDRESS, env=here) == (0, "", "")
-    nowhere = context(tmp_path, "nowhere", "unix:///nonexistent/docker.sock")
+    nowhere = docker_context(tmp_path, "nowhere", "unix:///nonexistent/docker.sock")
     line = (name, "-i", "eth2", f"docker:{guest.name}", "192.168.2.1/24")
     assert "nobody listens at /nonexistent/docker.sock" in told_by(run_pipework(*line, env=nowhere))
     assert run_pipework(*line, env={**nowhere, "DOCKER_CONTEXT": "here"}) == (0, "", "")
@@ -216,7 +206,7 @@ def test_context_that_is_of_no_use(
     bridge: Callable[..., str], host_unchanged: Unchanged, tmp_path: Path, name: str, host: str, told: str
 ) -> None:
     """Another machine's context, and one that is not there, are told with the way back."""
-    environment = context(tmp_path, name, host) if name else {"DOCKER_CONTEXT": "missing"}
+    environment = docker_context(tmp_path, name, host) if name else {"DOCKER_CONTEXT": "missing"}
     said = told_by(run_pipework(bridge(), "docker:web", ADDRESS, env=environment))
     assert told in said
     assert "docker context use default" in said
@@ -238,7 +228,7 @@ def test_context_of_a_user_without_home(
     bridge: Callable[..., str], engine: None, host_unchanged: Unchanged, tmp_path: Path
 ) -> None:
     """The context is that of $HOME; a service without HOME has its user's."""
-    context(tmp_path / ".docker", "far", "ssh://root@192.0.2.1")
+    docker_context(tmp_path / ".docker", "far", "ssh://root@192.0.2.1")
     name = bridge()
     assert "context far of Docker" in told_by(run_pipework(name, "docker:web", ADDRESS, env={"HOME": str(tmp_path)}))
     said = told_by(run_pipework(name, "docker:pwnobody", ADDRESS, on=("env", "-u", "HOME")))
@@ -278,3 +268,17 @@ def test_number_of_another_machines_process(
         said = told_by(run_pipework(name, guest.name, ADDRESS, env={"DOCKER_HOST": f"tcp://127.0.0.1:{port}"}))
     assert f"container {guest.name} has ended" in said
     assert guest.link("eth1") is None
+
+
+@pytest.mark.usefixtures("official_image")
+def test_client_of_a_context(container: Containers, dhcp_server: DhcpServer, nic: Nic, tmp_path: Path) -> None:
+    """The client of ``dhcp:-f`` runs at the engine of the context, and ``del`` ends it there."""
+    guest, socket_of = container(), tmp_path / "engine.sock"
+    socket_of.touch()
+    moved = f'mount --bind {ENGINE} {socket_of} && mount --bind /dev/null {ENGINE} && exec "$@"'
+    there = ("unshare", "--mount", "sh", "-c", moved, "sh")
+    environment = docker_context(tmp_path, "moved", f"unix://{socket_of}")
+    assert run_pipework(nic.name, guest.name, "dhcp:-f", env=environment, on=there) == (0, "", "")
+    assert dhcp_server.first in guest.run("ip", "-4", "addr", "show", "eth1")
+    assert run_pipework("del", guest.name, env=environment, on=there) == (0, "", "")
+    assert dhcp_server.count("DHCPRELEASE") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -153,6 +154,16 @@ def started_container(name: str, *options: str, command: tuple[str, ...]) -> Ite
         yield Container(name, told["Id"], told["State"]["Pid"])
     finally:
         docker("rm", "-f", "-v", name, check=False)
+
+
+def docker_context(folder: Path, name: str, host: str) -> dict[str, str]:
+    """A context as `docker context create` makes it, in use; the environment in which `docker` finds it."""
+    meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
+    meta.mkdir(parents=True)
+    told = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}
+    (meta / "meta.json").write_text(json.dumps(told))
+    (folder / "config.json").write_text(json.dumps({"currentContext": name}))
+    return {"DOCKER_CONFIG": str(folder)}
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def test_slave_of_a_bond_and_bearer_of_ipvlan(host: Host, host_nic: Nics, guest_
 
 
 def test_bridge_without_a_vlan_for_new_ports(host: Host, guest_ns: Namespaces) -> None:
-    """Where default_pvid is 0 a line without @VLAN is wired, and told to pass nothing, with what to type."""
+    """Where default_pvid is 0 a line without @VLAN is told to pass nothing, and what to type; others see it."""
     host.run("ip", "link", "add", "lan0", "up", "type", "bridge", "vlan_filtering", "1", "vlan_default_pvid", "0")
     one, two = guest_ns(), guest_ns()
     for guest, address in ((one, "10.3.0.1/24"), (two, "10.3.0.2/24")):
@@ -45,6 +45,8 @@ def test_bridge_without_a_vlan_for_new_ports(host: Host, guest_ns: Namespaces) -
         assert (done.code, done.out) == (0, "")
         assert "default_pvid 0" in done.err
         settle(guest)
+        assert host.pipework("--replace", "lan0", guest.spec, address) == (0, "", done.err)
+        assert host.pipework("ls", guest.spec).out.splitlines()[1].endswith("  no pvid")
         if guest is two:
             assert not reaches(one, two, "10.3.0.2")
         host.run(*done.err.rpartition("type: ")[2].replace("VLAN", "7").split())
