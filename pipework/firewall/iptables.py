@@ -25,6 +25,8 @@ BASES = ("PREROUTING", "FORWARD", "POSTROUTING")
 OPTIONS = {
     "-s": "source",
     "-d": "destination",
+    "--src-range": "source",
+    "--dst-range": "destination",
     "-i": "in",
     "-o": "out",
     "-p": "protocol",

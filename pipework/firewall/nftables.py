@@ -128,24 +128,31 @@ def _table(
 
 
 def _rules(told: dict[str, Any], sets: dict[tuple[str, str, str], list[Any]]) -> Iterator[Rule]:
-    """What a rule says: one rule, or where its verdict hangs on a map, one for each entry."""
-    conditions = list[Condition]()
+    """What a rule says: one rule, or where its verdict hangs on a map, or it asks for several things at once, one for
+    each entry.
+    """
+    ways = [list[Condition]()]
     for statement in told["expr"]:
         ((name, what),) = statement.items()
         if name in VERDICTS or name in ("jump", "goto"):
-            yield _decided(conditions, statement)
+            yield from (_decided(way, statement) for way in ways)
             return
         if name == "match":
-            conditions += _matched(told, what["left"], what["op"], what["right"], sets)
+            asked = list(_matched(told, what["left"], what["op"], what["right"], sets))
+            ways = [[*way, *more] for way in ways for more in asked]
         elif name == "vmap":
             for key, verdict in _elements(told, what["data"], sets) or ():
-                yield _decided([*conditions, *_matched(told, what["key"], "==", key, sets)], verdict)
+                for way in ways:
+                    yield from (
+                        _decided([*way, *more], verdict) for more in _matched(told, what["key"], "==", key, sets)
+                    )
             return
         elif name == "xt" and what and what["type"] == "target":
-            yield Rule(tuple(conditions), what["name"].lower() if what["name"] in ("DROP", "REJECT") else "")
+            verdict = what["name"].lower() if what["name"] in ("DROP", "REJECT") else ""
+            yield from (Rule(tuple(way), verdict) for way in ways)
             return
         elif not (name in SILENT or (name == "xt" and what and what["name"] == "comment")):
-            conditions.append(Condition("?"))
+            ways = [[*way, Condition("?")] for way in ways]
 
 
 def _decided(conditions: Sequence[Condition], statement: dict[str, Any]) -> Rule:
@@ -155,13 +162,21 @@ def _decided(conditions: Sequence[Condition], statement: dict[str, Any]) -> Rule
 
 def _matched(
     told: dict[str, Any], left: Any, operator: str, right: Any, sets: dict[tuple[str, str, str], list[Any]]
-) -> list[Condition]:
-    asks, also = _asked(told["family"], left)
+) -> Iterator[list[Condition]]:
+    """What has to be met: all of one of these."""
     elements = _elements(told, right, sets)
+    parts = left["concat"] if isinstance(left, dict) and "concat" in left else None
+    if parts and operator != "!=":
+        for element in elements or ():
+            split = _value(element)["concat"]
+            met = [next(_matched(told, part, "==", value, sets)) for part, value in zip(parts, split)]
+            yield [condition for each in met for condition in each]
+        return
+    asks, also = _asked(told["family"], left)
     if operator not in ("==", "!=", "in") or elements is None:
         asks = "?"
     values = tuple(CALLED.get(text, text) for text in map(_text, elements or ()))
-    return [*also, Condition(asks, values, operator == "!=")]
+    yield [*also, Condition(asks, values, operator == "!=")]
 
 
 def _asked(family: str, left: Any) -> tuple[str, list[Condition]]:
@@ -196,11 +211,17 @@ def _elements(told: dict[str, Any], right: Any, sets: dict[tuple[str, str, str],
     return found
 
 
-def _text(value: Any) -> str:
-    """A value as conditions have it: a prefix as ADDRESS/LENGTH, of an element with a timeout its value."""
-    if isinstance(value, dict) and "elem" in value:
-        value = value["elem"]["val"]
+def _value(element: Any) -> Any:
+    """An element's value, which stands beside its timeout or counter where it has one."""
+    return element["elem"]["val"] if isinstance(element, dict) and "elem" in element else element
+
+
+def _text(element: Any) -> str:
+    """A value as conditions have it: a prefix as ADDRESS/LENGTH, a range as FIRST-LAST."""
+    value = _value(element)
     if isinstance(value, dict) and "prefix" in value:
         return f"{value['prefix']['addr']}/{value['prefix']['len']}"
+    if isinstance(value, dict) and "range" in value:
+        return "-".join(map(str, value["range"]))
     text = str(value)
     return f"{text[:-1]}+" if text.endswith("*") else text

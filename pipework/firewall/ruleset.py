@@ -8,7 +8,7 @@ does not hide that the rest is dropped, nor the other way round.
 from __future__ import annotations
 
 from functools import cache, cached_property
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network, summarize_address_range
 
 from pipework.typed import TYPE_CHECKING, Optional, Union
 from pipework.value import Value
@@ -224,10 +224,12 @@ def _is_called(known: str, value: str) -> bool:
 
 
 def _is_in(there: Optional[Network], text: str) -> Optional[bool]:
-    """Whether an address, or any of a network, is in that network; None: some may be."""
-    asked = _network(text)
-    if asked is None:
-        return None
+    """Whether an address, or all of a network, is in that network or range; None: some may be."""
+    answers = [_is_in_network(there, asked) for asked in _networks(text)]
+    return True if True in answers else None if None in answers or not answers else False
+
+
+def _is_in_network(there: Optional[Network], asked: Network) -> Optional[bool]:
     if asked.prefixlen == 0:
         return there is None or asked.version == there.version
     if there is None:
@@ -238,9 +240,12 @@ def _is_in(there: Optional[Network], text: str) -> Optional[bool]:
 
 
 @cache  # a rule is asked about each wire of a host
-def _network(text: str) -> Optional[Network]:
-    """What a rule writes as an address or a network; None: something else, a range say."""
+def _networks(text: str) -> tuple[Network, ...]:
+    """What a rule writes as an address, a network or a range; nothing: something else, a set's name say."""
+    first, dash, last = text.partition("-")
     try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        return None
+        if not dash:
+            return (ip_network(text, strict=False),)
+        return tuple(summarize_address_range(ip_address(first), ip_address(last)))
+    except (ValueError, TypeError):
+        return ()

@@ -178,4 +178,16 @@ CLOSED = (
     Shape("icc=false", f"{DOCKER}; iptables -A FORWARD -i {BRIDGE} -o {BRIDGE} -j DROP", False),
     Shape("isolated networks", f"{DOCKER}; iptables -A FORWARD ! -s 172.16.0.0/12 -o {BRIDGE} -j DROP", False),
     Shape("nft drop of one guest", f"{DOCKER}; " + nft_table("inet", "ip saddr 10.1.1.1 drop", "accept"), False),
+    Shape(
+        "nft verdict map of pairs",
+        nft_table(
+            "inet", f"iifname . oifname vmap {{ {BRIDGE} . {BRIDGE} : drop, eth0 . {BRIDGE} : accept }}", "accept"
+        ),
+        False,
+    ),
+    Shape(
+        "nft drop of a range",
+        nft_table("inet", "ip saddr 10.1.1.1-10.1.1.9 drop; ip6 saddr fd00:1::1-fd00:1::9 drop", "accept"),
+        False,
+    ),
 )

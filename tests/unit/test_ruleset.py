@@ -55,6 +55,9 @@ def stop_of(frame: Frame, policy: str, *rules: str) -> Stop | None:
         ("FORWARD -m physdev --physdev-is-bridged -j REJECT --reject-with icmp-port-unreachable", True),
         ("FORWARD -m addrtype --dst-type LOCAL -j DROP", False),
         ("FORWARD -m set --match-set bad src -j DROP", False),
+        ("FORWARD -m iprange --src-range 10.0.0.0-10.0.0.9 -j DROP", True),
+        ("FORWARD -m iprange ! --src-range 10.0.0.0-10.0.0.9 -j DROP", False),
+        ("FORWARD -m iprange --src-range 10.0.0.2-10.0.0.9 -j DROP", False),
         ('FORWARD -m comment --comment "-s 1.2.3.4 \\"no\\" -j ACCEPT" -j DROP', True),
         ("FORWARD -m comment --comment -j -j DROP", True),
         ("FORWARD -j LOG --log-prefix DROP", False),
@@ -107,8 +110,11 @@ def meta(key: str) -> dict[str, Any]:
 
 SOURCE = {"payload": {"protocol": "ip", "field": "saddr"}}
 STATE = {"ct": {"key": "state"}}
+PAIR = {"concat": [meta("iifname"), meta("oifname")]}
 DROP = {"drop": None}
 NAMED = {"set": {"family": "inet", "table": "t", "name": "s", "elem": ["br1", "br2"]}}
+TIMED = {"elem": {"val": {"concat": ["br1", "br1"]}, "timeout": 60}}
+PAIRS = {"set": {"family": "inet", "table": "t", "name": "pairs", "elem": [TIMED]}}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,14 @@ NAMED = {"set": {"family": "inet", "table": "t", "name": "s", "elem": ["br1", "b
         ([match(meta("iifname"), "@unknown"), DROP], False),
         ([match(meta("mark"), 7), DROP], False),
         ([match(SOURCE, {"prefix": {"addr": "10.0.0.0", "len": 8}}), DROP], True),
-        ([match(SOURCE, {"range": ["10.0.0.0", "10.0.0.9"]}), DROP], False),
+        ([match(SOURCE, {"range": ["10.0.0.0", "10.0.0.9"]}), DROP], True),
+        ([match(SOURCE, {"range": ["10.0.0.2", "10.0.0.9"]}), DROP], False),
+        ([match(PAIR, {"set": [{"concat": ["br2", "br1"]}, {"concat": ["br1", "br1"]}]}), DROP], True),
+        ([match(PAIR, {"set": [{"concat": ["br2", "br1"]}, {"concat": ["br1", "br2"]}]}), DROP], False),
+        ([match(PAIR, {"set": [{"concat": ["br2", "br1"]}]}, "!="), DROP], False),
+        ([match(PAIR, "@pairs"), DROP], True),
+        ([{"vmap": {"key": PAIR, "data": {"set": [[{"concat": ["br1", "br1"]}, DROP]]}}}], True),
+        ([match(PAIR, "@pairs"), {"vmap": {"key": meta("nfproto"), "data": {"set": [["ipv4", DROP]]}}}], True),
         ([match(STATE, ["established", "related"], "in"), DROP], False),
         ([match(STATE, "new", "in"), DROP], True),
         ([{"counter": {"packets": 0, "bytes": 0}}, {"log": None}, DROP], True),
@@ -136,7 +149,7 @@ NAMED = {"set": {"family": "inet", "table": "t", "name": "s", "elem": ["br1", "b
 )
 def test_conditions_of_nft(expression: list[Any], applies: bool) -> None:
     """The same for a table of nftables."""
-    (table,) = nftables.read(nft(expression, sets=(NAMED,)))
+    (table,) = nftables.read(nft(expression, sets=(NAMED, PAIRS)))
     assert bool(stops_in(table, FRAME)) == applies
 
 
@@ -148,8 +161,9 @@ def test_interfaces_on_the_bridge_are_ports() -> None:
         assert table.always
 
 
-def test_tables_that_are_not_asked() -> None:
-    """Those of iptables are read by iptables, those that sleep do nothing, those of other families are not met."""
+def test_tables_that_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """iptables reads its own, if it is there; those that sleep do nothing, those of other families are not met."""
+    monkeypatch.setattr(iptables, "_can_list", lambda program: True)
     told = json.loads(nft([DROP]))
     told["nftables"][0]["table"]["flags"] = ["dormant"]
     assert nftables.read(json.dumps(told)) == []
@@ -165,3 +179,5 @@ def test_tables_that_are_not_asked() -> None:
     assert nftables.read(json.dumps({"nftables": [{"chain": chain}]})) == []
     by_hand = {**chain, "name": "forward"}
     assert len(nftables.read(json.dumps({"nftables": [{"chain": by_hand}]}))) == 1
+    monkeypatch.setattr(iptables, "_can_list", lambda program: False)
+    assert len(nftables.read(json.dumps({"nftables": [{"chain": chain}]}))) == 1
