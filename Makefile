@@ -69,9 +69,9 @@ lint: venv
 
 wheel: dist/.ready
 
-dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -name '*.py') | python
+dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -name '*.py') | $(READY)
 	@rm -rf build dist && mkdir dist
-	@$(PYTHON) $(PIP) wheel --no-deps --wheel-dir dist .
+	@$(BIN)/python $(PIP) wheel --no-deps --wheel-dir dist .
 	@rm -rf build
 	@touch $@
 
