@@ -22,6 +22,8 @@ VOLATILE = re.compile(
 )
 # What the kernel says of a link that is up, until it has looked at its cable.
 SETTLING = re.compile(r"(?<=@if)(\d+ +)UNKNOWN\b")
+# Newer ping puts a blank there behind an IPv6 address, too.
+PINGED = re.compile(r"^(PING [^ (]+)\(", re.MULTILINE)
 # Both at once is what the kernel says of a link that has carrier, until it has noticed.
 WAIT_FOR_CARRIERS = """timeout 20 sh -c 'while ip link | grep -q "NO-CARRIER.*LOWER_UP"; do sleep 0.05; done'"""
 
@@ -85,6 +87,6 @@ def run_steps(steps: Sequence[Step], enter: Sequence[str]) -> list[str]:
 
 def plain(output: str) -> list[str]:
     """The lines of an output without what is another in every run, and blanks told apart from nothing but words."""
-    settled = SETTLING.sub(r"\1UP", output)
+    settled = PINGED.sub(r"\1 (", SETTLING.sub(r"\1UP", output))
     lines = (" ".join(VOLATILE.sub("N", line).split()) for line in settled.splitlines())
     return [line for line in lines if line]

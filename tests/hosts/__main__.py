@@ -1,0 +1,58 @@
+"""`python -m tests.hosts RELEASE [-- COMMAND...]`: what a newcomer does and what tests do, on another Debian.
+
+It has that Debian's engines, firewalls, programs and Python, and this machine's kernel. What it runs is the last commit
+of this checkout. Without COMMAND: `make demo`, the commands of the pages, and the tests of what differs from host to
+host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.hosts.root import HERE, prepare
+from tests.lab.command import CHECKOUT
+
+SANDBOX = CHECKOUT / "tests" / "lab" / "sandbox"
+TESTS = ("readme", "firewall", "firewalld", "engines", "bridge", "hostif", "dhcp_lan")
+SUITE = "PIPEWORK_INSTALLED=$PWD/.cache/installed .venv/bin/python -m tests.suite"
+DEMO = ("make", "--no-print-directory", "demo")
+PARTS = (".venv/bin/python", "-m", "tests.hosts.parts")
+
+
+def run(root: Path, *command: str) -> int:
+    """Run a command there, in a sandbox; return its exit status."""
+    return subprocess.run([SANDBOX, HERE / "enter", root, *command], check=False).returncode
+
+
+def leg(root: Path) -> int:
+    """Run all of it; return an exit status."""
+    files = " ".join(f"tests/integration/test_{name}.py" for name in TESTS)
+    commands: Sequence[Sequence[str]] = (PARTS, DEMO, ("sh", "-c", f"{SUITE} {files}"))
+    statuses = [run(root, *command) for command in commands]
+    return next(filter(None, statuses), 0)
+
+
+def main() -> int:
+    """Do what the words ask for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.hosts", description=__doc__)
+    parser.add_argument("--prepare", action="store_true", help="set it up, and run nothing")
+    parser.add_argument("--tell", action="store_true", help="what fails is told, and is no failure")
+    parser.add_argument("release", help="as debootstrap has it: trixie, sid")
+    parser.add_argument("command", nargs="*", help="a command to run there, after --")
+    wanted = parser.parse_args()
+    root = prepare(wanted.release)
+    if wanted.prepare:
+        return 0
+    status = run(root, *wanted.command) if wanted.command else leg(root)
+    if status and wanted.tell:
+        print(f"Debian {wanted.release} has failed with {status}, which is only told.")
+        return 0
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
