@@ -21,7 +21,7 @@ SET_UP  := mkdir -p .cache && flock .cache/set-up $(MAKE) --no-print-directory
 PIP     := -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-pythons soak \
+.PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-pythons test-hosts set-up-hosts soak \
     bench release-check demo install uninstall clean
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make test-unit      the tests that need no root"
 	@echo "make test-vm        what needs a distribution kernel, in two virtual machines (root)"
 	@echo "make test-pythons   unit tests and those of the netlink messages, on every Python that is here (root)"
+	@echo "make test-hosts     the README and what differs from host to host, on Debian 13 with its own parts (root)"
 	@echo "make soak           the long tests of faults, races and scale, with their figures (root)"
 	@echo "make lint           ruff, mypy, shellcheck, the manual page, spelling"
 	@echo "make bench          how fast it is, next to others (root)"
@@ -105,6 +106,17 @@ test-vm:
 test-pythons:
 	@$(SET_UP) set-up
 	$(PYTHON) -m tests.pythons
+
+# Another Debian; it runs the last commit.
+RELEASE ?= trixie
+
+set-up-hosts: venv
+	@$(INSTALL) debootstrap git
+	@$(BIN)/python -m tests.hosts --prepare $(RELEASE)
+
+test-hosts:
+	@$(SET_UP) set-up-hosts
+	$(BIN)/python -m tests.hosts $(RELEASE)
 
 soak:
 	@$(SET_UP) set-up

@@ -46,7 +46,7 @@ ROWS = (
     (r"pipework/usage|pipework/commands/tell", "readme"),
     (r"README\.md|docs/|tests/lab/(pages|console)\.py", "readme"),
     (r"pipework/(grammar|model|words|errors)\.py", "refusals fuzz verbs wait completion"),
-    (r"tests/(unit|vm|soak|bench)/|contrib/pipework\.8|[^/]+\.md|LICENSE", ""),
+    (r"tests/(unit|vm|hosts|soak|bench)/|contrib/pipework\.8|[^/]+\.md|LICENSE", ""),
 )
 ALWAYS = "tests/unit"
 ALL = (ALWAYS, "tests/integration", "tests/parity")

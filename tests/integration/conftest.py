@@ -8,11 +8,12 @@ from typing import Callable
 
 import pytest
 
+from tests.lab.filtered import bare
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.host import host, host_nic
 from tests.lab.sandboxed import sandboxed
 
-__all__ = ["bridge", "host", "host_nic", "sandboxed"]
+__all__ = ["bare", "bridge", "host", "host_nic", "sandboxed"]
 
 FIREWALLS = ("iptables", "ip6tables")
 
