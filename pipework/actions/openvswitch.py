@@ -130,7 +130,8 @@ def _adopt(bridge: str) -> list[str]:
 
 
 def _remove(port: ovsdb.Port) -> list[str]:
-    return ["--if-exists", "del-port", port.bridge, port.name]
+    # names are the database's only ones; on a fake bridge it finds no port of another VLAN than that one's
+    return ["--if-exists", "del-port", port.name]
 
 
 def _add(port: ovsdb.Port) -> list[str]:
