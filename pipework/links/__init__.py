@@ -118,7 +118,7 @@ def _missing(request: Attach, name: str) -> Row:
         raise Refused(
             f"HOSTIF {name} is a port of {bridge} (Open vSwitch), and this host has no link of that name",
             f"Wire the guest to that: pipework {bridge} {request.guest} ...; or free the name: "
-            f"ovs-vsctl --with-iface del-port {name}",
+            f"ovs-vsctl del-port {bridge} {name}",
         )
     made = next((row for row in KINDS if row.made and name.startswith(row.made)), None)
     if made is None:

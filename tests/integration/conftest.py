@@ -11,8 +11,9 @@ import pytest
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.host import host, host_nic
 from tests.lab.sandboxed import sandboxed
+from tests.lab.switch_host import switched, unswitched
 
-__all__ = ["bridge", "host", "host_nic", "sandboxed"]
+__all__ = ["bridge", "host", "host_nic", "sandboxed", "switched", "unswitched"]
 
 FIREWALLS = ("iptables", "ip6tables")
 
