@@ -11,6 +11,7 @@ from pipework.kernel.programs import Running, find_program
 from pipework.typed import Any, Optional
 from pipework.value import Value
 
+UNAPPLIED = 65  # exit status, ovs-vsctl(8)
 PATIENCE = 5  # seconds that ovs-vsctl waits for the database and the switch
 HINT = "See to it: systemctl status openvswitch-switch; ovs-vsctl show"
 FOLDERS = ("/run/openvswitch", "/usr/local/var/run/openvswitch")  # of its socket: a distribution's, and its own default
@@ -67,7 +68,7 @@ def _answer(running: Running) -> str:
         raise NoAnswer(f"Open vSwitch does not answer within {PATIENCE} s", HINT)
     if "database connection failed (No such file" in said:
         raise Fault("Open vSwitch is not running", "Start it: systemctl start openvswitch-switch")
-    if "Error detected" in said:  # until version 4.0 a warning only, and exit status 0
+    if outcome.status == UNAPPLIED or "Error detected" in said:  # before version 3.6 a warning only, and exit status 0
         raise SwitchFault(f"Open vSwitch: {said}", HINT)
     if outcome.status != 0:
         told = said.startswith("ovs-vsctl: ")  # it has given up by itself, and its transaction with it
