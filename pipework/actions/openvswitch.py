@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pipework.actions.base import Action
+from pipework.actions.spanning_tree import AwaitForwarding
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes, sysfs
 from pipework.kernel.bare import json_string
@@ -123,6 +124,22 @@ class AddPort(Action):
 
     def say(self) -> str:
         return _say(_add(self.port))
+
+
+class AwaitSwitchForwarding(AwaitForwarding):
+    """The same of a bridge of Open vSwitch, which tells it in its database."""
+
+    def passes(self) -> bool:
+        return ovsdb.forwards(self.port)
+
+    def pause(self) -> float:
+        return 0.5  # each look is a program
+
+    def look(self) -> str:
+        return _say(["list", "Port", self.port])
+
+    def say(self) -> str:
+        return _say(["wait-until", "Port", self.port, "status:stp_state=forwarding"])
 
 
 def _adopt(bridge: str) -> list[str]:

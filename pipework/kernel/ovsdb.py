@@ -111,6 +111,17 @@ def fake_vlan(bridge: str) -> Optional[int]:
     return _tag(rows[0]) if rows else None
 
 
+def has_stp(bridge: str) -> bool:
+    """Whether a bridge is part of a spanning tree, so that it lets a new port's frames pass late; a fake one too."""
+    parent = vsctl("br-to-parent", bridge).strip()
+    return bool(vsctl("--if-exists", "get", "Bridge", parent, "status:stp_bridge_id").strip())
+
+
+def forwards(port: str) -> bool:
+    """Whether the spanning tree lets the frames of a port pass; not before the switch has told so."""
+    return vsctl("--if-exists", "get", "Port", port, "status:stp_state").strip() == "forwarding"
+
+
 def ports(bridge: str) -> list[str]:
     """The names of a bridge's ports without its own: those of its fake bridges as well, and these themselves."""
     wanted = ("--columns=ports", "find", "Bridge", f"name={json_string(bridge)}")

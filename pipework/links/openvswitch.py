@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, SetUp
 from pipework.actions.offload import ComputeChecksums
-from pipework.actions.openvswitch import AddBridge, AddPort, AdoptBridge, RemoveBridge, RemovePort
+from pipework.actions.openvswitch import (
+    AddBridge,
+    AddPort,
+    AdoptBridge,
+    AwaitSwitchForwarding,
+    RemoveBridge,
+    RemovePort,
+)
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes
 from pipework.kernel.ethtool import leaves_checksums
@@ -19,6 +26,8 @@ from pipework.links.stash import Way
 from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
 from pipework.marks import MAKING, WIRED, original_ifname
 from pipework.typed import Optional
+
+LONGEST_FORWARD_DELAY = 30.0  # seconds; the root of the tree chooses (IEEE 802.1D, forward delay: 4 to 30)
 
 
 class OpenVSwitch(VethKind):
@@ -74,6 +83,11 @@ class OpenVSwitch(VethKind):
         if wire.hostif in ovsdb.bridges_with(MAKING) and end.name in ovsdb.ports(wire.hostif):
             steps.append(AdoptBridge(wire.hostif))
         return steps
+
+    def opening(self, wire: Wire) -> Sequence[Action]:
+        there = wire.far.netlink.link(wire.hostif)
+        late = there is not None and ovsdb.has_stp(wire.hostif)
+        return (AwaitSwitchForwarding(local_name(wire), 2 * LONGEST_FORWARD_DELAY),) if late else ()
 
     def wanted_tag(self, wire: Wire) -> Optional[int]:
         return super().wanted_tag(wire) or ovsdb.fake_vlan(wire.hostif)
