@@ -147,7 +147,7 @@ def _adopt(bridge: str) -> list[str]:
 
 
 def _remove(port: ovsdb.Port) -> list[str]:
-    # names are the database's only ones; on a fake bridge it finds no port of another VLAN than that one's
+    # no bridge is named: a fake one would have none but the ports of its VLAN
     return ["--if-exists", "del-port", port.name]
 
 

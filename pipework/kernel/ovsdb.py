@@ -89,9 +89,8 @@ def bridge_of(name: str) -> Optional[str]:
 
     Raises NotInstalled, Fault.
     """
-    wanted = f"name={json_string(name)}"
-    asked = [("--", "--columns=name", "find", table, wanted) for table in ("Port", "Interface")]
-    told = vsctl("--format=json", "list-br", *asked[0], *asked[1]).splitlines()
+    asked, wanted = ("--", "--columns=name", "find"), f"name={json_string(name)}"
+    told = vsctl("--format=json", "list-br", *asked, "Port", wanted, *asked, "Interface", wanted).splitlines()
     if name in told[:-2]:
         return name
     for table, question in zip(told[-2:], ("port-to-br", "iface-to-br")):

@@ -134,7 +134,7 @@ def _switch_with(name: str) -> Optional[str]:
 
     Raises Refused where it should answer and does not.
     """
-    from pipework.kernel import ovsdb  # what is there is asked of the kernel
+    from pipework.kernel import ovsdb  # for a link that is there the kernel is asked
 
     try:
         return ovsdb.bridge_of(name) if ovsdb.listens() else None
