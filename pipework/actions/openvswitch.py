@@ -135,8 +135,11 @@ class AwaitSwitchForwarding(AwaitForwarding):
     def pause(self) -> float:
         return 0.5  # each look is a program
 
-    def look(self) -> str:
-        return _say(["list", "Port", self.port])
+    def refusal(self, late: float) -> Refused:
+        return Refused(
+            f"the spanning tree of Open vSwitch does not let frames of {self.port} pass after {late:g} s",
+            f"See why: ovs-vsctl list Port {quote(self.port)}",
+        )
 
     def say(self) -> str:
         return _say(["wait-until", "Port", self.port, "status:stp_state=forwarding"])

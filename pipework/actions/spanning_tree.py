@@ -22,10 +22,7 @@ class AwaitForwarding(Action):
         deadline = time.monotonic() + self.delay + LATE
         while not self.passes():
             if time.monotonic() > deadline:
-                raise Refused(
-                    f"STP does not let frames of {self.port} pass after {self.delay + LATE:g} s",
-                    f"See why: {self.look()}",
-                )
+                raise self.refusal(self.delay + LATE)
             signals.sleep(self.pause())
 
     def passes(self) -> bool:
@@ -36,9 +33,12 @@ class AwaitForwarding(Action):
         """How many seconds to wait between two looks."""
         return 0.1
 
-    def look(self) -> str:
-        """The shell line that shows more."""
-        return f"bridge -d link show dev {quote(self.port)}"
+    def refusal(self, late: float) -> Refused:
+        """What to say after so many seconds."""
+        return Refused(
+            f"STP does not let frames of {self.port} pass after {late:g} s",
+            f"See why: bridge -d link show dev {quote(self.port)}",
+        )
 
     def say(self) -> str:
         return f"until [ $(cat /sys/class/net/{quote(self.port)}/brport/state) = 3 ]; do sleep 1; done"
