@@ -31,7 +31,7 @@ ROWS = (
     (r"pipework/links/bridge", "bridge dry_run hostif replace races"),
     (
         r"pipework/(links|actions)/openvswitch|pipework/actions/offload|pipework/kernel/(ovsdb|ethtool)",
-        "openvswitch dry_run gc removal",
+        "openvswitch fake_bridge hostif dhcp_lan dry_run gc removal",
     ),
     (r"pipework/links/(macvlan|parent)", "hostif macvlan replace"),
     (r"pipework/links/(nic|vlan|loan)|pipework/actions/nic", "direct del gc replace removal renamed"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pipework.actions.base import Action
+from pipework.actions.spanning_tree import AwaitForwarding
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes, sysfs
 from pipework.kernel.bare import json_string
@@ -125,12 +126,32 @@ class AddPort(Action):
         return _say(_add(self.port))
 
 
+class AwaitSwitchForwarding(AwaitForwarding):
+    """The same of a bridge of Open vSwitch, which tells it in its database."""
+
+    def passes(self) -> bool:
+        return ovsdb.forwards(self.port)
+
+    def pause(self) -> float:
+        return 0.5  # each look is a program
+
+    def refusal(self, late: float) -> Refused:
+        return Refused(
+            f"the spanning tree of Open vSwitch does not let frames of {self.port} pass after {late:g} s",
+            f"See why: ovs-vsctl list Port {quote(self.port)}",
+        )
+
+    def say(self) -> str:
+        return _say(["wait-until", "Port", self.port, "status:stp_state=forwarding"])
+
+
 def _adopt(bridge: str) -> list[str]:
     return ["br-set-external-id", bridge, MAKING]
 
 
 def _remove(port: ovsdb.Port) -> list[str]:
-    return ["--if-exists", "del-port", port.bridge, port.name]
+    # no bridge is named: a fake one would have none but the ports of its VLAN
+    return ["--if-exists", "del-port", port.name]
 
 
 def _add(port: ovsdb.Port) -> list[str]:

@@ -9,7 +9,6 @@ from pipework.errors import Refused
 from pipework.kernel import signals, sysfs
 from pipework.quoting import quote
 
-PAUSE = 0.1  # seconds between two looks
 LATE = 5.0  # seconds more than the bridge says, for its timers begin when the port is up on both sides
 
 
@@ -21,13 +20,25 @@ class AwaitForwarding(Action):
 
     def do(self) -> None:
         deadline = time.monotonic() + self.delay + LATE
-        while not sysfs.forwards(self.port):
+        while not self.passes():
             if time.monotonic() > deadline:
-                raise Refused(
-                    f"STP does not let frames of {self.port} pass after {self.delay + LATE:g} s",
-                    f"See why: bridge -d link show dev {self.port}",
-                )
-            signals.sleep(PAUSE)
+                raise self.refusal(self.delay + LATE)
+            signals.sleep(self.pause())
+
+    def passes(self) -> bool:
+        """Whether it lets them pass now."""
+        return sysfs.forwards(self.port)
+
+    def pause(self) -> float:
+        """How many seconds to wait between two looks."""
+        return 0.1
+
+    def refusal(self, late: float) -> Refused:
+        """What to say after so many seconds."""
+        return Refused(
+            f"STP does not let frames of {self.port} pass after {late:g} s",
+            f"See why: bridge -d link show dev {quote(self.port)}",
+        )
 
     def say(self) -> str:
         return f"until [ $(cat /sys/class/net/{quote(self.port)}/brport/state) = 3 ]; do sleep 1; done"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel.bare import json_string, read_json
-from pipework.kernel.programs import Running
+from pipework.kernel.programs import Running, find_program
 from pipework.typed import Any, Optional
 from pipework.value import Value
 
+UNAPPLIED = 65  # exit status, ovs-vsctl(8)
 PATIENCE = 5  # seconds that ovs-vsctl waits for the database and the switch
 HINT = "See to it: systemctl status openvswitch-switch; ovs-vsctl show"
+FOLDERS = ("/run/openvswitch", "/usr/local/var/run/openvswitch")  # of its socket: a distribution's, and its own default
 
 
 class Port(Value):
-    """A port as the database has it: its bridge, its access VLAN (None: all) and its interface's external ids."""
+    """A port as the database has it: its bridge, its access VLAN (None: all) and its interface's external ids.
+
+    bridge: of a port of a fake bridge, that one or its parent.
+    """
 
     bridge: str
     name: str
@@ -62,13 +68,35 @@ def _answer(running: Running) -> str:
         raise NoAnswer(f"Open vSwitch does not answer within {PATIENCE} s", HINT)
     if "database connection failed (No such file" in said:
         raise Fault("Open vSwitch is not running", "Start it: systemctl start openvswitch-switch")
+    if outcome.status == UNAPPLIED or "Error detected" in said:  # before version 3.6 a warning only, and exit status 0
+        raise SwitchFault(f"Open vSwitch: {said}", HINT)
     if outcome.status != 0:
         told = said.startswith("ovs-vsctl: ")  # it has given up by itself, and its transaction with it
         fault = Fault if told else NoAnswer
         raise fault(f"Open vSwitch: {said or f'ovs-vsctl failed with status {outcome.status}'}", HINT)
-    if "Error detected" in said:  # a warning only, and exit status 0
-        raise SwitchFault(f"Open vSwitch: {said}", HINT)
     return outcome.out
+
+
+def listens() -> bool:
+    """Whether there is a database to ask, as far as that is seen without a program."""
+    given = os.environ.get("OVS_RUNDIR")
+    places = [f"{folder}/db.sock" for folder in ([given] if given else FOLDERS)]
+    return any(map(os.path.exists, places)) and find_program("ovs-vsctl") is not None
+
+
+def bridge_of(name: str) -> Optional[str]:
+    """The bridge that has a port or an interface of that name, itself if it is a bridge; None: nobody knows the name.
+
+    Raises NotInstalled, Fault.
+    """
+    asked, wanted = ("--", "--columns=name", "find"), f"name={json_string(name)}"
+    told = vsctl("--format=json", "list-br", *asked, "Port", wanted, *asked, "Interface", wanted).splitlines()
+    if name in told[:-2]:
+        return name
+    for table, question in zip(told[-2:], ("port-to-br", "iface-to-br")):
+        if _table(table):
+            return vsctl(question, name).strip()
+    return None
 
 
 def is_bridge(name: str) -> bool:
@@ -76,16 +104,41 @@ def is_bridge(name: str) -> bool:
     return name in vsctl("list-br").splitlines()
 
 
+def fake_vlan(bridge: str) -> Optional[int]:
+    """The VLAN of its parent that a fake bridge is; None: it is none.  Raises NotInstalled, Fault."""
+    rows = _rows("--columns=tag", "find", "Port", f"name={json_string(bridge)}", "fake_bridge=true")
+    return _tag(rows[0]) if rows else None
+
+
+def has_stp(bridge: str) -> bool:
+    """Whether a bridge is part of a spanning tree, so that it lets a new port's frames pass late; a fake one too."""
+    parent = vsctl("br-to-parent", bridge).strip()
+    return bool(vsctl("--if-exists", "get", "Bridge", parent, "status:stp_bridge_id").strip())
+
+
+def forwards(port: str) -> bool:
+    """Whether the spanning tree lets the frames of a port pass; not before the switch has told so."""
+    return vsctl("--if-exists", "get", "Port", port, "status:stp_state").strip() == "forwarding"
+
+
 def ports(bridge: str) -> list[str]:
-    """The names of a bridge's ports, without its own."""
-    return vsctl("list-ports", bridge).splitlines()
+    """The names of a bridge's ports without its own: those of its fake bridges as well, and these themselves."""
+    wanted = ("--columns=ports", "find", "Bridge", f"name={json_string(bridge)}")
+    told = vsctl("--format=json", *wanted, "--", "--columns=_uuid,name", "list", "Port")
+    bridges, rows = map(_table, told.splitlines())
+    its_own = [uuid for row in bridges for uuid in _members(row["ports"])]
+    return [row["name"] for row in rows if row["_uuid"] in its_own and row["name"] != bridge]
 
 
 class Inquiry:
     """The question for every port whose interface has an external id, put at once; its answer, when it is needed."""
 
     def __init__(self, external_id: str) -> None:
-        asked = ("--format=json", "--columns=name,external_ids", "find", "Interface", f'external_ids:{external_id}!=""')
+        asked = (
+            *("--format=json", "--columns=name,external_ids", "find", "Interface", f'external_ids:{external_id}!=""'),
+            *("--", "--columns=_uuid,name,tag", "list", "Port"),
+            *("--", "--columns=name,ports", "list", "Bridge"),
+        )
         try:
             self._running: Optional[Running] = _start(asked)
         except (NotInstalled, Fault):
@@ -94,13 +147,18 @@ class Inquiry:
     def ports(self) -> list[Port]:
         """The ports; none where Open vSwitch is not installed or not running."""
         try:
-            rows = _table(_answer(self._running)) if self._running else []
+            told = _answer(self._running).splitlines() if self._running else []
         except Fault:
             return []
-        ids = {row["name"]: dict(row["external_ids"][1]) for row in rows}
+        if not told:
+            return []
+        interfaces, rows, bridges = map(_table, told)
+        ids = {row["name"]: dict(row["external_ids"][1]) for row in interfaces}
+        owners = {uuid: row["name"] for row in bridges for _, uuid in _members(row["ports"])} if ids else {}
         return [
-            Port(given.get("pipework.bridge", ""), name, _number(given.get("pipework.vlan")), given)
-            for name, given in ids.items()
+            Port(owners.get(row["_uuid"][1], ""), row["name"], _tag(row), ids[row["name"]])
+            for row in rows
+            if row["name"] in ids
         ]
 
 
@@ -113,19 +171,26 @@ def bridges_with(external_id: str) -> dict[str, str]:
     return {row["name"]: dict(row["external_ids"][1])[external_id] for row in rows}
 
 
-def _number(text: Optional[str]) -> Optional[int]:
-    return int(text) if text and text.isdecimal() else None
-
-
 def port(name: str) -> Optional[Port]:
     """The port of that name, on whichever bridge, or None."""
     rows = _rows("--columns=tag", "find", "Port", f"name={json_string(name)}")
     if not rows:
         return None
-    tag = rows[0]["tag"]
     interfaces = _rows("--columns=external_ids", "find", "Interface", f"name={json_string(name)}")
     external_ids = dict(interfaces[0]["external_ids"][1]) if interfaces else {}
-    return Port(vsctl("port-to-br", name).strip(), name, tag if isinstance(tag, int) else None, external_ids)
+    return Port(vsctl("port-to-br", name).strip(), name, _tag(rows[0]), external_ids)
+
+
+def _tag(port: dict[str, Any]) -> Optional[int]:
+    """Its access VLAN."""
+    tag = port["tag"]
+    return tag if isinstance(tag, int) else None
+
+
+def _members(column: Any) -> list[Any]:
+    """What a column holds that may hold several."""
+    members: list[Any] = column[1] if column[0] == "set" else [column]
+    return members
 
 
 def _rows(*arguments: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import SWITCHED, LinkKind, Wire
 from pipework.model import Attach, check_ifname
-from pipework.typed import TYPE_CHECKING, Callable, cast
+from pipework.typed import TYPE_CHECKING, Callable, Optional, cast
 from pipework.value import Value
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, W
             raise Refused(f"{name}: no host interface matched", "See the addresses of this host's links: ip -br link")
         name = found
     link = host.netlink.link(name)  # which may be called so besides
-    row = _existing(request, link) if link else _missing(name)
+    row = _existing(request, link) if link else _missing(request, name)
     return _load(row), Wire(request, host, guest, row.name, link.name if link else name, request.ifname or row.ifname)
 
 
@@ -108,8 +108,18 @@ def _existing(request: Attach, link: Link) -> Row:
     return next(row for row in KINDS if row.serves(request, link))
 
 
-def _missing(name: str) -> Row:
+def _missing(request: Attach, name: str) -> Row:
+    """Who serves a HOSTIF without a link: Open vSwitch what it knows, else whom the name suggests.  Raises Refused."""
     check_ifname("HOSTIF", name)
+    bridge = _switch_with(name)
+    if bridge == name:
+        return NAMED["openvswitch"]
+    if bridge:
+        raise Refused(
+            f"HOSTIF {name} is a port of {bridge} (Open vSwitch), and this host has no link of that name",
+            f"Wire the guest to that: pipework {bridge} {request.guest} ...; or free the name: "
+            f"ovs-vsctl del-port {bridge} {name}",
+        )
     made = next((row for row in KINDS if row.made and name.startswith(row.made)), None)
     if made is None:
         raise Refused(
@@ -117,6 +127,21 @@ def _missing(name: str) -> Row:
             "See what there is: ip -br link.  Names that start with br, ovs or dummy are made when missing.",
         )
     return made
+
+
+def _switch_with(name: str) -> Optional[str]:
+    """The bridge of Open vSwitch that has that name, or a port of that name; None: there is none, or nobody to ask.
+
+    Raises Refused where it should answer and does not.
+    """
+    from pipework.kernel import ovsdb  # for a link that is there the kernel is asked
+
+    try:
+        return ovsdb.bridge_of(name) if ovsdb.listens() else None
+    except ovsdb.NoAnswer:
+        raise
+    except ovsdb.Fault:  # it has left its socket behind
+        return None
 
 
 def kind(name: str) -> LinkKind:

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, SetUp
 from pipework.actions.offload import ComputeChecksums
-from pipework.actions.openvswitch import AddBridge, AddPort, AdoptBridge, RemoveBridge, RemovePort
+from pipework.actions.openvswitch import (
+    AddBridge,
+    AddPort,
+    AdoptBridge,
+    AwaitSwitchForwarding,
+    RemoveBridge,
+    RemovePort,
+)
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes
 from pipework.kernel.ethtool import leaves_checksums
@@ -20,6 +27,8 @@ from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
 from pipework.marks import MAKING, WIRED, original_ifname
 from pipework.typed import Optional
 
+LONGEST_FORWARD_DELAY = 30.0  # seconds; the root of the tree chooses (IEEE 802.1D, forward delay: 4 to 30)
+
 
 class OpenVSwitch(VethKind):
     """Guests of one switch reach each other as its flows have it."""
@@ -30,12 +39,7 @@ class OpenVSwitch(VethKind):
         vlan = request.tag.vlan if request.tag else None
         there = host.netlink.link(bridge)
         if there is None and ovsdb.is_bridge(bridge):
-            raise Refused(
-                f"Open vSwitch has a bridge {bridge}, but the kernel shows no link of it: "
-                "the switch could not set it up",
-                f"Switch in userspace: ovs-vsctl set bridge {bridge} datapath_type=netdev; or remove it: "
-                f"ovs-vsctl del-br {bridge}",
-            )
+            raise _without_link(bridge)
         local = local_name(wire)
         way = make_way(wire, local)
         dead = _dead_port(local)
@@ -58,7 +62,7 @@ class OpenVSwitch(VethKind):
             return None
         port = seen.host.ports.get(seen.end.name)
         if port:
-            return FarSide(port.bridge, port.vlan)
+            return FarSide(_hostif(seen.host, port), port.vlan)
         bridge = seen.host.named(seen.mark.hostif) if seen.mark else None
         if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
             return FarSide(bridge.name)
@@ -80,16 +84,24 @@ class OpenVSwitch(VethKind):
             steps.append(AdoptBridge(wire.hostif))
         return steps
 
+    def opening(self, wire: Wire) -> Sequence[Action]:
+        there = wire.far.netlink.link(wire.hostif)
+        late = there is not None and ovsdb.has_stp(wire.hostif)
+        return (AwaitSwitchForwarding(local_name(wire), 2 * LONGEST_FORWARD_DELAY),) if late else ()
+
+    def wanted_tag(self, wire: Wire) -> Optional[int]:
+        return super().wanted_tag(wire) or ovsdb.fake_vlan(wire.hostif)
+
     def of_the_dead(self, host: Host) -> Iterable[Wired]:
         """Ports that the switch still has, of guests that have taken their link with them."""
-        return (_dead(port) for port in host.ports.values() if not host.named(port.name))
+        return (_dead(host, port) for port in host.ports.values() if not host.named(port.name))
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         host = ground.host
         there = {link.name for link in host.links}
         for port in host.ports.values():
             if port.name not in there:
-                yield Remnant(f"port {port.name} of {port.bridge}, whose guest is gone", (RemovePort(port),))
+                yield Remnant(f"port {port.name} of {_hostif(host, port)}, whose guest is gone", (RemovePort(port),))
         for end in half_made_ends(host):
             if end.name in host.ports:
                 removal = (RemovePort(host.ports[end.name]), DeleteLink(host.namespace, end.name))
@@ -103,6 +115,27 @@ class OpenVSwitch(VethKind):
                 yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
 
 
+def _hostif(host: Host, port: ovsdb.Port) -> str:
+    """The bridge that a port was asked for on, which may be a fake one, or the one that it is on since that is gone."""
+    asked = port.external_ids.get("pipework.bridge", "")
+    return asked if host.named(asked) else port.bridge
+
+
+def _without_link(bridge: str) -> Refused:
+    """Why there is no guest for a bridge that the database has and the kernel shows no link of."""
+    parent = ovsdb.vsctl("br-to-parent", bridge).strip()
+    if ovsdb.vsctl("get", "Bridge", parent, "datapath_type").strip() == "netdev":
+        return Refused(
+            f"Open vSwitch has a bridge {bridge}, but its link is gone",
+            f"Have it made again: systemctl restart openvswitch-switch; or remove it: ovs-vsctl del-br {bridge}",
+        )
+    return Refused(
+        f"Open vSwitch has a bridge {bridge}, but the kernel shows no link of it: the switch could not set it up",
+        f"Switch in userspace: ovs-vsctl set bridge {parent} datapath_type=netdev; or remove it: "
+        f"ovs-vsctl del-br {bridge}",
+    )
+
+
 def _is_in_userspace(bridge: Link) -> bool:
     """Whether a bridge switches there, where its link is a tap (datapath_type netdev)."""
     return bridge.kind == "tun"
@@ -114,7 +147,7 @@ def _unplug(name: str) -> list[Action]:
     return [RemovePort(port)] if port else []
 
 
-def _dead(port: ovsdb.Port) -> Wired:
+def _dead(host: Host, port: ovsdb.Port) -> Wired:
     ids = port.external_ids
     pid = ids.get("pipework.nspid", "")
     return Wired(
@@ -125,7 +158,7 @@ def _dead(port: ovsdb.Port) -> Wired:
         ifname=original_ifname(port.name) or "?",
         kind="openvswitch",
         link=port.name,
-        hostif=port.bridge,
+        hostif=_hostif(host, port),
         vlan=port.vlan,
         addresses=(),
         mac="",

@@ -12,8 +12,9 @@ from tests.lab.filtered import bare
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.host import host, host_nic
 from tests.lab.sandboxed import sandboxed
+from tests.lab.switch_host import switched, unswitched
 
-__all__ = ["bare", "bridge", "host", "host_nic", "sandboxed"]
+__all__ = ["bare", "bridge", "host", "host_nic", "sandboxed", "switched", "unswitched"]
 
 FIREWALLS = ("iptables", "ip6tables")
 

@@ -10,8 +10,10 @@ import pytest
 
 from tests.lab.command import run_pipework
 from tests.lab.engine import Container
-from tests.lab.guest import HOST, SLOW, eventually
-from tests.lab.netns import DhcpServer, NamedNamespace, Nic, announcing
+from tests.lab.guest import HOST, SLOW, eventually, fresh_name
+from tests.lab.host import nic_of
+from tests.lab.netns import DhcpServer, NamedNamespace, Nic, announcing, dnsmasq
+from tests.lab.switch_host import SwitchHost
 
 Namespaces = Callable[[], NamedNamespace]
 
@@ -49,6 +51,29 @@ def test_bridge_with_stp(
     assert run_pipework(spanning, guest.name, client) == (0, "", "")
     assert time.monotonic() - began > 2 * DELAY
     assert guest.addresses("eth1") == [f"{lease.address}/24" for lease in dhcp_server.leases()]
+
+
+@pytest.mark.parametrize("fake", [False, True], ids=["bridge", "fake bridge"])
+def test_switch_with_stp(switched: SwitchHost, guest_ns: Namespaces, fake: bool) -> None:
+    """The same on a bridge of Open vSwitch, which is asked what its spanning tree does with the port."""
+    shortest = ("stp-forward-delay=4", "stp-max-age=6")  # seconds
+    bridge, guest, port = switched.add_bridge(), guest_ns(), fresh_name("pwo")
+    switched.vsctl("set", "Bridge", bridge, "stp_enable=true", *(f"other_config:{one}" for one in shortest))
+    if fake:
+        switched.vsctl("add-br", "lab", bridge, "10")
+        bridge = "lab"
+    with nic_of(switched.host, "nic0") as nic, dnsmasq(nic):
+        nic.lan.run("ethtool", "-K", nic.far, "tx", "off")  # the switch is one in userspace
+        switched.vsctl("add-port", bridge, nic.name)
+        switched.vsctl("wait-until", "Port", nic.name, "status:stp_state=forwarding")
+        rehearsed = switched.pipework("--dry-run", bridge, "-l", port, guest.spec, "udhcpc").out.splitlines()
+        assert f"ovs-vsctl wait-until Port {port} status:stp_state=forwarding" in rehearsed
+        began = time.monotonic()
+        env = {"PIPEWORK_DHCP_TIMEOUT": "7"}  # seconds, less than the tree takes
+        assert switched.pipework(bridge, "-l", port, guest.spec, "udhcpc", env=env) == (0, "", "")
+        assert time.monotonic() - began > 7
+        [address] = guest.addresses("eth1")
+        assert address.startswith(nic.address.rpartition(".")[0])
 
 
 @pytest.mark.parametrize("client", ["udhcpc", "dhclient"])

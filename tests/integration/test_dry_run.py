@@ -15,14 +15,14 @@ from tests.lab.rehearsing import assert_same
 from tests.lab.scenes import ADDRESSES, MAC, Scene, bring_online, set_scene
 from tests.lab.switch_host import switch_host
 
-KINDS = ("bridge-new", "bridge", "left-over", "openvswitch", "macvlan", "direct", "direct-port")
+KINDS = ("bridge-new", "bridge", "left-over", "openvswitch", "fake-bridge", "macvlan", "direct", "direct-port")
 
 
 @contextmanager
 def scene(kind: str, address: str) -> Iterator[Scene]:
     """Build host and guest afresh."""
     with ExitStack() as stack:
-        switch = stack.enter_context(switch_host(switching=kind == "openvswitch"))
+        switch = stack.enter_context(switch_host(switching=kind in ("openvswitch", "fake-bridge")))
         host = switch.host
         guest = stack.enter_context(named_namespace())
         nic = stack.enter_context(nic_of(host, "nic0"))
@@ -45,6 +45,9 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             host.run("ip", "link", "set", "nic0", "master", "br0")
         if kind == "openvswitch":
             words = [switch.add_bridge("sw0")]
+        if kind == "fake-bridge":
+            switch.vsctl("add-br", "fake0", switch.add_bridge("sw0"), "10")
+            words = ["fake0"]
         tag = f"{MAC}@100" if kind == "openvswitch" else MAC
         settle(host, guest)
         with set_scene(host, guest, [*words, guest.spec, ADDRESSES[address], tag], switch) as taken:
@@ -72,7 +75,7 @@ def test_del(kind: str, address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["v4-gateway", "v6-off-link"])
-@pytest.mark.parametrize("kind", ["bridge", "openvswitch", "macvlan"])
+@pytest.mark.parametrize("kind", ["bridge", "openvswitch", "fake-bridge", "macvlan"])
 def test_replace(kind: str, address: str) -> None:
     """Of --replace, where another wire of that name is there, and the default routes that it had replaced."""
     assert_same(partial(scene, kind, address), "replace")

@@ -260,6 +260,7 @@ def test_switch_does_not_answer() -> None:
         ("new-bridge", "v4-gateway"),
         ("bridge", "v6-gateway"),
         ("switch", "v4-gateway"),
+        ("fake-switch-vlan", "v4"),
         ("namesake", "v4-off-link"),
         ("direct", "v4-gateway"),
         ("lan", "udhcpc-f"),

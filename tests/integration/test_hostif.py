@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from tests.lab.command import Result, run_pipework
+from tests.lab.guest import eventually
 from tests.lab.host import Host
 from tests.lab.netns import NamedNamespace, Nic
+from tests.lab.switch_host import SwitchHost
 from tests.lab.tcp import reaches
 
 Namespaces = Callable[[], NamedNamespace]
@@ -143,3 +149,69 @@ def test_namespace_entered_without_its_sys(host: Host, guest_ns: Namespaces) -> 
 def on_its_network_only(host: Host, *words: str) -> Result:
     """Run pipework as `nsenter --net` does, which leaves /sys that of another host."""
     return run_pipework(*words, on=["nsenter", f"--net={host.namespace}"])
+
+
+@pytest.mark.parametrize("name", ["br-int", "eno7", "dummy7", "ovs7"])
+def test_bridge_of_a_switch_without_a_link(switched: SwitchHost, guest_ns: Namespaces, name: str) -> None:
+    """A bridge that Open vSwitch could not set up is its own all the same: nothing of that name is made beside it."""
+    guest = guest_ns()
+    switched.vsctl("add-br", name)
+    said = refused(switched.host, name, guest.spec, "10.3.0.1/24")
+    assert f"Open vSwitch has a bridge {name}, but the kernel shows no link of it" in said
+    works = said.rpartition("Switch in userspace: ")[2].partition(";")[0].split()
+    switched.vsctl(*works[1:])
+    assert eventually(lambda: switched.host.link(name) is not None)
+    assert switched.pipework(name, guest.spec, "10.3.0.1/24") == (0, "", "")
+    assert len(switched.vsctl("list-ports", name).split()) == 1
+
+
+def test_port_of_a_switch_without_a_link(switched: SwitchHost, guest_ns: Namespaces) -> None:
+    """A port whose link is gone, a bond, a NIC of it that is gone: each is told with its bridge and what to type."""
+    guest, bridge = guest_ns(), switched.add_bridge()
+    switched.vsctl("--no-wait", "add-port", bridge, "br7")
+    switched.vsctl("--no-wait", "add-bond", bridge, "br8", "br9", "other")
+    for name in ("br7", "br8", "br9"):
+        said = refused(switched.host, name, guest.spec, "10.3.0.1/24")
+        assert f"HOSTIF {name} is a port of {bridge} (Open vSwitch), and this host has no link of that name" in said
+        assert f"Wire the guest to that: pipework {bridge} {guest.spec} ...;" in said
+    for name in ("br7", "br8"):
+        said = refused(switched.host, name, guest.spec, "10.3.0.1/24")
+        switched.vsctl(*said.rpartition("ovs-vsctl ")[2].split())
+        assert switched.pipework(name, "-i", name, guest.spec, "10.3.0.1/24") == (0, "", "")
+        assert switched.host.link(name) is not None
+
+
+def test_switch_that_cannot_be_asked(switched: SwitchHost, guest_ns: Namespaces) -> None:
+    """A database that hangs is not taken for one that does not know the name; one that has ended is no hindrance."""
+    guest, database = guest_ns(), switched.database
+    os.kill(database.pid, signal.SIGSTOP)
+    try:
+        said = refused(switched.host, "br7", guest.spec, "10.3.0.1/24")
+    finally:
+        os.kill(database.pid, signal.SIGCONT)
+    assert "Open vSwitch does not answer within" in said
+    database.kill()  # leaves its socket behind
+    database.wait()
+    assert switched.pipework("br7", guest.spec, "10.3.0.1/24") == (0, "", "")
+    (switched.place / "db.sock").unlink()
+    assert switched.pipework("br8", "-i", "eth2", guest.spec, "10.4.0.1/24") == (0, "", "")
+
+
+def test_switch_that_need_not_be_asked(switched: SwitchHost, guest_ns: Namespaces, tmp_path: Path) -> None:
+    """Nobody waits for Open vSwitch where HOSTIF is a Linux bridge or a NIC, or where it does not run."""
+    asked, program, guest = tmp_path / "asked", tmp_path / "ovs-vsctl", guest_ns()
+    program.write_text(f'#!/bin/sh\ntouch {asked}\nexec {shutil.which("ovs-vsctl")} "$@"\n')
+    program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    made(switched.host, "br1", "up", "type", "bridge")
+    made(switched.host, "nic1", "up", "type", "veth", "peer", "name", "far1")
+    for number, name in enumerate(("br1", "nic1"), 1):
+        words = ("-i", f"eth{number}", guest.spec, f"10.{number}.0.1/24")
+        assert switched.pipework(name, *words, env=env) == (0, "", "")
+    assert not asked.exists()
+    assert switched.pipework("br2", "-i", "eth3", guest.spec, "10.3.0.1/24", env=env) == (0, "", "")
+    assert asked.exists()
+    asked.unlink()
+    switched.stop()
+    assert switched.pipework("br3", "-i", "eth4", guest.spec, "10.4.0.1/24", env=env) == (0, "", "")
+    assert not asked.exists()

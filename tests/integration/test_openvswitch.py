@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -24,20 +25,6 @@ from tests.lab.tcp import reaches
 
 Namespaces = Callable[[], NamedNamespace]
 NETDEV = "datapath_type=netdev"
-
-
-@pytest.fixture
-def switched() -> Iterator[SwitchHost]:
-    """A host whose switch runs."""
-    with switch_host() as made:
-        yield made
-
-
-@pytest.fixture
-def unswitched() -> Iterator[SwitchHost]:
-    """A host with a database, and no switch behind it."""
-    with switch_host(switching=False) as made:
-        yield made
 
 
 class Untouched:
@@ -302,6 +289,29 @@ def test_bridge_that_cannot_be_made(switched: SwitchHost, guest_ns: Namespaces) 
     said = refused(switched, bridge, guest.spec, "192.168.1.1/24")
     assert f"cannot make bridge {bridge}" in said
     assert f"ovs-vsctl add-br {bridge} -- set bridge {bridge} {NETDEV}" in said
+    watched.check()
+
+
+def test_bridge_that_a_newer_version_cannot_make(switched: SwitchHost, guest_ns: Namespaces, tmp_path: Path) -> None:
+    """The same where ovs-vsctl says so with its exit status, as from version 3.6 on; the database has the bridge."""
+    real, program = shutil.which("ovs-vsctl"), tmp_path / "ovs-vsctl"
+    program.write_text(
+        f"""#!/bin/sh
+exec 3>&1
+said=$({real} "$@" 2>&1 >&3)
+status=$?
+printf '%s\n' "$said" >&2
+case $said in *"Error detected"*) exit 65 ;; esac
+exit $status
+"""
+    )
+    program.chmod(0o755)
+    guest, bridge = guest_ns(), fresh_name("ovsn")
+    watched = Untouched(switched, guest)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = switched.pipework(bridge, guest.spec, "192.168.1.1/24", env=env)
+    assert (done.code, done.out) == (1, "")
+    assert f"ovs-vsctl add-br {bridge} -- set bridge {bridge} {NETDEV}" in done.err
     watched.check()
 
 

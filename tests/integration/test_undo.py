@@ -51,7 +51,7 @@ def test_lease_at_any_step(client: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", PROGRAM_FAULTS)
-@pytest.mark.parametrize("kind", ["new-bridge", "switch", "dead-port"])
+@pytest.mark.parametrize("kind", ["new-bridge", "switch", "dead-port", "fake-switch"])
 def test_program_fails_at_any_step(kind: str, fault: str) -> None:
     """Whichever program fails, dies or hangs, before its work or after it, host and guest are as before."""
     assert undone(kind, "none" if kind == "new-bridge" else "v4", fault) > 2
@@ -67,6 +67,7 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("namesake", "none"),
         ("direct", "v4-off-link"),
         ("switch", "v4-gateway"),
+        ("fake-switch-vlan", "v4-gateway"),
         ("dead-port", "none"),
         ("lan", "udhcpc-f"),
     ],

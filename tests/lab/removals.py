@@ -18,14 +18,21 @@ from tests.lab.removing import ORDERS, Removal, Trial
 from tests.lab.scenes import ADDRESSES, MAC, Scene, bridge_on, scene
 
 KINDS = ("bridge", "shared-bridge", "switch", "macvlan", "direct")
+FAKE = ("fake-switch-vlan", "v4")  # whose port is not where it was asked for
 NICS = ("direct-furnished", "direct-port", "direct-down")
 # Which wires are removed in vain, and which by a run that is killed, and what is typed then: with a default route
 # replaced, without one, and with one of IPv6.
-REFUSED = [*((kind, "v4-gateway") for kind in (*KINDS, *NICS)), ("bridge", "v6-gateway"), ("direct", "v6-gateway")]
+REFUSED = [
+    *((kind, "v4-gateway") for kind in (*KINDS, *NICS)),
+    ("bridge", "v6-gateway"),
+    ("direct", "v6-gateway"),
+    FAKE,
+]
 KILLED = [
     *((kind, "v4-gateway", order) for kind in (*KINDS, *NICS) for order in ORDERS),
     *((kind, "v4", ORDERS[0]) for kind in KINDS),
     *((kind, "v6-gateway", ORDERS[1]) for kind in (*KINDS, "namesake")),
+    (*FAKE, ORDERS[1]),
 ]
 IN_MACHINE = ("vlan", "direct-vlan", "filtering", "dummy", "ipoib", "radio")
 # A bridge, a VLAN link, a NIC that was down, and one that is down again but lacks the queue that comes with being up.
@@ -139,6 +146,7 @@ class Left(NamedTuple):
 
 REMNANTS = {
     "dead port": Left("switch", "v4", True, lambda: _lose),
+    "dead port of a fake bridge": Left(*FAKE, True, lambda: _lose),
     "idle rule": Left("bridge", "v4", True, lambda: _lose),
     "unreturned routes": Left("macvlan", "v4-gateway", True, lambda: _lose),
     "half-made link": Left("bridge", "v4-gateway", False, HalfMade),
@@ -169,6 +177,10 @@ REPLACEMENTS: dict[str, tuple[str, Callable[[Scene], list[str]]]] = {
     "other bridge": ("bridge", lambda taken: ["br1", taken.guest.spec, ADDRESSES["v4-gateway"], MAC]),
     "other kind": ("bridge", lambda taken: ["nic1", taken.guest.spec, ADDRESSES["v4-gateway"], MAC]),
     "other VLAN": ("switch", lambda taken: ["sw0", taken.guest.spec, ADDRESSES["v4-gateway"], f"{MAC}@7"]),
+    "other VLAN than a fake bridge's": (
+        "fake-switch",
+        lambda taken: ["fake0", taken.guest.spec, ADDRESSES["v4-gateway"], f"{MAC}@20"],
+    ),
     "macvlan": ("macvlan", lambda taken: _other_address(taken, "nic0")),
     "NIC on loan": ("direct-furnished", lambda taken: _other_address(taken, "--direct-phys", "nic0")),
 }

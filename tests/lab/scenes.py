@@ -27,7 +27,13 @@ ADDRESSES = {
     "none": "0/0",
 }
 CLIENTS = ("udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd")
-SWITCHED = {"switch": ["sw0"], "dead-port": ["sw0"], "new-switch": ["ovs7"]}
+SWITCHED = {
+    "switch": ["sw0"],
+    "dead-port": ["sw0"],
+    "new-switch": ["ovs7"],
+    "fake-switch": ["fake0"],
+    "fake-switch-vlan": ["fake0"],
+}
 ON_NIC = {
     "macvlan": ["nic0"],
     "namesake": ["nic0", "-i", "nic0"],
@@ -41,7 +47,13 @@ ON_NIC = {
 }
 OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0", "-i", "eth1"], "radio": ["--direct-phys", "wlan0"]}
 DEVICES = {"ipoib": infiniband_of, "radio": radio_of}
-LAST_WORD = {"vlan": f"{MAC}@100", "direct-vlan": f"{MAC}@100", "filtering": f"{MAC}@100", "ipoib": "@8001"}
+LAST_WORD = {
+    "vlan": f"{MAC}@100",
+    "direct-vlan": f"{MAC}@100",
+    "filtering": f"{MAC}@100",
+    "fake-switch-vlan": f"{MAC}@20",  # which is not that of the fake bridge
+    "ipoib": "@8001",
+}
 # What wants a distribution kernel.
 IN_MACHINE = ("vlan", "direct-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
 
@@ -134,6 +146,8 @@ def _bridge_of(switch: SwitchHost, kind: str) -> Iterator[None]:
     """A bridge that is there, or what it takes to make one."""
     if kind != "new-switch":
         switch.add_bridge("sw0")
+        if kind.startswith("fake-switch"):
+            switch.vsctl("add-br", "fake0", "sw0", "10")
         yield
         return
     HOST.run("modprobe", "openvswitch")

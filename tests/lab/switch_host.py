@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.lab.command import Result
 from tests.lab.guest import SLOW, eventually, fresh_name, run
 from tests.lab.host import Host, throwaway_host
@@ -92,3 +94,17 @@ def switch_host(switching: bool = True) -> Iterator[SwitchHost]:
             yield made
         finally:
             made.stop()
+
+
+@pytest.fixture
+def switched() -> Iterator[SwitchHost]:
+    """A host whose switch runs."""
+    with switch_host() as made:
+        yield made
+
+
+@pytest.fixture
+def unswitched() -> Iterator[SwitchHost]:
+    """A host with a database, and no switch behind it."""
+    with switch_host(switching=False) as made:
+        yield made

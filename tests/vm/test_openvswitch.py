@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lab.command import run_pipework
-from tests.lab.guest import HOST
+from tests.lab.guest import HOST, SLOW, eventually
 from tests.lab.netns import NamedNamespace
 from tests.lab.switch import vsctl
 from tests.vm.wiring import NO_ROUTER, Namespaces, fail, succeed, untouched
@@ -73,3 +74,34 @@ def test_bridge_of_a_stopped_switch(bridges: list[str], guest_ns: Namespaces) ->
         done = run_pipework(bridges[0], guest.spec, "192.168.1.1/24", env={"OVS_RUNDIR": "/nowhere"})
     assert (done.code, done.out) == (1, "")
     assert "Open vSwitch is not running" in done.err
+
+
+def test_fake_bridge(bridges: list[str], guest_ns: Namespaces) -> None:
+    """A fake bridge is a VLAN of its parent; a port in another one is told with that, taken back and collected."""
+    parent, fake = bridges
+    vsctl("add-br", parent)
+    vsctl("add-br", fake, parent, "10")
+    one, two, other, dying = guest_ns(), guest_ns(), guest_ns(), guest_ns()
+    with untouched(one):
+        fail(fake, one.spec, "192.168.77.8/24@" + NO_ROUTER, code=2)
+    rows = vsctl("show")
+    succeed(fake, "-l", "p1", one.spec, "192.168.1.1/24")
+    succeed(parent, "-l", "p2", two.spec, "192.168.1.2/24", "@10")
+    succeed(fake, "-l", "p3", other.spec, "192.168.1.3/24", "@20")
+    succeed(fake, "-l", "p4", dying.spec, "192.168.1.4/24", "@20")
+    assert [vsctl("port-to-br", port).strip() for port in ("p1", "p2", "p3")] == [fake, fake, parent]
+    assert one.ping("192.168.1.2", wait=10)
+    assert other.ping("192.168.1.4", wait=10)
+    assert not one.ping("192.168.1.3", wait=3)
+    wires = {wire["link"]: wire for wire in json.loads(run_pipework("ls", "--json").out)}
+    told = {port: (wire["hostif"], wire["vlan"]) for port, wire in wires.items()}
+    assert told == {"p1": (fake, 10), "p2": (parent, 10), "p3": (fake, 20), "p4": (fake, 20)}
+    before = other.link("eth1")
+    succeed("--replace", fake, "-l", "p3", other.spec, "192.168.1.3/24", "@20")
+    assert other.link("eth1") == before
+    for guest in (one, two, other):
+        succeed("del", guest.spec)
+    HOST.run("ip", "netns", "del", dying.name)
+    assert eventually(lambda: HOST.link("p4") is None, 30 * SLOW)
+    assert f"removed port p4 of {fake}, whose guest is gone\n" in run_pipework("gc").out
+    assert vsctl("show") == rows
