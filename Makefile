@@ -21,8 +21,8 @@ SET_UP  := mkdir -p .cache && flock .cache/set-up $(MAKE) --no-print-directory
 PIP     := -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-pythons test-hosts set-up-hosts soak \
-    bench release-check demo install uninstall clean
+.PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-pythons \
+    test-hosts set-up-hosts deb soak bench release-check demo install uninstall clean
 
 help:
 	@echo "make demo           two network namespaces wired, pinged and removed (root)"
@@ -38,6 +38,7 @@ help:
 	@echo "make release-check  whether HEAD can be released: version, changelog, manual page, wheel, source archive"
 	@echo "make venv           $(BIN)/pipework, for work on this checkout"
 	@echo "make wheel          dist/*.whl"
+	@echo "make deb            dist/*.deb: apt-get install ./dist/pipework_*_all.deb"
 	@echo "make install        $(COMMAND) (root); make uninstall takes it back"
 	@echo "make clean          remove what was made in this checkout"
 
@@ -70,8 +71,14 @@ lint: venv
 
 wheel: dist/.ready
 
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pipework/__init__.py)
+
+deb:
+	@sh contrib/debian/build dist/pipework_$(VERSION)_all.deb
+	@echo "Built dist/pipework_$(VERSION)_all.deb"
+
 dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -name '*.py') | $(READY)
-	@rm -rf build dist && mkdir dist
+	@rm -rf build dist/*.whl && mkdir -p dist
 	@$(BIN)/python $(PIP) wheel --no-deps --wheel-dir dist .
 	@rm -rf build
 	@touch $@

@@ -43,6 +43,7 @@ ROWS = (
     (r"pipework/commands/passthrough", "verbs"),
     (r"pipework/commands/wait|contrib/pipework-wait", "wait"),
     (r"contrib/(completion/|generate)", "completion"),
+    (r"contrib/(debian/|launcher|bundled)", "packages"),
     (r"pipework/usage|pipework/commands/tell", "readme"),
     (r"README\.md|docs/|tests/lab/(pages|console)\.py", "readme"),
     (r"pipework/(grammar|model|words|errors)\.py", "refusals fuzz verbs wait completion"),

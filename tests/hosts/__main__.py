@@ -13,11 +13,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.hosts.root import HERE, prepare
+from tests.hosts.root import CLONE, HERE, prepare
 from tests.lab.command import CHECKOUT
 
 SANDBOX = CHECKOUT / "tests" / "lab" / "sandbox"
-TESTS = ("readme", "firewall", "engines", "bridge", "hostif", "dhcp_lan")
+TESTS = ("readme", "firewall", "engines", "bridge", "hostif", "dhcp_lan", "packages")
 SUITE = "PIPEWORK_INSTALLED=$PWD/.cache/installed .venv/bin/python -m tests.suite -m 'not vm and not soak' tests/hosts"
 DEMO = ("make", "--no-print-directory", "demo")
 PARTS = (".venv/bin/python", "-m", "tests.hosts.parts")
@@ -25,7 +25,8 @@ PARTS = (".venv/bin/python", "-m", "tests.hosts.parts")
 
 def run(root: Path, *command: str) -> int:
     """Run a command there, in a sandbox; return its exit status."""
-    return subprocess.run([SANDBOX, HERE / "enter", root, *command], check=False).returncode
+    there = ("sh", "-c", f'cd /{CLONE} && exec "$@"', "sh", *command)
+    return subprocess.run([SANDBOX, HERE / "enter", root, *there], check=False).returncode
 
 
 def leg(root: Path) -> int:
