@@ -25,6 +25,7 @@ from pipework.value import Value
 
 TABLE = "inet firewalld"
 FORWARD = "filter_FWD_"  # in front of a zone's name: the chain that decides over what comes from its interfaces
+POLICY = "policy_"  # in front of a policy's name, there
 USED = ("interfaces", "sources")
 FORWARDS = "forward"
 ZONES_OF_POLICY = ("ingress-zones", "egress-zones")
@@ -73,8 +74,10 @@ def advice(stop: Stop) -> str:
 
 
 def _zone(stop: Stop) -> str:
-    """The zone that decides over the frame."""
-    return stop.chain[len(FORWARD) :] if stop.chain.startswith(FORWARD) else "trusted"
+    """The zone that decides over the frame: its chain has stopped it, or from firewalld 2.0 on was passed before."""
+    led_through = (chain[len(FORWARD) :] for chain in (stop.chain, *stop.passed) if chain.startswith(FORWARD))
+    zones = [name for name in led_through if not name.startswith(POLICY)]
+    return min(zones, key=len, default="trusted")  # behind a zone's name its chains have what they are for
 
 
 def _has_guests_alone(host: Namespace, bridge: str) -> bool:

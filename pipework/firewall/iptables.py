@@ -39,6 +39,7 @@ OPTIONS = {
     "--dst-type": "cast",
 }
 BRIDGED = ("--physdev-is-bridged", "--physdev-is-in", "--physdev-is-out")
+ANY_PROTOCOL = (("-p", "all"), ("-p", "0"))
 SILENT = ("-m", "--comment", "--reject-with", "--invert")  # ask nothing of a frame
 VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return"}
 
@@ -226,7 +227,7 @@ def _rule(words: list[str], text: str, chains: dict[str, str]) -> Rule:
             conditions.append(Condition(WAY_BACK, ("no" if "--invert" in words else "yes",)))
         elif option in BRIDGED:
             conditions.append(Condition("bridged", ("yes",), negated))
-        elif option not in SILENT and values[:1] not in (["all"], ["0"]):
+        elif option not in SILENT and (option, *values) not in ANY_PROTOCOL:
             asks = OPTIONS.get(option, "")
             split_up = values[0].split(",") if asks and values else []
             told = tuple(value.lower() for value in split_up) if asks in ("state", "cast") else tuple(split_up)

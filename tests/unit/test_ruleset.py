@@ -55,6 +55,8 @@ def stop_of(frame: Frame, policy: str, *rules: str) -> Stop | None:
         ("FORWARD -m physdev --physdev-is-bridged -j REJECT --reject-with icmp-port-unreachable", True),
         ("FORWARD -m addrtype --dst-type LOCAL -j DROP", False),
         ("FORWARD -m set --match-set bad src -j DROP", False),
+        ("FORWARD -m rt --rt-type 0 -j DROP", False),
+        ("FORWARD -p all -j DROP", True),
         ("FORWARD -m iprange --src-range 10.0.0.0-10.0.0.9 -j DROP", True),
         ("FORWARD -m iprange ! --src-range 10.0.0.0-10.0.0.9 -j DROP", False),
         ("FORWARD -m iprange --src-range 10.0.0.2-10.0.0.9 -j DROP", False),
