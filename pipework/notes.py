@@ -14,6 +14,7 @@ from contextlib import suppress
 from pipework.errors import Refused
 from pipework.kernel import processes
 from pipework.kernel.bare import read_json
+from pipework.kernel.containment import is_of_the_host
 from pipework.kernel.locks import RUN, run_directory
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, LinkAddress, Route
@@ -248,6 +249,15 @@ def names(kind: type[Note], cookie: Optional[int] = None) -> list[str]:
         return []
     ours = (name for name in sorted(there) if name.startswith(start) and name.endswith(SUFFIX))
     return [name for name in ours if name.split(".")[1].isdecimal()]
+
+
+def check_kept() -> None:
+    """See that notes outlast this command, and that those of others can be seen.  Raises Refused."""
+    if not is_of_the_host(RUN):
+        raise Refused(
+            f"{RUN} is this container's own: what a wire has replaced would not come back",
+            f"Let it be the host's: docker run -v {RUN}:{RUN} ...",
+        )
 
 
 def sweep() -> None:

@@ -11,9 +11,11 @@ class Action(Value):
     """One change to the world.
 
     One that has ``is_final`` set cannot be undone: once it is done the run goes on to its end, whatever signal arrives.
+    keeps_note: whether it leaves a note for whoever takes the wire back.
     """
 
     is_final = False
+    keeps_note = False
 
     def do(self) -> None:
         """Make the change, or raise having changed nothing."""

@@ -25,6 +25,8 @@ class EnterZone(Action):
     on it.
     """
 
+    keeps_note = True
+
     note: Zone
     known: tuple[str, ...] = ()
 

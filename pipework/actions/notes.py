@@ -11,6 +11,8 @@ from pipework.notes import Loan, Note, Replaced
 class Keep(Action):
     """Keep a note, which there was not."""
 
+    keeps_note = True
+
     note: Note
 
     def do(self) -> None:
@@ -47,6 +49,8 @@ class Rewrite(Action):
 
 class KeepOnceThere(Action):
     """Keep a note of a link, which there was not; what it says is not known before the link is there."""
+
+    keeps_note = True
 
     def note(self) -> Note:
         """What it says."""

@@ -21,6 +21,7 @@ from pipework.actions.links import SetUp
 from pipework.actions.notes import NoteRoutes
 from pipework.addressing.base import AddressPlan, replaced_routes
 from pipework.errors import BadArgument, NotInstalled, Refused
+from pipework.kernel.containment import is_contained
 from pipework.kernel.programs import find_program
 from pipework.kernel.supervisor import Supervised
 from pipework.links.base import Wire
@@ -97,6 +98,11 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     if find_program(dhcp.client) is None:
         raise NotInstalled(f"{dhcp.client} is not installed", f"Install it: apt-get install {kind.package}")
     stays = dhcp.foreground or dhcp.client == "dhcpcd" or _holds(dhcp)
+    if stays and is_contained():
+        raise Refused(
+            f"{dhcp.client} would end with this container, and nobody would renew the lease",
+            "Write dhcp:-f, whose client is in a container of its own, or run this on the host.",
+        )
     options = [option for option in dhcp.options if option != kind.foreground] if stays else dhcp.options
     name = _host_name(wire.near.name)
     command = [dhcp.client, *kind.arguments(wire.ifname, name, stays), *options]

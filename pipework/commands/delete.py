@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipework import guests
+from pipework import guests, notes
 from pipework.commands.session import session
 from pipework.default_routes import bring_back_all_late
 from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused, warn
@@ -14,6 +14,7 @@ from pipework.wires.inventory import find_of
 
 def detach(request: Delete) -> None:
     """Take back what was asked for, each wire wholly or not at all.  Raises PipeworkError, if nothing is there too."""
+    notes.check_kept()
     try:
         guest = guests.find(request.guest)
     except GuestNotFound:

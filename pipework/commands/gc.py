@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+from pipework import notes
 from pipework.commands.session import session
 from pipework.errors import one_line
 from pipework.kernel.census import Residence, residences
@@ -16,6 +17,7 @@ from pipework.wires.remnants import find_remnants
 
 def collect(request: Collect) -> None:
     """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
+    notes.check_kept()
     with ExitStack() as opened, session(request.dry_run) as (own, log), log.alone():
         ground = _survey(Host(own), opened)
         for remnant in find_remnants(ground):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipework import addressing, guests, links
+from pipework import addressing, guests, links, notes
 from pipework.actions.base import Action
 from pipework.actions.links import SetAlias, SetMac
 from pipework.actions.stash import DeleteAddress, TakeDown
@@ -26,6 +26,7 @@ from pipework.wires.inventory import find
 
 def replace(request: Attach) -> None:
     """See to it that the guest has the wire that is asked for, or leave everything as it was.  Raises PipeworkError."""
+    notes.check_kept()
     guest = guests.find(request.guest)
     with session(request.dry_run, guest) as (host, log):
         with log.alone():

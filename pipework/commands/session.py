@@ -45,4 +45,7 @@ def decide(kind: LinkKind, wire: Wire) -> Plan:
     """Read what there is and decide what to do.  Raises PipeworkError, having touched nothing."""
     link = kind.plan(wire)
     address = addressing.choose(wire).plan(wire)
-    return Plan([*link.make, *address.assign], [*address.settle, *link.finish], address.hold)
+    plan = Plan([*link.make, *address.assign], [*address.settle, *link.finish], address.hold)
+    if any(step.keeps_note for step in (*plan.at_once, *plan.afterwards)):
+        notes.check_kept()
+    return plan

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from errno import EROFS
 
+from pipework.errors import Refused
 from pipework.typed import Optional
 
 NET = "/sys/class/net"
@@ -38,8 +40,16 @@ def has_ipv6(name: str) -> Optional[bool]:
 def allow_ipv6(name: str, allowed: bool) -> None:
     """Let the link have IPv6, or not.  The kernel acts upon every writing, so what is as wished is left alone."""
     if has_ipv6(name) not in (None, allowed):
-        with open(f"{IPV6}/{name}/disable_ipv6", "w", encoding="ascii") as file:
-            file.write("0" if allowed else "1")
+        try:
+            with open(f"{IPV6}/{name}/disable_ipv6", "w", encoding="ascii") as file:
+                file.write("0" if allowed else "1")
+        except OSError as error:
+            if error.errno != EROFS:
+                raise
+            raise Refused(
+                f"IPv6 is off on {name}, and /proc/sys cannot be written here",
+                "Run the container that this is in with --security-opt systempaths=unconfined, or use IPv4.",
+            ) from None
 
 
 def ports(bridge: str) -> list[str]:

@@ -16,7 +16,7 @@ LIST = "find /etc /usr /var/lib -xdev -path /var/lib/dpkg -prune -o -path /var/l
 # Of a system to which it is new: its Python, and a path without anything else of this machine's.
 USE = """
 pipework --version
-man -w pipework
+ls /usr/share/man/man8/pipework.8.gz
 ls /usr/share/bash-completion/completions/pipework /usr/share/zsh/vendor-completions/_pipework
 ip netns add one
 ip netns add two

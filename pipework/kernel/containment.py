@@ -1,0 +1,34 @@
+"""Whether this command runs in a container beside the guests (docker run --net=host --pid=host), not on their host.
+
+What it leaves in files, and the processes that it starts, end with that container.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+MARKERS = ("/.dockerenv", "/run/.containerenv")  # Docker and podman put one into each container
+FIRST, OWN = "/proc/1/ns/mnt", "/proc/self/ns/mnt"
+
+
+@cache
+def is_contained() -> bool:
+    """Whether it does.  An engine's guests within its own container are on their host: there the first process is."""
+    return any(map(os.path.exists, MARKERS)) and not _shares_files_with_the_first()
+
+
+def is_of_the_host(path: str) -> bool:
+    """Whether what is written to that folder, or where it would be made, outlasts this command."""
+    if not is_contained():
+        return True
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return os.stat(path).st_dev != os.stat("/").st_dev
+
+
+def _shares_files_with_the_first() -> bool:
+    try:
+        return os.path.samestat(os.stat(FIRST), os.stat(OWN))
+    except OSError:  # it has capabilities that we have not
+        return False
