@@ -74,6 +74,7 @@ wheel: dist/.ready
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pipework/__init__.py)
 
 deb:
+	@rm -f dist/*.deb
 	@sh contrib/debian/build dist/pipework_$(VERSION)_all.deb
 	@echo "Built dist/pipework_$(VERSION)_all.deb"
 
