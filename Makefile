@@ -98,6 +98,7 @@ set-up-vm: set-up
 
 test:
 	@$(SET_UP) set-up
+	@$(BIN)/python -m tests.hosts.parts
 	$(SUITE) tests/unit tests/integration tests/parity
 
 test-changed:
@@ -109,6 +110,7 @@ test-unit: venv
 
 test-vm:
 	@$(SET_UP) set-up-vm
+	@$(BIN)/python -m tests.vm.machine -- $(BIN)/python -m tests.hosts.parts
 	$(SUITE) --machines 2 -m vm tests/vm tests/parity
 
 test-pythons:

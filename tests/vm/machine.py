@@ -1,7 +1,8 @@
 """`python -m tests.vm.machine -- COMMAND...`: run a command in a virtual machine over the host's own files.
 
 The files are read-only under a layer that is thrown away; the kernel is Debian's; there is no network but two
-network cards, eth0 and eth1, that are the two ends of one cable.
+network cards, eth0 and eth1, that are the two ends of one cable. With --root they are those of another Debian that
+tests.hosts has made, and the command runs in its clone.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from tests.hosts.root import CLONE
 from tests.lab.command import CHECKOUT
-from tests.vm.kernel import CACHE, HERE, Kernel, prepare
+from tests.vm.kernel import CACHE, Kernel, prepare
 
 BROKEN = 125  # the exit status for a machine that never told how the command ended
 TIMED_OUT = 124
@@ -26,7 +29,31 @@ FOLDER = "PIPEWORK_MACHINES"  # where to have their files, for one who removes t
 CARDS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 
 
-def _devices(folder: Path) -> list[str]:
+class Files(NamedTuple):
+    """Whose the machine has: the root of the file system, and where in that the checkout is."""
+
+    root: Path
+    checkout: Path
+
+    def seen(self, path: Path) -> Path:
+        """Where the machine sees one of the checkout's files."""
+        return self.checkout / path.relative_to(CHECKOUT)
+
+    @property
+    def lending(self) -> list[str]:
+        """What stands before a command that shall find our cache in the other checkout."""
+        if self.checkout == CHECKOUT:
+            return []
+        place = self.root / self.seen(CACHE).relative_to("/")
+        place.mkdir(parents=True, exist_ok=True)
+        script = f'mount --bind {shlex.quote(str(CACHE))} {shlex.quote(str(place))} && exec "$@"'
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+
+
+OWN = Files(Path("/"), CHECKOUT)
+
+
+def _devices(folder: Path, files: Files) -> list[str]:
     """Options for the machine's devices; what happens on its console and its status land in the folder."""
     options = [
         "-device", "virtio-serial-pci",
@@ -36,7 +63,7 @@ def _devices(folder: Path) -> list[str]:
         "-device", "virtserialport,chardev=errors,name=errors",
         "-chardev", f"file,id=status,path={folder}/status", "-device", "virtserialport,chardev=status,name=status",
         "-serial", f"file:{folder}/console",
-        "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
+        "-fsdev", f"local,id=host,path={files.root},security_model=none,readonly=on,multidevs=remap",
         "-device", "virtio-9p-pci,fsdev=host,mount_tag=host",
     ]  # fmt: skip
     for number, address in enumerate(CARDS):
@@ -45,7 +72,7 @@ def _devices(folder: Path) -> list[str]:
     return options
 
 
-def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = False) -> int | None:
+def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = False, files: Files = OWN) -> int | None:
     """Boot, run the command in the checkout, and return its exit status; None if the machine broke down."""
     with tempfile.TemporaryDirectory(prefix="machine-", dir=os.environ.get(FOLDER, CACHE)) as name:
         folder = Path(name)
@@ -57,19 +84,20 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = Fal
         # norandmaps: what is emulated is translated once for each address, so libraries had better stay at theirs.
         line = (
             f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr norandmaps no_timer_check "
-            f"rcupdate.rcu_expedited=1 second_init={HERE}/second-init job={job} modules={kernel.modules} "
-            f"checkout={CHECKOUT}"
+            f"rcupdate.rcu_expedited=1 second_init={files.checkout}/tests/vm/second-init job={files.seen(job)} "
+            f"modules={files.seen(kernel.modules)} checkout={files.checkout}"
         )
         # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
         # One processor: while a kernel patches its own code, a second emulated one may run half of it and panic.
         argv = [
             # What runs beside it waits for the clock, and it does not: its patience is ten times as long.
             "nice", "-n", "5",
+            *files.lending,
             "setpriv", "--pdeathsig", "KILL",  # it does not outlive us
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "4G",
             "-kernel", str(kernel.image), "-initrd", str(kernel.initramfs), "-append", line,
-            *_devices(folder),
+            *_devices(folder, files),
         ]  # fmt: skip
         # A standard input that ends closes the command's output as well; one of ours stays open and empty.
         with subprocess.Popen(argv, stdin=None if fed else subprocess.PIPE) as process:
@@ -99,15 +127,17 @@ def main() -> int:
     parser.add_argument(
         "--fed", action="store_true", help="give it this process's standard input, which has to outlast it"
     )
+    parser.add_argument("--root", type=Path, help="another Debian's root file system")
     parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     wanted = parser.parse_args()
     if len(str(CHECKOUT).split()) != 1:
         parser.error(f"the kernel's command line cannot hold a path with blanks: {CHECKOUT}")
     kernel = prepare()
+    files = Files(wanted.root, Path("/", CLONE)) if wanted.root else OWN
     sys.stdout.flush()
     # What has been fed to one is not there for another.
     for _ in range(1 if wanted.fed else 2):
-        status = boot(kernel, wanted.command, wanted.timeout, wanted.fed)
+        status = boot(kernel, wanted.command, wanted.timeout, wanted.fed, files)
         if status is not None:
             return status
     return BROKEN
