@@ -120,7 +120,7 @@ test-pythons:
 # Another Debian; it runs the last commit.
 RELEASE ?= trixie
 
-set-up-hosts: venv
+set-up-hosts: set-up-vm
 	@$(INSTALL) debootstrap git
 	@$(BIN)/python -m tests.hosts --prepare $(RELEASE)
 

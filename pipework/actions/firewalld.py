@@ -13,7 +13,7 @@ from pipework.notes import Zone
 from pipework.quoting import quote
 
 PROGRAM, PACKAGE = "firewall-cmd", "firewalld"
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 20.0  # seconds: a reload takes some, and whoever asks waits for it
 # its exit statuses where a bridge is not, or no more, in the zone: firewall/errors.py of firewalld
 GONE = {17: "in no zone", 18: "in another", 112: "no such zone", 252: "firewalld is not running"}
 

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from pipework.actions.base import Action
-from pipework.actions.firewalld import PACKAGE, PROGRAM, EnterZone
+from pipework.actions.firewalld import PACKAGE, PROGRAM, TIMEOUT, EnterZone
 from pipework.errors import Refused
-from pipework.firewall.base import TIMEOUT
 from pipework.firewall.ruleset import Stop
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pipework.errors import Interrupted, Refused
 from pipework.kernel import signals
 from pipework.kernel.bare import signal, socket
+from pipework.kernel.containment import is_contained
 from pipework.kernel.namespaces import Namespace, enter
 from pipework.kernel.processes import identity
 from pipework.kernel.programs import search_path
@@ -79,7 +80,8 @@ class Supervised:
         for line in self._heard.decode("utf-8", "replace").splitlines():
             word, _, rest = line.partition(" ")
             if word == FAILED:
-                raise Refused(f"cannot run {self.command[0]}: {rest}")
+                confined = "Run it with --security-opt apparmor=unconfined." if is_contained() else ""
+                raise Refused(f"cannot run {self.command[0]}: {rest}", confined)
             if word == ENDED:
                 return int(rest)
         return None

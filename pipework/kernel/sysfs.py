@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import EROFS
+from errno import EACCES, EROFS
 
 from pipework.errors import Refused
 from pipework.typed import Optional
@@ -44,11 +44,12 @@ def allow_ipv6(name: str, allowed: bool) -> None:
             with open(f"{IPV6}/{name}/disable_ipv6", "w", encoding="ascii") as file:
                 file.write("0" if allowed else "1")
         except OSError as error:
-            if error.errno != EROFS:
+            if error.errno not in (EACCES, EROFS):
                 raise
             raise Refused(
                 f"IPv6 is off on {name}, and /proc/sys cannot be written here",
-                "Run the container that this is in with --security-opt systempaths=unconfined, or use IPv4.",
+                "Run the container that this is in with --security-opt systempaths=unconfined "
+                "--security-opt apparmor=unconfined, or use IPv4.",
             ) from None
 
 

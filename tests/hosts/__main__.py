@@ -1,8 +1,8 @@
 """`python -m tests.hosts RELEASE [-- COMMAND...]`: what a newcomer does and what tests do, on another Debian.
 
-It has that Debian's engines, firewalls, programs and Python, and this machine's kernel. What it runs is the last commit
-of this checkout. Without COMMAND: `make demo`, the commands of the pages, and the tests of what differs from host to
-host.
+It has that Debian's engines, firewalls, programs and Python, and this machine's kernel or, in a virtual machine,
+Debian's. What it runs is the last commit of this checkout. Without COMMAND: `make demo`, the commands of the pages, and
+the tests of what differs from host to host.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ TESTS = ("readme", "firewall", "engines", "bridge", "hostif", "dhcp_lan", "packa
 SUITE = "PIPEWORK_INSTALLED=$PWD/.cache/installed .venv/bin/python -m tests.suite -m 'not vm and not soak' tests/hosts"
 DEMO = ("make", "--no-print-directory", "demo")
 PARTS = (".venv/bin/python", "-m", "tests.hosts.parts")
+# What wants a kernel with one cgroup hierarchy and all modules: its podman, and every kind of link.
+IN_THE_MACHINE = "tests/vm/test_guests.py tests/vm/test_kinds.py"
 
 
 def run(root: Path, *command: str) -> int:
@@ -29,11 +31,18 @@ def run(root: Path, *command: str) -> int:
     return subprocess.run([SANDBOX, HERE / "enter", root, *there], check=False).returncode
 
 
+def in_the_machine(root: Path) -> int:
+    """Run there, in a virtual machine, what wants one; return an exit status."""
+    script = f"{' '.join(PARTS)} && .venv/bin/python -m pytest -q -p no:cacheprovider -m vm {IN_THE_MACHINE}"
+    words = [sys.executable, "-m", "tests.vm.machine", "--root", root, "--", "sh", "-c", script]
+    return subprocess.run(words, cwd=CHECKOUT, check=False).returncode
+
+
 def leg(root: Path) -> int:
     """Run all of it; return an exit status."""
     files = " ".join(f"tests/integration/test_{name}.py" for name in TESTS)
     commands: Sequence[Sequence[str]] = (PARTS, DEMO, ("sh", "-c", f"{SUITE} {files}"))
-    statuses = [run(root, *command) for command in commands]
+    statuses = [*(run(root, *command) for command in commands), in_the_machine(root)]
     return next(filter(None, statuses), 0)
 
 
