@@ -75,7 +75,7 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pipework/__init__.py)
 
 deb:
 	@rm -f dist/*.deb
-	@sh contrib/debian/build dist/pipework_$(VERSION)_all.deb
+	@sh contrib/debian/make-deb dist/pipework_$(VERSION)_all.deb
 	@echo "Built dist/pipework_$(VERSION)_all.deb"
 
 dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -name '*.py') | $(READY)
@@ -117,11 +117,11 @@ test-pythons:
 	@$(SET_UP) set-up
 	$(PYTHON) -m tests.pythons
 
-# Another Debian; it runs the last commit.
+# Another Debian.
 RELEASE ?= trixie
 
 set-up-hosts: set-up-vm
-	@$(INSTALL) debootstrap git
+	@$(INSTALL) debootstrap
 	@$(BIN)/python -m tests.hosts --prepare $(RELEASE)
 
 test-hosts:

@@ -1,7 +1,7 @@
 """`python -m tests.hosts RELEASE [-- COMMAND...]`: what a newcomer does and what tests do, on another Debian.
 
 It has that Debian's engines, firewalls, programs and Python, and this machine's kernel or, in a virtual machine,
-Debian's. What it runs is the last commit of this checkout. Without COMMAND: `make demo`, the commands of the pages, and
+Debian's. What it runs is a copy of this checkout. Without COMMAND: `make demo`, the commands of the pages, and
 the tests of what differs from host to host.
 """
 
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.hosts.root import CLONE, HERE, prepare
+from tests.hosts.root import COPY, HERE, prepare
 from tests.lab.command import CHECKOUT
 
 SANDBOX = CHECKOUT / "tests" / "lab" / "sandbox"
@@ -27,7 +27,7 @@ IN_THE_MACHINE = "tests/vm/test_guests.py tests/vm/test_kinds.py"
 
 def run(root: Path, *command: str) -> int:
     """Run a command there, in a sandbox; return its exit status."""
-    there = ("sh", "-c", f'cd /{CLONE} && exec "$@"', "sh", *command)
+    there = ("sh", "-c", f'cd /{COPY} && exec "$@"', "sh", *command)
     return subprocess.run([SANDBOX, HERE / "enter", root, *there], check=False).returncode
 
 

@@ -1,4 +1,4 @@
-"""The root file system of another Debian, with the packages of the tests and a clone of this checkout, set up."""
+"""The root file system of another Debian, with the packages of the tests and a copy of this checkout, set up."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from tests.lab.command import CHECKOUT
 HERE = Path(__file__).resolve().parent
 # Outside of the checkout: it takes minutes to make, and a fresh clone shall not need another.
 CACHE = Path("/var/cache/pipework-tests")
-CLONE = "root/pipework"
+COPY = "root/pipework"
+# What belongs to this machine, or was made from the rest.
+LEFT_OUT = (".git", ".venv", ".cache", "dist", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
 LISTS = ("tests/lab/packages.txt", "tests/hosts/packages.txt")
 INSTALLER = "tests/lab/install-packages"
 STAMP = "root/made-of"
 
 
 def prepare(release: str) -> Path:
-    """Return the root file system of that Debian, complete, with the last commit of this checkout set up in it."""
+    """Return the root file system of that Debian, complete, with a fresh copy of this checkout set up in it."""
     CACHE.mkdir(parents=True, exist_ok=True)
     root = CACHE / release
     with (CACHE / f"{release}.lock").open("w") as lock:
@@ -31,17 +33,17 @@ def prepare(release: str) -> Path:
             if root.exists():
                 shutil.rmtree(root)
             subprocess.run(["debootstrap", "--variant=minbase", release, root], stdout=subprocess.DEVNULL, check=True)
-            _clone(root)
+            _copy(root)
             for name in LISTS:
                 within(root, "sh", "-c", f"sh {INSTALLER} - <{name}")
             (root / STAMP).write_text(made_of)
-        _clone(root)
+        _copy(root)
         within(root, "make", "--no-print-directory", "set-up")
     return root
 
 
 def within(root: Path, *command: str) -> None:
-    """Run a command there, in the clone, with this machine's network."""
+    """Run a command there, in the copy, with this machine's network."""
     subprocess.run([HERE / "set-up", root, *command], stdin=subprocess.DEVNULL, check=True)
 
 
@@ -52,8 +54,8 @@ def _made_of(release: str) -> str:
     return f"{release} {digest.hexdigest()}\n"
 
 
-def _clone(root: Path) -> None:
-    clone = root / CLONE
-    if clone.exists():
-        shutil.rmtree(clone)
-    subprocess.run(["git", "clone", "--quiet", CHECKOUT, clone], check=True)
+def _copy(root: Path) -> None:
+    copy = root / COPY
+    if copy.exists():
+        shutil.rmtree(copy)
+    shutil.copytree(CHECKOUT, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))

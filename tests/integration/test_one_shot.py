@@ -19,7 +19,7 @@ from tests.lab.tcp import reaches
 pytestmark = pytest.mark.docker
 
 IMAGE = "pipework-lab/one-shot:latest"
-BUILD = CHECKOUT / "contrib" / "debian" / "build"
+BUILD = CHECKOUT / "contrib" / "debian" / "make-deb"
 RUN = "--volume=/run:/run"
 NOTES = "--volume=/run/pipework:/run/pipework"
 # As /usr/bin/pipework of the package has it, for Debian's Python.

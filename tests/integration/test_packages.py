@@ -11,7 +11,7 @@ import pytest
 from tests.lab.command import CHECKOUT
 
 ENTER = CHECKOUT / "tests" / "hosts" / "enter"
-BUILD = CHECKOUT / "contrib" / "debian" / "build"
+BUILD = CHECKOUT / "contrib" / "debian" / "make-deb"
 LIST = "find /etc /usr /var/lib -xdev -path /var/lib/dpkg -prune -o -path /var/lib/apt -prune -o -print | sort"
 # Of a system to which it is new: its Python, and a path without anything else of this machine's.
 USE = """

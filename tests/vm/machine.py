@@ -2,7 +2,7 @@
 
 The files are read-only under a layer that is thrown away; the kernel is Debian's; there is no network but two
 network cards, eth0 and eth1, that are the two ends of one cable. With --root they are those of another Debian that
-tests.hosts has made, and the command runs in its clone.
+tests.hosts has made, and the command runs in the copy there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.hosts.root import CLONE
+from tests.hosts.root import COPY
 from tests.lab.command import CHECKOUT
 from tests.vm.kernel import CACHE, Kernel, prepare
 
@@ -133,7 +133,7 @@ def main() -> int:
     if len(str(CHECKOUT).split()) != 1:
         parser.error(f"the kernel's command line cannot hold a path with blanks: {CHECKOUT}")
     kernel = prepare()
-    files = Files(wanted.root, Path("/", CLONE)) if wanted.root else OWN
+    files = Files(wanted.root, Path("/", COPY)) if wanted.root else OWN
     sys.stdout.flush()
     # What has been fed to one is not there for another.
     for _ in range(1 if wanted.fed else 2):
