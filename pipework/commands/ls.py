@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pipework import guests, links
 from pipework.errors import one_line
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import Host, Wired
 from pipework.model import List
 from pipework.wires.inventory import find_all
@@ -15,12 +16,13 @@ from pipework.wires.inventory import find_all
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
 GREEN, YELLOW, RED = "32", "33", "31"
 COLOURS = {"up": GREEN, "no carrier": YELLOW, "unfinished": YELLOW}
-COLOURS.update(dict.fromkeys(("down", "bridge down", "filtered", "guest gone"), RED))
+COLOURS.update(dict.fromkeys(("down", "bridge down", "filtered", "no pvid", "guest gone"), RED))
 
 
 def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
+        see_own_sys(host)
         wires = _with_troubles(host, find_all(Host(host)))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:

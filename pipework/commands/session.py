@@ -10,6 +10,7 @@ from pipework.actions.base import Action
 from pipework.executor import Rehearsal, UndoLog, rehearsing, undoing
 from pipework.guests.base import Guest
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import LinkKind, Wire
 from pipework.typed import Callable, Optional, Union
 from pipework.value import Value
@@ -33,6 +34,7 @@ def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Name
     if not dry_run:
         notes.sweep()
     with Namespace.own() as host:
+        see_own_sys(host)
         try:
             with rehearsing() if dry_run else undoing() as log:
                 yield host, log

@@ -61,6 +61,13 @@ def make_private(host_name: str, additions: Mapping[str, str], files: Iterable[s
     _mount("none", "/", "", MS_REMOUNT | MS_BIND | MS_RDONLY)
 
 
+def show_own_sys() -> None:
+    """Give this process the /sys of its network namespace.  Raises OSError."""
+    unshare(CLONE_NEWNS)
+    _mount("none", "/", "", MS_REC | MS_SLAVE)
+    _mount("pipework", "/sys", "sysfs", 0)
+
+
 def unshare(flags: int) -> None:
     """Leave the namespaces that flags (CLONE_NEW*) name.  Raises OSError."""
     _call("unshare", flags)

@@ -146,6 +146,20 @@ def test_namespace_entered_without_its_sys(host: Host, guest_ns: Namespaces) -> 
     assert "master docker7" in host.run("ip", "-o", "link", "show", "type", "veth")
 
 
+def test_everything_with_another_sys(host: Host, guest_ns: Namespaces) -> None:
+    """So do ls, which sees the bridge, and del, which leaves the firewall's rule to the guests that stay."""
+    guests = [guest_ns(), guest_ns()]
+    for number, guest in enumerate(guests, 1):
+        assert on_its_network_only(host, "br7", guest.spec, f"10.3.0.{number}/24") == (0, "", "")
+    listed = json.loads(on_its_network_only(host, "ls", "--json").out)
+    assert [wire["state"] for wire in listed] == ["up", "up"]
+    assert on_its_network_only(host, "del", guests[0].spec) == (0, "", "")
+    assert "pipework: br7" in host.run("iptables", "-S", "DOCKER-USER")
+    assert on_its_network_only(host, "--replace", "br7", guests[1].spec, "10.3.0.2/24") == (0, "", "")
+    assert on_its_network_only(host, "del", guests[1].spec) == (0, "", "")
+    assert "pipework: br7" not in host.run("iptables", "-S", "DOCKER-USER")
+
+
 def on_its_network_only(host: Host, *words: str) -> Result:
     """Run pipework as `nsenter --net` does, which leaves /sys that of another host."""
     return run_pipework(*words, on=["nsenter", f"--net={host.namespace}"])
