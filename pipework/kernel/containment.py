@@ -9,7 +9,7 @@ import os
 from functools import cache
 
 MARKERS = ("/.dockerenv", "/run/.containerenv")  # Docker and podman put one into each container
-FIRST, OWN = "/proc/1/ns/mnt", "/proc/self/ns/mnt"
+FIRST = "/proc/1/root/"  # the root of the first process: the same in mount namespaces of one container, or one host
 
 
 @cache
@@ -29,6 +29,6 @@ def is_of_the_host(path: str) -> bool:
 
 def _shares_files_with_the_first() -> bool:
     try:
-        return os.path.samestat(os.stat(FIRST), os.stat(OWN))
+        return os.path.samestat(os.stat(FIRST), os.stat("/"))
     except OSError:  # it has capabilities that we have not
         return False

@@ -67,7 +67,7 @@ def test_debian_package(deb: Path) -> None:
 
 
 def test_debian_package_meets_another_python(deb: Path) -> None:
-    """It goes on when Python's release changes, and starts as fast again once Debian has told it so."""
+    """It goes on when Python's release changes, or its library, and starts as fast again once Debian has told so."""
     script = """
         dpkg --install $DEB >/dev/null
         run=/usr/lib/pipework/run
@@ -78,6 +78,11 @@ def test_debian_package_meets_another_python(deb: Path) -> None:
         grep -c "python3.0" $run || true
         sed -i '$d' $run
         pipework --version
+        library=$(/usr/bin/python3 -c "import os; print(os.path.dirname(os.__file__))")
+        rm /usr/lib/pipework/start.pyc
+        dpkg-trigger --by-package=pipework "$library"
+        dpkg --configure --pending >/dev/null
+        test -e /usr/lib/pipework/start.pyc
     """
     first, other, second, same = in_a_copy(script, deb).splitlines()
     assert (first, second) == ("1", "0")
