@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EBUSY
 
 from pipework.errors import Refused
 from pipework.kernel.namespaces import Namespace
@@ -25,6 +26,8 @@ def see_own_sys(host: Namespace) -> None:
     try:
         show_own_sys()
     except OSError as error:
+        if error.errno == EBUSY:  # it is this one's: links have come or gone between the two looks
+            return
         raise Refused(
             f"/sys tells of another network namespace than this one, and cannot be exchanged: {error.strerror}",
             "Run pipework with ip netns exec NAME, or mount sysfs on /sys first.",

@@ -133,7 +133,7 @@ def test_lease_had_between_two_looks(
     monkeypatch.setattr(DockerContainer, "reload", reload_late)
     with Namespace.open(str(guest.namespace)) as namespace:
         arguments = ("-i", "eth1", "-f", "-q", "-n")
-        client = Client(namespace, "eth1", guest.id, arguments, stays=False)
+        client = Client("", namespace, "eth1", guest.id, arguments, stays=False)
         steps = CreateClient(client), StartClientInContainer(client), AwaitLeaseInContainer(client, 30.0)
         Together((*steps, RemoveClient(client))).do()
     assert guest.addresses("eth1") == [f"{dhcp_server.leases()[0].address}/24"]
