@@ -67,6 +67,8 @@ def lock_is_free() -> bool:
     """Tell whether the lock can be had; commands of others may hold it for a moment."""
 
     def had() -> bool:
+        if not LOCK.exists():  # nobody has come so far
+            return True
         with LOCK.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
