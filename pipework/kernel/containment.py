@@ -15,7 +15,7 @@ FIRST = "/proc/1/root/"  # the root of the first process: the same in mount name
 @cache
 def is_contained() -> bool:
     """Whether it does.  An engine's guests within its own container are on their host: there the first process is."""
-    return any(map(os.path.exists, MARKERS)) and not _shares_files_with_the_first()
+    return any(map(os.path.exists, MARKERS)) and _is_layered("/") and not _shares_files_with_the_first()
 
 
 def is_of_the_host(path: str) -> bool:
@@ -25,6 +25,14 @@ def is_of_the_host(path: str) -> bool:
     while not os.path.exists(path):
         path = os.path.dirname(path)
     return os.stat(path).st_dev != os.stat("/").st_dev
+
+
+def _is_layered(place: str) -> bool:
+    """Whether no disk has that file system as it is: an engine puts a container's together, of overlays mostly.
+
+    A machine that was made from an image of a container may have kept the marker.
+    """
+    return os.major(os.stat(place).st_dev) == 0
 
 
 def _shares_files_with_the_first() -> bool:
