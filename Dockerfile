@@ -1,4 +1,4 @@
-# pipework for hosts that install nothing (docs/one-shot.md):
+# pipework for hosts that install nothing (docs/installing.md):
 #     make deb && docker build --tag pipework .
 ARG BASE=debian:12-slim
 FROM $BASE

@@ -71,12 +71,10 @@ lint: venv
 
 wheel: dist/.ready
 
-VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pipework/__init__.py)
-
 deb:
-	@rm -f dist/*.deb
-	@sh contrib/debian/make-deb dist/pipework_$(VERSION)_all.deb
-	@echo "Built dist/pipework_$(VERSION)_all.deb"
+	@mkdir -p dist && rm -f dist/*.deb
+	@sh contrib/debian/make-deb dist
+	@echo "Built $$(ls dist/*.deb)"
 
 dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -name '*.py') | $(READY)
 	@rm -rf build dist/*.whl && mkdir -p dist

@@ -34,8 +34,8 @@ def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Name
     if not dry_run:
         notes.sweep()
     with Namespace.own() as host:
-        see_own_sys(host)
         try:
+            see_own_sys(host)
             with rehearsing() if dry_run else undoing() as log:
                 yield host, log
         finally:

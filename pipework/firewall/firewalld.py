@@ -48,23 +48,21 @@ def way_past(host: Namespace, stop: Stop) -> list[Action]:
     It may where nobody but guests is on the bridge, nobody has put it into a zone, the zone that it falls into has no
     interfaces either, whose traffic with it would change, and no policy speaks of one of the two.
     """
-    bridge, zones = stop.frame.bridge, _zones()
+    bridge, (zones, spoken_of) = stop.frame.bridge, _listed()
     now = zones.get(_zone(stop))
     if stop.is_particular or stop.lacks_way_back or now is None or now.is_used or not _has_guests_alone(host, bridge):
         return []
-    spoken_of = _in_policies()
-    equals = [
-        zone for zone in zones.values() if zone != now and zone.replace(name=now.name, forwards=now.forwards) == now
-    ]
-    free = [zone.name for zone in equals if zone.forwards and spoken_of.isdisjoint((zone.name, now.name))]
-    note = [Note(host.cookie, bridge, 0, "", name) for name in free[:1]]
-    return [EnterZone(one, tuple(sysfs.ports(bridge))) for one in note]
+    for zone in zones.values():
+        is_equal = zone != now and zone.replace(name=now.name, forwards=now.forwards) == now
+        if is_equal and zone.forwards and spoken_of.isdisjoint((zone.name, now.name)):
+            return [EnterZone(Note(host.cookie, bridge, 0, "", zone.name), tuple(sysfs.ports(bridge)))]
+    return []
 
 
 def advice(stop: Stop) -> str:
     """What an administrator types to let such frames pass."""
     name = _zone(stop)
-    zone = _zones().get(name)
+    zone = _listed()[0].get(name)
     forward = f"{PROGRAM} --zone={name} --add-forward"
     enter = f"{PROGRAM} --zone={name} --add-interface={stop.frame.bridge}"
     if stop.is_particular:
@@ -85,29 +83,31 @@ def _has_guests_alone(host: Namespace, bridge: str) -> bool:
 
 
 @cache
-def _asked() -> tuple[str, str]:
-    """What firewalld lists of zones and of policies, asked at once; nothing where it cannot be asked."""
+def _listed() -> tuple[dict[str, Zone], frozenset[str]]:
+    """The zones by name, and the names of those that policies speak of; nothing where firewalld cannot be asked."""
     try:
         asked = [Running([PROGRAM, f"--list-all-{what}"], PACKAGE) for what in ("zones", "policies")]
         zones, policies = [one.outcome(TIMEOUT) for one in asked]
     except Refused:
-        return "", ""
-    return (zones.out, policies.out) if zones.status == policies.status == 0 else ("", "")
+        return {}, frozenset()
+    return (
+        (_zones(zones.out), _in_policies(policies.out)) if zones.status == policies.status == 0 else ({}, frozenset())
+    )
 
 
-def _zones() -> dict[str, Zone]:
+def _zones(told: str) -> dict[str, Zone]:
     made = {}
-    for name, lines in _sections(_asked()[0]):
+    for name, lines in _sections(told):
         said = dict(line.split(":", 1) for line in lines if not line.startswith("\t"))
         rules = tuple(line for line in lines if line.partition(":")[0] not in (*USED, FORWARDS))
         made[name] = Zone(name, any(said.get(key, "").strip() for key in USED), said.get(FORWARDS) == " yes", rules)
     return made
 
 
-def _in_policies() -> frozenset[str]:
+def _in_policies(told: str) -> frozenset[str]:
     """The zones that policies name."""
-    told = (line.split() for _, lines in _sections(_asked()[1]) for line in lines)
-    return frozenset(word for words in told if words[0].rstrip(":") in ZONES_OF_POLICY for word in words[1:])
+    lines = (line.split() for _, section in _sections(told) for line in section)
+    return frozenset(word for words in lines if words[0].rstrip(":") in ZONES_OF_POLICY for word in words[1:])
 
 
 def _sections(text: str) -> Iterator[tuple[str, Sequence[str]]]:

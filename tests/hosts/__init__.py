@@ -1,1 +1,1 @@
-"""Other Debians than the one that the tests run on, each with its own kernel, engines, firewalls and Python."""
+"""Other Debians than the one that the tests run on, each with its own engines, firewalls, programs and Python."""
