@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 import pytest
+from xdist.scheduler import Scheduling
 
 from tests.lab.command import CHECKOUT
 from tests.vm.kernel import prepare
@@ -27,6 +28,24 @@ MACHINE = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.vm.mac
 SANDBOXES = int(os.environ.get("PIPEWORK_SANDBOXES", "0")) or min(5 * (os.cpu_count() or 1), 16)
 # One test after the other to whoever is free: some take a minute, most a moment.
 WORDS = ("--dist=load", "--maxschedchunk=1", "--durations=20", "--override-ini=console_output_style=count")
+
+
+class Rerunning:
+    """Has a test run again, once, whose virtual machine broke down under it: an emulated kernel now and then does."""
+
+    def __init__(self) -> None:
+        self.rerun: set[str] = set()
+
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Scheduling) -> None:
+        """Give it to another machine."""
+        if crashitem not in self.rerun:
+            self.rerun.add(crashitem)
+            sched.mark_test_pending(crashitem)
+            report.outcome = "rerun"  # type: ignore[assignment]  # as the hook's description has it
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Have those counted and told on their own."""
+        return ("rerun", "R", "RERUN") if str(report.outcome) == "rerun" else None
 
 
 def main() -> int:
@@ -45,7 +64,7 @@ def main() -> int:
             signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="machines-", dir=CHECKOUT / ".cache") as os.environ[FOLDER]:
         try:
-            return int(pytest.main([*WORDS, f"--tx={workers}", *words]))
+            return int(pytest.main([*WORDS, f"--tx={workers}", *words], [Rerunning()] if wanted.machines else []))
         finally:
             subprocess.run([SANDBOX, "--sweep"], check=False)
 

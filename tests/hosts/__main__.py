@@ -1,7 +1,7 @@
 """`python -m tests.hosts RELEASE [-- COMMAND...]`: what a newcomer does and what tests do, on another Debian.
 
 It has that Debian's engines, firewalls, programs and Python, and this machine's kernel or, in a virtual machine,
-Debian's. What it runs is a copy of this checkout. Without COMMAND: `make demo`, the commands of the pages, and
+its own. What it runs is a copy of this checkout. Without COMMAND: `make demo`, the commands of the pages, and
 the tests of what differs from host to host.
 """
 

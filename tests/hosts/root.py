@@ -1,4 +1,4 @@
-"""The root file system of another Debian, with the packages of the tests and a copy of this checkout, set up."""
+"""The root file system of another Debian, with its kernel, the tests' packages and a copy of this checkout, set up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 # Outside of the checkout: it takes minutes to make, and a fresh clone shall not need another.
 CACHE = Path("/var/cache/pipework-tests")
 COPY = "root/pipework"
+KERNEL = "root/kernel"
 # What belongs to this machine, or was made from the rest.
 LEFT_OUT = (".git", ".venv", ".cache", "dist", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
 LISTS = ("tests/lab/packages.txt", "tests/hosts/packages.txt")
@@ -39,6 +40,7 @@ def prepare(release: str) -> Path:
             (root / STAMP).write_text(made_of)
         _copy(root)
         within(root, "make", "--no-print-directory", "set-up")
+        within(root, ".venv/bin/python", "-m", "tests.vm.kernel", f"/{KERNEL}")
     return root
 
 

@@ -1,8 +1,8 @@
 """`python -m tests.vm.machine -- COMMAND...`: run a command in a virtual machine over the host's own files.
 
 The files are read-only under a layer that is thrown away; the kernel is Debian's; there is no network but two
-network cards, eth0 and eth1, that are the two ends of one cable. With --root they are those of another Debian that
-tests.hosts has made, and the command runs in the copy there.
+network cards, eth0 and eth1, that are the two ends of one cable. With --root files and kernel are those of another
+Debian that tests.hosts has made, and the command runs in the copy there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.hosts.root import COPY
+from tests.hosts.root import COPY, KERNEL
 from tests.lab.command import CHECKOUT
-from tests.vm.kernel import CACHE, Kernel, prepare
+from tests.vm.kernel import CACHE, prepare, ready
 
 BROKEN = 125  # the exit status for a machine that never told how the command ended
 TIMED_OUT = 124
@@ -30,27 +30,22 @@ CARDS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 
 
 class Files(NamedTuple):
-    """Whose the machine has: the root of the file system, and where in that the checkout is."""
+    """Whose the machine has: the root of the file system, and where in that the checkout and the kernel are."""
 
     root: Path
     checkout: Path
+    kernel: Path
 
-    def seen(self, path: Path) -> Path:
-        """Where the machine sees one of the checkout's files."""
-        return self.checkout / path.relative_to(CHECKOUT)
+    def here(self, path: Path) -> Path:
+        """Where one of the machine's files is for us."""
+        return self.root / path.relative_to("/")
 
-    @property
-    def lending(self) -> list[str]:
-        """What stands before a command that shall find our cache in the other checkout."""
-        if self.checkout == CHECKOUT:
-            return []
-        place = self.root / self.seen(CACHE).relative_to("/")
-        place.mkdir(parents=True, exist_ok=True)
-        script = f'mount --bind {shlex.quote(str(CACHE))} {shlex.quote(str(place))} && exec "$@"'
-        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+    def there(self, path: Path) -> Path:
+        """Where the machine sees one of our files."""
+        return Path("/") / path.relative_to(self.root)
 
 
-OWN = Files(Path("/"), CHECKOUT)
+OWN = Files(Path("/"), CHECKOUT, CACHE)
 
 
 def _devices(folder: Path, files: Files) -> list[str]:
@@ -72,9 +67,11 @@ def _devices(folder: Path, files: Files) -> list[str]:
     return options
 
 
-def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = False, files: Files = OWN) -> int | None:
+def boot(command: Sequence[str], timeout: float, fed: bool = False, files: Files = OWN) -> int | None:
     """Boot, run the command in the checkout, and return its exit status; None if the machine broke down."""
-    with tempfile.TemporaryDirectory(prefix="machine-", dir=os.environ.get(FOLDER, CACHE)) as name:
+    kernel = ready(files.here(files.kernel))
+    place = os.environ.get(FOLDER, CACHE) if files is OWN else files.here(files.kernel)
+    with tempfile.TemporaryDirectory(prefix="machine-", dir=place) as name:
         folder = Path(name)
         job = folder / "job"
         given = {"PIPEWORK_MACHINE": "1", "PIPEWORK_LAB_SLOW": str(SLOWNESS)}
@@ -84,15 +81,14 @@ def boot(kernel: Kernel, command: Sequence[str], timeout: float, fed: bool = Fal
         # norandmaps: what is emulated is translated once for each address, so libraries had better stay at theirs.
         line = (
             f"console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr norandmaps no_timer_check "
-            f"rcupdate.rcu_expedited=1 second_init={files.checkout}/tests/vm/second-init job={files.seen(job)} "
-            f"modules={files.seen(kernel.modules)} checkout={files.checkout}"
+            f"rcupdate.rcu_expedited=1 second_init={files.checkout}/tests/vm/second-init job={files.there(job)} "
+            f"modules={files.there(kernel.modules)} checkout={files.checkout}"
         )
         # Emulation always: where there is KVM inside a virtual machine, it may be there and not work.
         # One processor: while a kernel patches its own code, a second emulated one may run half of it and panic.
         argv = [
             # What runs beside it waits for the clock, and it does not: its patience is ten times as long.
             "nice", "-n", "5",
-            *files.lending,
             "setpriv", "--pdeathsig", "KILL",  # it does not outlive us
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "4G",
@@ -132,12 +128,13 @@ def main() -> int:
     wanted = parser.parse_args()
     if len(str(CHECKOUT).split()) != 1:
         parser.error(f"the kernel's command line cannot hold a path with blanks: {CHECKOUT}")
-    kernel = prepare()
-    files = Files(wanted.root, Path("/", COPY)) if wanted.root else OWN
+    files = Files(wanted.root, Path("/", COPY), Path("/", KERNEL)) if wanted.root else OWN
+    if files is OWN:
+        prepare()
     sys.stdout.flush()
     # What has been fed to one is not there for another.
     for _ in range(1 if wanted.fed else 2):
-        status = boot(kernel, wanted.command, wanted.timeout, wanted.fed, files)
+        status = boot(wanted.command, wanted.timeout, wanted.fed, files)
         if status is not None:
             return status
     return BROKEN
