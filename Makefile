@@ -117,14 +117,15 @@ test-pythons:
 
 # Another Debian.  sid moves: what fails there is told, and fails nothing.
 RELEASE ?= trixie
+TELL := $(if $(filter sid,$(RELEASE)),--tell)
 
 set-up-hosts: set-up-vm
 	@$(INSTALL) debootstrap
-	@$(BIN)/python -m tests.hosts --prepare $(RELEASE)
+	@$(BIN)/python -m tests.hosts $(TELL) --prepare $(RELEASE)
 
 test-hosts:
 	@$(SET_UP) set-up-hosts
-	$(BIN)/python -m tests.hosts $(if $(filter sid,$(RELEASE)),--tell) $(RELEASE)
+	$(BIN)/python -m tests.hosts $(TELL) $(RELEASE)
 
 soak:
 	@$(SET_UP) set-up

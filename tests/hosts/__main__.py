@@ -54,10 +54,13 @@ def main() -> int:
     parser.add_argument("release", help="as debootstrap has it: trixie, sid")
     parser.add_argument("command", nargs="*", help="a command to run there, after --")
     wanted = parser.parse_args()
-    root = prepare(wanted.release)
-    if wanted.prepare:
-        return 0
-    status = run(root, *wanted.command) if wanted.command else leg(root)
+    try:
+        root = prepare(wanted.release)
+    except subprocess.CalledProcessError as error:
+        print(f"Debian {wanted.release} cannot be made: {error}", file=sys.stderr)
+        status = 1
+    else:
+        status = 0 if wanted.prepare else run(root, *wanted.command) if wanted.command else leg(root)
     if status and wanted.tell:
         print(f"Debian {wanted.release} has failed with {status}, which is only told.")
         return 0

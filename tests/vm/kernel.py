@@ -51,7 +51,7 @@ def prepare(folder: Path = CACHE) -> Kernel:
         release = _release()
         print(f"Unpacking Linux {release}", flush=True)
         base = release.rsplit("-", 1)[0]
-        _unpack(folder, "tree", f"linux-image-{release}")
+        _unpack(folder, "tree", *_parts(release))
         if not (folder / "tree" / "lib").exists():
             (folder / "tree" / "lib").symlink_to("usr/lib")  # where newer Debians' packages have it
         _unpack(folder, "headers", f"linux-headers-{release}", f"linux-headers-{base}-common", f"linux-kbuild-{base}")
@@ -74,6 +74,15 @@ def _release() -> str:
             if found:
                 return found[1]
     raise RuntimeError(f"apt knows no kernel by these names: {', '.join(METAPACKAGES)}")
+
+
+def _parts(release: str) -> list[str]:
+    """The packages that a kernel is spread over: newer Debians have its modules in one of their own."""
+    names = [f"linux-image-{release}"]
+    for name in names:  # which grows
+        found = re.findall(rf"Depends: (linux-\S+-{re.escape(release)})", run("apt-cache", "depends", name))
+        names += [other for other in dict.fromkeys(found) if other not in names]
+    return names
 
 
 def _unpack(folder: Path, tree: str, *packages: str) -> None:
@@ -106,7 +115,7 @@ def _add_module(folder: Path, kernel: Kernel, source: Path) -> None:
     run("sh", str(INSTALLER), compiler[0], timeout=300)
     # The package names the place where it would be installed.
     makefile = tree / "Makefile"
-    makefile.write_text(makefile.read_text().replace("include /usr/src/", f"include {headers}/"))
+    makefile.write_text(re.sub(r"(?<!\w)/usr/src/", f"{headers}/", makefile.read_text()))
     work = folder / source.name
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(source, work)

@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/version.h>
 #include <rdma/ib_mad.h>
 #include <rdma/ib_verbs.h>
 
@@ -137,6 +138,9 @@ static struct ib_mr *void_dma_mr(struct ib_pd *pd, int access)
 }
 
 static struct ib_mr *void_user_mr(struct ib_pd *pd, u64 start, u64 length, u64 virt, int access,
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+				  struct ib_dmah *handle,
+#endif
 				  struct ib_udata *udata)
 {
 	return ERR_PTR(-EOPNOTSUPP);
