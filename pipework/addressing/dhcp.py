@@ -39,7 +39,7 @@ class Client(Value):
 
     arguments takes the link, the guest's host name and whether the client stays; configuration, if there is one,
     is a file that says the host name where no argument can, release what gives its lease back before it is told to
-    end, if it does not do so by itself.
+    end, if it does not do so by itself; remark says where else to look if Debian has it no more.
     """
 
     package: str
@@ -47,6 +47,7 @@ class Client(Value):
     arguments: Callable[[str, str, bool], list[str]]
     configuration: str = ""
     release: tuple[str, ...] = ()
+    remark: str = ""
 
 
 def _udhcpc(link: str, name: str, stays: bool) -> list[str]:
@@ -69,7 +70,12 @@ def _dhcpcd(link: str, name: str, stays: bool) -> list[str]:
 CLIENTS = {
     "udhcpc": Client("udhcpc", "-f", _udhcpc),
     "dhclient": Client(
-        "isc-dhcp-client", "-d", _dhclient, "/etc/dhcp/dhclient.conf", ("dhclient", "-r", *DHCLIENT_FILES)
+        "isc-dhcp-client",
+        "-d",
+        _dhclient,
+        "/etc/dhcp/dhclient.conf",
+        ("dhclient", "-r", *DHCLIENT_FILES),
+        " (until Debian 13), or write udhcpc or dhcpcd",
     ),
     "dhcpcd": Client("dhcpcd-base", "-B", _dhcpcd, release=("dhcpcd", "-k")),
 }
@@ -96,7 +102,8 @@ def plan(wire: Wire) -> AddressPlan:
 def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     kind = CLIENTS[dhcp.client]
     if find_program(dhcp.client) is None:
-        raise NotInstalled(f"{dhcp.client} is not installed", f"Install it: apt-get install {kind.package}")
+        hint = f"Install it: apt-get install {kind.package}{kind.remark}"
+        raise NotInstalled(f"{dhcp.client} is not installed", hint)
     stays = dhcp.foreground or dhcp.client == "dhcpcd" or _holds(dhcp)
     if stays and is_contained():
         raise Refused(

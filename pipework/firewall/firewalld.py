@@ -8,7 +8,7 @@ interfaces and with the same rules changes nothing but that the bridge's own fra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 
 from pipework.actions.base import Action
@@ -28,6 +28,7 @@ POLICY = "policy_"  # in front of a policy's name, there
 USED = ("interfaces", "sources")
 FORWARDS = "forward"
 ZONES_OF_POLICY = ("ingress-zones", "egress-zones")
+DISABLED = "disable: yes"
 
 
 class Zone(Value):
@@ -98,21 +99,25 @@ def _listed() -> tuple[dict[str, Zone], frozenset[str]]:
 def _zones(told: str) -> dict[str, Zone]:
     made = {}
     for name, lines in _sections(told):
-        said = dict(line.split(":", 1) for line in lines if not line.startswith("\t"))
+        said = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
         rules = tuple(line for line in lines if line.partition(":")[0] not in (*USED, FORWARDS))
-        made[name] = Zone(name, any(said.get(key, "").strip() for key in USED), said.get(FORWARDS) == " yes", rules)
+        made[name] = Zone(name, any(said.get(key) for key in USED), said.get(FORWARDS) == "yes", rules)
     return made
 
 
 def _in_policies(told: str) -> frozenset[str]:
-    """The zones that policies name."""
-    lines = (line.split() for _, section in _sections(told) for line in section)
+    """The zones that policies name, those that are in force."""
+    lines = (line.split() for _, section in _sections(told) if DISABLED not in section for line in section)
     return frozenset(word for words in lines if words[0].rstrip(":") in ZONES_OF_POLICY for word in words[1:])
 
 
-def _sections(text: str) -> Iterator[tuple[str, Sequence[str]]]:
-    """What is listed of each: its name, and its lines."""
-    for section in text.split("\n\n"):
-        lines = section.splitlines()
-        if lines:
-            yield lines[0].split()[0], [line.removeprefix("  ") for line in lines[1:]]
+def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
+    """What is listed of each: its name, and its lines, which are indented; not every version has blank ones between."""
+    name, lines = "", list[str]()
+    for line in [*filter(None, text.splitlines()), "end"]:
+        if line[0].isspace():
+            lines.append(line.removeprefix("  "))
+            continue
+        if name:
+            yield name, lines
+        name, lines = line.split()[0], []

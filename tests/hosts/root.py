@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,10 +17,13 @@ CACHE = Path("/var/cache/pipework-tests")
 COPY = "root/pipework"
 KERNEL = "root/kernel"
 # What belongs to this machine, or was made from the rest.
-LEFT_OUT = (".git", ".venv", ".cache", "dist", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", ".cache", "dist", "build", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis"
+)
 LISTS = ("tests/lab/packages.txt", "tests/hosts/packages.txt")
 INSTALLER = "tests/lab/install-packages"
 STAMP = "root/made-of"
+COPIED = "root/copied"
 # A mirror may lag behind sid by more than sid's lists are good for.
 LAGGING = ("etc/apt/apt.conf.d/90lagging", 'Acquire::Check-Valid-Until "false";\n')
 
@@ -41,9 +45,13 @@ def prepare(release: str) -> Path:
             for name in LISTS:
                 within(root, "sh", "-c", f"sh {INSTALLER} - <{name}")
             (root / STAMP).write_text(made_of)
-        _copy(root)
-        within(root, "make", "--no-print-directory", "set-up")
-        within(root, ".venv/bin/python", "-m", "tests.vm.kernel", f"/{KERNEL}")
+        contents, copied = _contents(), root / COPIED
+        if not copied.is_file() or copied.read_text() != contents:
+            copied.unlink(missing_ok=True)
+            _copy(root)
+            within(root, "make", "--no-print-directory", "set-up")
+            within(root, ".venv/bin/python", "-m", "tests.vm.kernel", f"/{KERNEL}")
+            copied.write_text(contents)
     return root
 
 
@@ -59,8 +67,19 @@ def _made_of(release: str) -> str:
     return f"{release} {digest.hexdigest()}\n"
 
 
+def _contents() -> str:
+    """What stands for all that is copied, names and contents."""
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(CHECKOUT):
+        left_out = LEFT_OUT(folder, [*folders, *files])
+        folders[:] = sorted(set(folders) - left_out)
+        for path in (Path(folder, name) for name in sorted(set(files) - left_out)):
+            digest.update(f"{path.relative_to(CHECKOUT)}\0{path.stat().st_mode}\0".encode() + path.read_bytes())
+    return f"{digest.hexdigest()}\n"
+
+
 def _copy(root: Path) -> None:
     copy = root / COPY
     if copy.exists():
         shutil.rmtree(copy)
-    shutil.copytree(CHECKOUT, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    shutil.copytree(CHECKOUT, copy, symlinks=True, ignore=LEFT_OUT)

@@ -382,7 +382,12 @@ def test_bad_patience(value: str, guest_ns: Namespaces, host: Host, still: Nic) 
 
 
 @pytest.mark.parametrize(
-    ("client", "package"), [("udhcpc", "udhcpc"), ("dhclient", "isc-dhcp-client"), ("dhcpcd", "dhcpcd-base")]
+    ("client", "package"),
+    [
+        ("udhcpc", "udhcpc"),
+        ("dhclient", "isc-dhcp-client (until Debian 13), or write udhcpc or dhcpcd"),
+        ("dhcpcd", "dhcpcd-base"),
+    ],
 )
 def test_client_not_installed(client: str, package: str, guest_ns: Namespaces, host: Host, still: Nic) -> None:
     """A client that is not installed is named, with the package that has it, and nothing is touched."""

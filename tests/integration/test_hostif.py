@@ -169,7 +169,7 @@ def on_its_network_only(host: Host, *words: str) -> Result:
 def test_bridge_of_a_switch_without_a_link(switched: SwitchHost, guest_ns: Namespaces, name: str) -> None:
     """A bridge that Open vSwitch could not set up is its own all the same: nothing of that name is made beside it."""
     guest = guest_ns()
-    switched.vsctl("add-br", name)
+    switched.vsctl("--no-wait", "add-br", name)
     said = refused(switched.host, name, guest.spec, "10.3.0.1/24")
     assert f"Open vSwitch has a bridge {name}, but the kernel shows no link of it" in said
     works = said.rpartition("Switch in userspace: ")[2].partition(";")[0].split()

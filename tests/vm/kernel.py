@@ -39,7 +39,9 @@ def ready(folder: Path) -> Kernel:
     """Return the kernel that has been made ready in a folder."""
     release = (folder / "release").read_text()
     tree = folder / "tree"
-    return Kernel(release, tree / "boot" / f"vmlinuz-{release}", tree / "initramfs", tree / "lib" / "modules" / release)
+    modules = tree / "lib" / "modules" / release
+    images = (tree / "boot" / f"vmlinuz-{release}", modules / "vmlinuz")  # the one, or from Debian 14 on the other
+    return Kernel(release, next(filter(Path.exists, images)), tree / "initramfs", modules)
 
 
 def prepare(folder: Path = CACHE) -> Kernel:
