@@ -14,13 +14,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+from typing import TYPE_CHECKING
 
 import pytest
-from xdist.scheduler import Scheduling
 
 from tests.lab.command import CHECKOUT
 from tests.vm.kernel import prepare
 from tests.vm.machine import FOLDER
+
+if TYPE_CHECKING:
+    from xdist.scheduler import Scheduling  # a plugin's modules are pytest's to import
 
 SANDBOX = str(CHECKOUT / "tests" / "lab" / "sandbox")
 MACHINE = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.vm.machine", "--fed", "--")

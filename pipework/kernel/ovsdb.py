@@ -12,7 +12,7 @@ from pipework.typed import Any, Optional
 from pipework.value import Value
 
 UNAPPLIED = 65  # exit status, ovs-vsctl(8)
-PATIENCE = 5  # seconds that ovs-vsctl waits for the database and the switch
+PATIENCE = 10  # seconds that ovs-vsctl waits for the database and the switch
 HINT = "See to it: systemctl status openvswitch-switch; ovs-vsctl show"
 FOLDERS = ("/run/openvswitch", "/usr/local/var/run/openvswitch")  # of its socket: a distribution's, and its own default
 

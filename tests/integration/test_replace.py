@@ -57,6 +57,8 @@ def test_same_line_beside_routers(kind: str, address: str, host: Host, host_nic:
     """Addresses and default routes that the LAN's routers bring about are no reason to make the wire anew."""
     guest, nic = guest_ns(), host_nic()
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.use_tempaddr=2")
+    # or a NIC that is to be lent may have the host's default route by then
+    host.run("sysctl", "-qw", f"net.ipv6.conf.{nic.name}.accept_ra=0")
     line = ["--replace", *{"macvlan": [nic.name], "direct": ["--direct-phys", nic.name]}[kind], guest.spec, address]
     with announcing(nic) as prefix:
         assert host.pipework(*line) == (0, "", "")

@@ -18,7 +18,8 @@ NO_ROUTER = "192.168.77.255"  # a gateway that the kernel refuses, after everyth
 
 def succeed(*words: str) -> None:
     """Run pipework; it must print nothing and exit 0."""
-    assert run_pipework(*words) == (0, "", "")
+    done = run_pipework(*words)
+    assert done == (0, "", ""), done
 
 
 def fail(*words: str, code: int = 1) -> str:
