@@ -8,7 +8,6 @@ interfaces and with the same rules changes nothing but that the bridge's own fra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 from pipework.actions.base import Action
@@ -91,14 +90,14 @@ def _listed() -> tuple[dict[str, Zone], frozenset[str]]:
         zones, policies = [one.outcome(TIMEOUT) for one in asked]
     except Refused:
         return {}, frozenset()
-    return (
-        (_zones(zones.out), _in_policies(policies.out)) if zones.status == policies.status == 0 else ({}, frozenset())
-    )
+    if zones.status or policies.status:
+        return {}, frozenset()
+    return _zones(zones.out), _in_policies(policies.out)
 
 
 def _zones(told: str) -> dict[str, Zone]:
     made = {}
-    for name, lines in _sections(told):
+    for name, lines in _sections(told).items():
         said = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
         rules = tuple(line for line in lines if line.partition(":")[0] not in (*USED, FORWARDS))
         made[name] = Zone(name, any(said.get(key) for key in USED), said.get(FORWARDS) == "yes", rules)
@@ -107,17 +106,17 @@ def _zones(told: str) -> dict[str, Zone]:
 
 def _in_policies(told: str) -> frozenset[str]:
     """The zones that policies name, those that are in force."""
-    lines = (line.split() for _, section in _sections(told) if DISABLED not in section for line in section)
+    lines = (line.split() for section in _sections(told).values() if DISABLED not in section for line in section)
     return frozenset(word for words in lines if words[0].rstrip(":") in ZONES_OF_POLICY for word in words[1:])
 
 
-def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
-    """What is listed of each: its name, and its lines, which are indented; not every version has blank ones between."""
-    name, lines = "", list[str]()
-    for line in [*filter(None, text.splitlines()), "end"]:
+def _sections(text: str) -> dict[str, list[str]]:
+    """What is listed of each, by name: its lines, which are indented; not every version has blank ones between."""
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in filter(None, text.splitlines()):
         if line[0].isspace():
             lines.append(line.removeprefix("  "))
-            continue
-        if name:
-            yield name, lines
-        name, lines = line.split()[0], []
+        else:
+            lines = sections[line.split()[0]] = []
+    return sections

@@ -46,6 +46,18 @@ def leg(root: Path) -> int:
     return next(filter(None, statuses), 0)
 
 
+def do(wanted: argparse.Namespace) -> int:
+    """Prepare that Debian, and run what is to be run there; return an exit status."""
+    try:
+        root = prepare(wanted.release)
+    except subprocess.CalledProcessError as error:
+        print(f"Debian {wanted.release} cannot be made: {error}", file=sys.stderr)
+        return 1
+    if wanted.prepare:
+        return 0
+    return run(root, *wanted.command) if wanted.command else leg(root)
+
+
 def main() -> int:
     """Do what the words ask for."""
     parser = argparse.ArgumentParser(prog="python -m tests.hosts", description=__doc__)
@@ -54,13 +66,7 @@ def main() -> int:
     parser.add_argument("release", help="as debootstrap has it: trixie, sid")
     parser.add_argument("command", nargs="*", help="a command to run there, after --")
     wanted = parser.parse_args()
-    try:
-        root = prepare(wanted.release)
-    except subprocess.CalledProcessError as error:
-        print(f"Debian {wanted.release} cannot be made: {error}", file=sys.stderr)
-        status = 1
-    else:
-        status = 0 if wanted.prepare else run(root, *wanted.command) if wanted.command else leg(root)
+    status = do(wanted)
     if status and wanted.tell:
         print(f"Debian {wanted.release} has failed with {status}, which is only told.")
         return 0

@@ -25,7 +25,7 @@ INSTALLER = "tests/lab/install-packages"
 STAMP = "root/made-of"
 COPIED = "root/copied"
 # A mirror may lag behind sid by more than sid's lists are good for.
-LAGGING = ("etc/apt/apt.conf.d/90lagging", 'Acquire::Check-Valid-Until "false";\n')
+LAGGING = 'Acquire::Check-Valid-Until "false";\n'
 
 
 def prepare(release: str) -> Path:
@@ -40,7 +40,7 @@ def prepare(release: str) -> Path:
             if root.exists():
                 shutil.rmtree(root)
             subprocess.run(["debootstrap", "--variant=minbase", release, root], stdout=subprocess.DEVNULL, check=True)
-            (root / LAGGING[0]).write_text(LAGGING[1])
+            (root / "etc/apt/apt.conf.d/90lagging").write_text(LAGGING)
             _copy(root)
             for name in LISTS:
                 within(root, "sh", "-c", f"sh {INSTALLER} - <{name}")

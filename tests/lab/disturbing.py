@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Callable
 
 from tests.lab.crowd import unfinished
@@ -10,7 +12,7 @@ from tests.lab.scenes import Scene, Stage, links, shape
 from tests.lab.snapshot import Snapshot
 
 # runs pipework on the stage's host, undisturbed
-Command = Callable[..., Broken]
+Command = Callable[[Sequence[str]], Broken]
 # looks at a stage, what it was before, and the run that was broken; tells whether the stage serves for the next
 Look = Callable[[Scene, Snapshot, Broken, Command], bool]
 
@@ -20,11 +22,7 @@ def _at_every_step(stage: Stage, fault: str, told: str, look: Look) -> int:
     number = 0
     while True:
         with stage() as taken, breaking(taken.host.argv()) as run:
-            before = taken.state()
-
-            def command(*words: str) -> Broken:
-                return run(NONE, 0, words)
-
+            before, command = taken.state(), partial(run, NONE, 0)
             serves = True
             while serves:
                 number += 1
@@ -85,7 +83,7 @@ def healed_at_every_step(stage: Stage, told: str, leaves_nothing: bool = False) 
         assert broken.code == FAULTS["KILL"]
         _heal(taken, broken.step, command)
         assert shape(taken) == expected, broken.step
-        assert command(*_removing(taken))[:3] == (0, "", ""), broken.step
+        assert command(_removing(taken))[:3] == (0, "", ""), broken.step
         assert shape(taken) == expected_afterwards, broken.step
         return leaves_nothing
 
@@ -98,7 +96,7 @@ def _removing(taken: Scene) -> list[str]:
 
 def _heal(taken: Scene, where: str, command: Command) -> None:
     """Run the command again, which does what is left to do, or says that the wire is there."""
-    again = command(*taken.words)
+    again = command(taken.words)
     assert "exists and is up" in again.out or again[:3] == (0, "", ""), f"{where}: {again}"
     _assert_finished(taken, where)
 
@@ -113,11 +111,11 @@ def collected_at_every_step(stage: Stage, told: str) -> int:
 
     def look(taken: Scene, before: Snapshot, broken: Broken, command: Command) -> bool:
         assert broken.code == FAULTS["KILL"]
-        collected = command("gc")
+        collected = command(["gc"])
         assert (collected.code, collected.err) == (0, ""), broken.step
         changed = taken.difference(before)
         if changed:
-            again = command(*taken.words)
+            again = command(taken.words)
             complete = "exists and is up" in again.out or "File exists" in again.err
             assert complete, f"{broken.step}\n{collected.out}\n{changed}"
             _assert_finished(taken, broken.step)
