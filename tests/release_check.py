@@ -35,7 +35,7 @@ BESIDE = (
     "contrib/bundled.py",
     "Makefile",
 )
-DEPENDENCIES = {"pyroute2", "docker", "psutil"}
+DEPENDENCIES = {"pyroute2", "docker", "psutil", "jeepney"}
 
 
 class Failed(Exception):

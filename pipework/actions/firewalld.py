@@ -8,14 +8,10 @@ from pipework.actions.base import Action
 from pipework.actions.iptables import relies
 from pipework.errors import Refused
 from pipework.kernel.locks import host_lock
-from pipework.kernel.programs import run
 from pipework.notes import Zone
 from pipework.quoting import quote
 
-PROGRAM, PACKAGE = "firewall-cmd", "firewalld"
-TIMEOUT = 20.0  # seconds: a reload takes some, and whoever asks waits for it
-# its exit statuses where a bridge is not, or no more, in the zone: firewall/errors.py of firewalld
-GONE = {17: "in no zone", 18: "in another", 112: "no such zone", 252: "firewalld is not running"}
+PROGRAM = "firewall-cmd"  # which people type
 
 
 class EnterZone(Action):
@@ -33,7 +29,7 @@ class EnterZone(Action):
     def do(self) -> None:
         self.note.write()
         try:
-            _change("add", self.note)
+            _enter(self.note)
         except Refused:
             with suppress(Refused):  # it may have done its work and failed to say so
                 _leave(self.note)
@@ -69,26 +65,38 @@ class LeaveZone(Action):
 
     def undo(self) -> None:
         self.note.write()
-        _change("add", self.note)
+        _enter(self.note)
 
     def say(self) -> str:
         return " ".join(map(quote, _words("remove", self.note)))
-
-
-def _leave(note: Zone) -> None:
-    _change("remove", note)
-    note.erase()
 
 
 def _words(verb: str, note: Zone) -> list[str]:
     return [PROGRAM, f"--zone={note.zone}", f"--{verb}-interface={note.ifname}"]
 
 
-def _change(verb: str, note: Zone) -> None:
-    outcome = run(_words(verb, note), TIMEOUT, PACKAGE)
-    if outcome.status == 0 or (verb == "remove" and outcome.status in GONE):
-        return
-    raise Refused(
-        f"firewalld refuses zone {note.zone} for {note.ifname}: {outcome.err.strip()}",
+def _enter(note: Zone) -> None:
+    from pipework.kernel.firewalld import Unwilling, add_interface  # few hosts have firewalld
+
+    try:
+        add_interface(note.zone, note.ifname)
+    except Unwilling as error:
+        raise _refused(note, error) from None
+
+
+def _leave(note: Zone) -> None:
+    from pipework.kernel.firewalld import Unwilling, remove_interface
+
+    try:
+        remove_interface(note.zone, note.ifname)
+    except Unwilling as error:
+        if not error.is_gone:
+            raise _refused(note, error) from None
+    note.erase()
+
+
+def _refused(note: Zone, error: Exception) -> Refused:
+    return Refused(
+        f"firewalld refuses zone {note.zone} for {note.ifname}: {error}",
         "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
     )

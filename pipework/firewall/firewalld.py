@@ -11,35 +11,36 @@ from __future__ import annotations
 from functools import cache
 
 from pipework.actions.base import Action
-from pipework.actions.firewalld import PACKAGE, PROGRAM, TIMEOUT, EnterZone
-from pipework.errors import Refused
+from pipework.actions.firewalld import PROGRAM, EnterZone
 from pipework.firewall.ruleset import Stop
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.programs import Running
 from pipework.marks import is_hosts_end
 from pipework.notes import Zone as Note
+from pipework.typed import TYPE_CHECKING
 from pipework.value import Value
+
+if TYPE_CHECKING:
+    from pipework.kernel.firewalld import Settings
 
 TABLE = "inet firewalld"
 FORWARD = "filter_FWD_"  # in front of a zone's name: the chain that decides over what comes from its interfaces
 POLICY = "policy_"  # in front of a policy's name, there
-USED = ("interfaces", "sources")
-FORWARDS = "forward"
-ZONES_OF_POLICY = ("ingress-zones", "egress-zones")
-DISABLED = "disable: yes"
+# firewalld's words for what a zone says: who is in it, and what is for people
+USED, FORWARDS, TITLES = ("interfaces", "sources"), "forward", ("version", "short", "description")
+ZONES_OF_POLICY, DISABLED = ("ingress_zones", "egress_zones"), "disable"
 
 
 class Zone(Value):
-    """A zone as firewalld lists it.
+    """A zone of firewalld.
 
-    is_used: whether it has interfaces or sources; forwards: between them; rules: what else it says.
+    is_used: whether it has interfaces or sources; forwards: between them; rules: what else it says, in no order.
     """
 
     name: str
     is_used: bool
     forwards: bool
-    rules: tuple[str, ...]
+    rules: frozenset[str]
 
 
 def way_past(host: Namespace, stop: Stop) -> list[Action]:
@@ -85,38 +86,22 @@ def _has_guests_alone(host: Namespace, bridge: str) -> bool:
 @cache
 def _listed() -> tuple[dict[str, Zone], frozenset[str]]:
     """The zones by name, and the names of those that policies speak of; nothing where firewalld cannot be asked."""
+    from pipework.kernel.firewalld import Unwilling, policies, zones  # few hosts have firewalld
+
     try:
-        asked = [Running([PROGRAM, f"--list-all-{what}"], PACKAGE) for what in ("zones", "policies")]
-        zones, policies = [one.outcome(TIMEOUT) for one in asked]
-    except Refused:
+        return {name: _zone_of(name, said) for name, said in zones().items()}, _in_policies(policies())
+    except Unwilling:
         return {}, frozenset()
-    if zones.status or policies.status:
-        return {}, frozenset()
-    return _zones(zones.out), _in_policies(policies.out)
 
 
-def _zones(told: str) -> dict[str, Zone]:
-    made = {}
-    for name, lines in _sections(told).items():
-        said = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        rules = tuple(line for line in lines if line.partition(":")[0] not in (*USED, FORWARDS))
-        made[name] = Zone(name, any(said.get(key) for key in USED), said.get(FORWARDS) == "yes", rules)
-    return made
+def _zone_of(name: str, said: Settings) -> Zone:
+    is_used, forwards = any(said.get(key) for key in USED), bool(said.get(FORWARDS))
+    others = [(key, value) for key, value in said.items() if key not in (*USED, FORWARDS, *TITLES)]
+    rules = [f"{key}: {one}" for key, value in others for one in (value if isinstance(value, list) else [value])]
+    return Zone(name, is_used, forwards, frozenset(rules))
 
 
-def _in_policies(told: str) -> frozenset[str]:
+def _in_policies(policies: dict[str, Settings]) -> frozenset[str]:
     """The zones that policies name, those that are in force."""
-    lines = (line.split() for section in _sections(told).values() if DISABLED not in section for line in section)
-    return frozenset(word for words in lines if words[0].rstrip(":") in ZONES_OF_POLICY for word in words[1:])
-
-
-def _sections(text: str) -> dict[str, list[str]]:
-    """What is listed of each, by name: its lines, which are indented; not every version has blank ones between."""
-    sections: dict[str, list[str]] = {}
-    lines: list[str] = []
-    for line in filter(None, text.splitlines()):
-        if line[0].isspace():
-            lines.append(line.removeprefix("  "))
-        else:
-            lines = sections[line.split()[0]] = []
-    return sections
+    in_force = [said for said in policies.values() if not said.get(DISABLED)]
+    return frozenset(zone for said in in_force for key in ZONES_OF_POLICY for zone in said.get(key, ()))

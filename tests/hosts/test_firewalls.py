@@ -63,6 +63,18 @@ def test_reload_of_firewalld(firewalld: Host, guest_ns: Namespaces) -> None:
     assert states(firewalld) == ["up", "up"]
 
 
+def test_reload_as_its_administrator_has_it(firewalld: Host, guest_ns: Namespaces) -> None:
+    """Where a reload keeps interfaces in their zones, frames pass after it as before."""
+    run_on(firewalld, "sed -i s/^FlushAllOnReload=.*/FlushAllOnReload=no/ /etc/firewalld/firewalld.conf")
+    firewalld.run("firewall-cmd", "--reload")
+    guests = [guest_ns(), guest_ns()]
+    assert wired(firewalld, guests, ADDRESSES) == [SILENT, SILENT]
+    firewalld.run("firewall-cmd", "--reload")
+    settle(*guests)
+    assert flows(guests, ADDRESSES)
+    assert states(firewalld) == ["up", "up"]
+
+
 def test_guest_that_is_gone(firewalld: Host, guest_ns: Namespaces) -> None:
     """gc takes the bridge of guests that are gone out of its zone."""
     guest = guest_ns()
