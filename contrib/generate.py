@@ -65,6 +65,23 @@ leaves alone what pipework has not surely made.
 If nothing is there that is an error, unless
 .B \\-\\-if\\-exists
 is given.""",
+    "apply": """\
+The whole
+.I FILE
+is read and checked before anything is touched.
+A wire that is as its line asks stays as it is, one that differs is replaced
+.RB ( ~ ),
+one that is missing is made
+.RB ( + );
+.B \\-\\-prune
+takes back what no line names
+.RB ( \\- ).
+A guest that does not run is told and skipped.
+If a line fails, the others are done, and the exit status is 1.""",
+    "save": """\
+For each wire the line that makes it, its MAC address included.
+.B apply
+of these lines changes nothing.""",
     "gc": "What commands that were killed have left behind goes, too; each is told.",
     "--wait": """\
 The interface is
@@ -206,7 +223,7 @@ def _offers(verbs: Sequence[Verb]) -> dict[str, str]:
 
 
 def _printing(choices: str) -> str:
-    functions = {"GUEST": "_pipework_guests", "HOSTIF": '_pipework_links "$2"'}
+    functions = {"GUEST": "_pipework_guests", "HOSTIF": '_pipework_links "$2"', "FILE": '_pipework_files "$2"'}
     return functions.get(choices) or f"printf '%s\\n' {choices}"
 
 

@@ -14,6 +14,7 @@ from pipework.actions.base import Action
 from pipework.errors import warn
 from pipework.kernel import signals
 from pipework.kernel.locks import host_lock
+from pipework.typed import Optional
 
 
 class UndoLog:
@@ -57,13 +58,18 @@ class UndoLog:
 
 
 @contextmanager
-def undoing() -> Iterator[UndoLog]:
-    """Carry out plans such that a failure leaves the world as it was.  Stopping signals raise Interrupted."""
+def undoing(is_last: bool = True) -> Iterator[UndoLog]:
+    """Carry out plans such that a failure leaves the world as it was.  Stopping signals raise Interrupted.
+
+    is_last: whether the command has nothing else to do; else a signal that comes once all is done waits for what does.
+    """
     log = UndoLog()
     with signals.held():
         try:
             yield log
-            if log.is_final or log.is_kept:
+            if not is_last:
+                pass
+            elif log.is_final or log.is_kept:
                 signals.ignore_pending()
             else:
                 signals.check()
@@ -74,9 +80,17 @@ def undoing() -> Iterator[UndoLog]:
 
 
 class Rehearsal:
-    """Says what would be done, in the shell lines of each action, and does nothing."""
+    """Says what would be done, in the shell lines of each action, and does nothing.
+
+    margin: in front of each; told: those that are not said again, None for all as they come: of several plans the later
+    would find what the earlier ones have made.
+    """
 
     is_final = False
+
+    def __init__(self, margin: str = "", told: Optional[set[str]] = None) -> None:
+        self._margin = margin
+        self._told = told
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold nothing: a rehearsal only looks."""
@@ -87,11 +101,9 @@ class Rehearsal:
 
     def carry_out(self, plan: Sequence[Action]) -> None:
         """Print the plan."""
-        for line in filter(None, (action.say() for action in plan)):
-            print(line)
-
-
-@contextmanager
-def rehearsing() -> Iterator[Rehearsal]:
-    """Print plans instead of carrying them out; for ``--dry-run``."""
-    yield Rehearsal()
+        for lines in filter(None, (action.say() for action in plan)):
+            if self._told is not None and lines in self._told:
+                continue
+            if self._told is not None:
+                self._told.add(lines)
+            print("\n".join(f"{self._margin}{line}" for line in lines.split("\n")))

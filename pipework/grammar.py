@@ -8,13 +8,26 @@ jpetazzo/pipework::
     pipework route|rule|tc GUEST ARGUMENT...
     pipework --wait [-i IFNAME]
 
-and, where no link of the host has their name, the words ls, del and gc.
+and, where no link of the host has their name, the words ls, del, gc, apply and save.
 """
 
 from __future__ import annotations
 
 from pipework.errors import BadArgument, UsageError
-from pipework.model import DHCP_CLIENTS, Attach, Collect, Delete, Help, List, Passthrough, Request, Version, Wait
+from pipework.model import (
+    DHCP_CLIENTS,
+    Apply,
+    Attach,
+    Collect,
+    Delete,
+    Help,
+    List,
+    Passthrough,
+    Request,
+    Save,
+    Version,
+    Wait,
+)
 from pipework.typed import Any, Callable, Optional, Sequence, Union
 from pipework.value import Value
 
@@ -141,6 +154,7 @@ MAC = Word(
     rest=True,
 )
 VLAN = Word("VLAN", "", "1 to 4094; on IPoIB the partition key, in hexadecimal", shown="")
+FILE = Word("FILE", "file", "lines as they are typed here, comments behind #; - is standard input", completes="FILE")
 ANYTHING = Word("", "", shown="", optional=True, rest=True)
 
 IFNAME = Option(
@@ -160,6 +174,7 @@ REPLACE = Option(
 )
 JSON = Option("--json", "as_json", "print an array of objects, for programs")
 ALL = Option("--all", "ifname", "take back all that pipework made in the guest", gives=None)
+PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does not name")
 IF_EXISTS = Option("--if-exists", "if_exists", "succeed where nothing is there")
 
 
@@ -209,6 +224,21 @@ VERBS = (
         around=(DRY_RUN,),
     ),
     Verb("gc", Collect, "gc:collect", "remove what guests that are gone have left behind", around=(DRY_RUN,)),
+    Verb(
+        "apply",
+        Apply,
+        "apply:apply",
+        "see to it that all wires are there that FILE asks for",
+        (PRUNE, FILE),
+        around=(DRY_RUN,),
+    ),
+    Verb(
+        "save",
+        Save,
+        "save:save_wires",
+        "print what is wired as lines for apply",
+        (GUEST.replace(shown="[GUEST]", optional=True),),
+    ),
     Verb(
         "--wait",
         Wait,

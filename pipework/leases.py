@@ -1,4 +1,4 @@
-"""Who keeps the lease of a link, which its note tells, and how that ends."""
+"""Who got and who keeps the lease of a link, which its notes tell, and how that ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pipework.actions.base import Action
 from pipework.actions.notes import Forget
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.notes import Lease
+from pipework.notes import Asked, Lease
 
 
 def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Action]:
@@ -15,19 +15,24 @@ def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Act
 
     is_final: whether the link is to go, too.  Raises Refused.
     """
-    note = notes.of_link(Lease, guest, link)
+    note, asked = notes.of_link(Lease, guest, link), _asked(guest, link)
     if note is None:
-        return []
+        return asked
     if note.container:
         from pipework.actions.dhcp_container import EndClientInContainer  # docker takes its time to import
 
-        return [EndClientInContainer(note, is_final)]
+        return [EndClientInContainer(note, is_final), *asked]
     from pipework.actions.dhcp import EndClient  # most links have no lease
 
-    return [EndClient(note, is_final)]
+    return [EndClient(note, is_final), *asked]
 
 
 def leases_of(guest: Namespace, link: Link) -> list[Action]:
-    """Forget who keeps a link's lease, if it has one.  Raises Refused."""
+    """Forget who keeps a link's lease, if it has one, and who got it.  Raises Refused."""
     note = notes.of_link(Lease, guest, link)
+    return [*([Forget(note)] if note else []), *_asked(guest, link)]
+
+
+def _asked(guest: Namespace, link: Link) -> list[Action]:
+    note = notes.of_link(Asked, guest, link)
     return [Forget(note)] if note else []

@@ -124,6 +124,11 @@ class Dhcp(Value):
             raise ValueError(f"{self.client} is no DHCP client")
 
     @property
+    def text(self) -> str:
+        """ADDRESS as it is typed."""
+        return f"{self.client}{'-f' if self.foreground else ''}{':' if self.options else ''}{' '.join(self.options)}"
+
+    @property
     def family(self) -> int:
         """4 or 6: of which family the lease is to be."""
         return 6 if "-6" in self.options else 4
@@ -215,6 +220,30 @@ class Collect(Value):
     dry_run: bool = False
 
 
+class Apply(Value):
+    """See to it that the wires are there which the lines of a file ask for.
+
+    file: its path, or - for standard input; prune: whether others go that pipework has made.
+    """
+
+    file: str
+    prune: bool = False
+    dry_run: bool = False
+
+    def validate(self) -> None:
+        if not self.file:
+            raise BadArgument("FILE is empty", "Name a file of lines, or - for standard input.")
+
+
+class Save(Value):
+    """Print what is wired, everywhere or in one guest, as lines for ``apply``."""
+
+    guest: Optional[str] = None
+
+    def validate(self) -> None:
+        _check_listed(self.guest)
+
+
 class Help(Value):
     """Print how the command is used."""
 
@@ -223,4 +252,4 @@ class Version(Value):
     """Print which pipework it is."""
 
 
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Help, Version]
+Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Help, Version]

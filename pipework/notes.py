@@ -1,4 +1,4 @@
-"""What the kernel does not remember: default routes that a link replaced, a NIC's home, who keeps a lease, a zone.
+"""What the kernel does not remember: default routes that a link replaced, a NIC's home, who got and who keeps a lease.
 
 One small file under /run/pipework for each, named after the guest's namespace and the link's ifindex there: a link
 that the guest renames keeps its notes.  They live as long as the namespaces themselves, until the next boot.
@@ -208,6 +208,21 @@ class Lease(Note):
             raise KeyError("supervisor")
         supervisor, container, engine = (str(keeper[key]) for key in ("supervisor", "container", "engine"))
         return cls(**base, supervisor=supervisor, container=container, engine=engine)
+
+
+class Asked(Note):
+    """The DHCP client that a link was asked for with: ADDRESS as it was typed, which the lease does not tell."""
+
+    kind = "asked"
+
+    address: str
+
+    def contents(self) -> dict[str, Any]:
+        return {"address": self.address}
+
+    @classmethod
+    def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Asked:
+        return cls(**base, address=str(kept["address"]))
 
 
 class Zone(Note):

@@ -40,6 +40,11 @@ ROWS = (
     (r"pipework/links/(nic|vlan|loan)|pipework/actions/nic", "direct del gc replace removal renamed"),
     (r"pipework/(commands/delete|wires/teardown)", "del del_dhcp gc removal renamed notes"),
     (r"pipework/commands/gc", "gc removal notes"),
+    (
+        r"pipework/(commands/(apply|progress)|lines|wires/(survey|saved|lent))|pipework/commands/save",
+        "apply save replace",
+    ),
+    (r"pipework/wires/troubles", "ls apply firewall"),
     (r"pipework/kernel/containment", "one_shot"),
     (r"pipework/kernel/own_sys", "hostif ls"),
     (r"pipework/notes|pipework/actions/notes", "notes del gc removal renamed"),

@@ -35,7 +35,7 @@ BESIDE = (
     "contrib/bundled.py",
     "Makefile",
 )
-DEPENDENCIES = {"pyroute2", "docker", "psutil", "jeepney"}
+DEPENDENCIES = {"pyroute2", "docker", "psutil", "jeepney", "tqdm"}
 
 
 class Failed(Exception):

@@ -3,7 +3,7 @@
 
 # >>> table: from pipework/grammar.py by python -m contrib.generate
 
-_pipework_verbs='route rule tc ls del gc'
+_pipework_verbs='route rule tc ls del gc apply save'
 _pipework_first='--wait --help --version'
 _pipework_before='--direct-phys --dry-run --replace'
 
@@ -18,6 +18,8 @@ _pipework_table() {
         ls) behind='--json' words='GUEST' ;;
         del) behind='-i= --all --if-exists --dry-run' words='GUEST' ;;
         gc) behind='--dry-run' ;;
+        apply) behind='--prune --dry-run' words='FILE' ;;
+        save) words='GUEST' ;;
         --wait) behind='-i=' ;;
         --help) ends='GUEST' ;;
         --version) ends='GUEST' ;;
@@ -35,6 +37,7 @@ _pipework_offer() {
         route.ARGUMENT) printf '%s\n' show add del replace get ;;
         rule.ARGUMENT) printf '%s\n' show add del ;;
         tc.ARGUMENT) printf '%s\n' qdisc class filter ;;
+        FILE) _pipework_files "$2" ;;
         *) printf '?%s\n' "$1" ;;
     esac
 }
@@ -59,6 +62,13 @@ _pipework_links() {
         # an address is only offered to who has begun to type one
         case $1 in mac:*) sed 's/^/mac:/' "$folder/address" ;; esac
     done 2>/dev/null
+}
+
+_pipework_files() {
+    local file
+    for file in "$1"*; do
+        if [ -d "$file" ]; then echo "$file/"; elif [ -e "$file" ]; then echo "$file"; fi
+    done
 }
 
 # One a line, what may come next; the arguments are the words so far, the last of them what is being typed. A line that

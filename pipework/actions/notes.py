@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipework.actions.base import Action
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
-from pipework.notes import Loan, Note, Replaced
+from pipework.notes import Asked, Loan, Note, Replaced
 
 
 class Keep(Action):
@@ -75,6 +75,19 @@ class NoteRoutes(KeepOnceThere):
         link = netlink.link(self.link)
         mac, ifindex = (link.mac, link.ifindex) if link else ("", netlink.index(self.link))
         return Replaced(self.guest.cookie, self.link, ifindex, "", mac, self.routes)
+
+
+class NoteAsked(KeepOnceThere):
+    """Keep how a link was asked for, for who prints it as a line; a command that cannot keep it does without."""
+
+    keeps_note = False
+
+    guest: Namespace
+    link: str
+    address: str
+
+    def note(self) -> Asked:
+        return Asked(self.guest.cookie, self.link, self.guest.netlink.index(self.link), "", self.address)
 
 
 class NoteArrival(Action):

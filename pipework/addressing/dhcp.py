@@ -18,7 +18,7 @@ from pipework.actions.base import Action
 from pipework.actions.default_route import PostponeDefault, YieldDefault
 from pipework.actions.dhcp import AnnounceLease, AwaitLease, NoteLease, StartClient, StopClient
 from pipework.actions.links import SetUp
-from pipework.actions.notes import NoteRoutes
+from pipework.actions.notes import NoteAsked, NoteRoutes
 from pipework.addressing.base import AddressPlan, replaced_routes
 from pipework.errors import BadArgument, NotInstalled, Refused
 from pipework.kernel.containment import is_contained
@@ -94,7 +94,7 @@ def plan(wire: Wire) -> AddressPlan:
     settle += [*links.kind(wire.kind).opening(wire), *obtain]
     if postponed:
         settle.append(YieldDefault(guest, link, postponed))
-    settle.append(AnnounceLease(guest, link, family))
+    settle += [AnnounceLease(guest, link, family), NoteAsked(guest, link, dhcp.text)]
     up: list[Action] = [EnableIPv6(guest, link)] if family == 6 else []
     return AddressPlan([*up, SetUp(guest, link)], settle, _holder(obtain, dhcp))
 
@@ -104,7 +104,7 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     if find_program(dhcp.client) is None:
         hint = f"Install it: apt-get install {kind.package}{kind.remark}"
         raise NotInstalled(f"{dhcp.client} is not installed", hint)
-    stays = dhcp.foreground or dhcp.client == "dhcpcd" or _holds(dhcp)
+    stays = dhcp.foreground or dhcp.client == "dhcpcd" or holds(dhcp)
     if stays and is_contained():
         raise Refused(
             f"{dhcp.client} would end with this container, and nobody would renew the lease",
@@ -149,15 +149,15 @@ def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
     ]
 
 
-def _holds(dhcp: Dhcp) -> bool:
-    """Whether the client is told to stay in the foreground; what udhcpc does then, only -f says."""
-    told = CLIENTS[dhcp.client].foreground in dhcp.options
+def holds(dhcp: Dhcp) -> bool:
+    """Whether a client of the host is told to stay in the foreground; what udhcpc does then, only -f says."""
+    told = dhcp.client in CLIENTS and CLIENTS[dhcp.client].foreground in dhcp.options
     return told and (dhcp.foreground or dhcp.client != "udhcpc")
 
 
 def _holder(obtain: Sequence[Action], dhcp: Dhcp) -> Optional[Callable[[], None]]:
     first = obtain[0]
-    return first.client.hold if isinstance(first, StartClient) and _holds(dhcp) else None
+    return first.client.hold if isinstance(first, StartClient) and holds(dhcp) else None
 
 
 def _host_name(guest: str) -> str:

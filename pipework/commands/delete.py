@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipework import guests, notes
-from pipework.commands.session import session
+from pipework.commands.session import Log, session
 from pipework.default_routes import bring_back_all_late
 from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused, warn
-from pipework.links.base import Host
+from pipework.kernel.namespaces import Namespace
+from pipework.links.base import Host, Wired
 from pipework.model import Delete
 from pipework.wires import teardown
 from pipework.wires.inventory import find_of
@@ -37,16 +40,21 @@ def detach(request: Delete) -> None:
         ]
         if not wires and not request.if_exists:
             raise _nothing(request)
-        log.carry_out(bring_back_all_late(guest.namespace) if wires else [])
-        gone: list[str] = []
-        for wired, steps in list(teardown.plan(host, guest.namespace, wires)):
-            try:
-                log.carry_out(steps)
-            except Exception as error:
-                _tell_of([*gone, *([wired.ifname] if log.is_final else [])], error)
-                raise
-            log.keep()
-            gone.append(wired.ifname)
+        take_back(host, guest.namespace, wires, log)
+
+
+def take_back(host: Host, guest: Namespace, wires: Sequence[Wired], log: Log) -> None:
+    """Take back wires of a guest, each wholly or not at all.  Raises PipeworkError, with what had gone by then."""
+    log.carry_out(bring_back_all_late(guest) if wires else [])
+    gone: list[str] = []
+    for wired, steps in list(teardown.plan(host, guest, wires)):
+        try:
+            log.carry_out(steps)
+        except Exception as error:
+            _tell_of([*gone, *([wired.ifname] if log.is_final else [])], error)
+            raise
+        log.keep()
+        gone.append(wired.ifname)
 
 
 def _tell_of(gone: list[str], error: Exception) -> None:

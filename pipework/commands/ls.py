@@ -12,6 +12,7 @@ from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import Host, Wired
 from pipework.model import List
 from pipework.wires.inventory import find_all
+from pipework.wires.troubles import with_troubles
 
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
 GREEN, YELLOW, RED = "32", "33", "31"
@@ -23,7 +24,7 @@ def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
         see_own_sys(host)
-        wires = _with_troubles(host, find_all(Host(host)))
+        wires = with_troubles(host, find_all(Host(host)))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:
             wires = [wire for wire in wires if _same(wire, namespace)]
@@ -33,17 +34,6 @@ def list_wires(request: List) -> None:
         print(dumps([_as_json(wire) for wire in wires], indent=2))
     else:
         _print_table(wires)
-
-
-def _with_troubles(host: Namespace, wires: Sequence[Wired]) -> list[Wired]:
-    """The same, with the state of those that are up told whose frames do not pass."""
-    by_kind = dict[str, list[Wired]]()
-    for wire in wires:
-        if wire.state == "up":
-            by_kind.setdefault(wire.kind, []).append(wire)
-    troubles = [links.kind(kind).troubles(host, there) for kind, there in by_kind.items()]
-    states = {id(wire): state for those in troubles for wire, state in those}
-    return [wire.replace(state=states[id(wire)]) if id(wire) in states else wire for wire in wires]
 
 
 def _same(wire: Wired, namespace: Namespace) -> bool:

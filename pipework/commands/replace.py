@@ -6,22 +6,21 @@ from pipework import addressing, guests, links, notes
 from pipework.actions.base import Action
 from pipework.actions.links import SetAlias, SetMac
 from pipework.actions.stash import DeleteAddress, TakeDown
-from pipework.commands.session import Plan, decide, session
+from pipework.commands.session import Log, Plan, decide, session
 from pipework.default_routes import bring_back, noted_routes
 from pipework.errors import Refused
 from pipework.guests.base import Guest
-from pipework.kernel import sysfs
+from pipework.kernel.namespaces import Namespace
 from pipework.leases import clients_of, leases_of
 from pipework.links.base import Host, Wire, Wired, mark_finished
 from pipework.links.conflicts import left_to_do
-from pipework.links.loan import loan_of
 from pipework.links.stash import Way
 from pipework.marks import unfinished_alias
 from pipework.model import Attach
 from pipework.typed import Optional
-from pipework.value import Value
 from pipework.wires.diff import is_as_asked
 from pipework.wires.inventory import find
+from pipework.wires.lent import Lent, find_lent
 
 
 def replace(request: Attach) -> None:
@@ -29,55 +28,35 @@ def replace(request: Attach) -> None:
     notes.check_kept()
     guest = guests.find(request.guest)
     with session(request.dry_run, guest) as (host, log):
-        with log.alone():
-            known = Host(host)
-            lent = _find_lent(request, known, guest)
-            if lent and is_as_asked(lent.wire, lent.there):
-                return
-            if lent:
-                plan = _change_in_place(lent)
-            else:
-                kind, wire = links.resolve(request, host, guest)
-                old = _look(known, wire)
-                if old and is_as_asked(wire, old):
-                    log.carry_out(left_to_do(kind, wire, old.link))
-                    return
-                way = _put_aside(known, wire, old) if old else Way()
-                returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
-                log.carry_out(way.first)
-                plan = decide(kind, wire.replace(vacated=old is not None, returned=returned))
-                plan = plan.replace(afterwards=[*plan.afterwards, *way.last])
-            log.carry_out(plan.at_once)
-        log.carry_out(plan.afterwards)
-    if plan.hold and not request.dry_run:
+        plan = see_to(request, guest, host, log)
+    if plan and plan.hold and not request.dry_run:
         plan.hold()
 
 
-class Lent(Value):
-    """A NIC that the guest has already, as --direct-phys would put it there: the wire as asked, and as it is."""
-
-    wire: Wire
-    there: Wired
-    home_mac: str
-
-
-def _find_lent(request: Attach, host: Host, guest: Guest) -> Optional[Lent]:
-    """The NIC, or the VLAN link of one, that is on loan to the guest; None: it is not the one that is asked for."""
-    ifname = request.ifname or "eth1"
-    there = find(host, guest, ifname) if request.direct_phys else None
-    if there is None or not links.kind(there.kind).handed_over:
-        return None
-    loan = loan_of(guest.namespace, there)
-    home_mac = loan.home.link.mac if loan else ""
-    names = (there.hostif, f"mac:{home_mac}")
-    vlan = request.tag.vlan if request.tag else None
-    if (request.hostif in names or _is_mac_of(request.hostif, there)) and vlan == there.vlan:
-        return Lent(Wire(request, host.namespace, guest, there.kind, there.hostif, ifname), there, home_mac)
-    return None
-
-
-def _is_mac_of(hostif: str, there: Wired) -> bool:
-    return hostif.startswith("mac:") and sysfs.with_mac(hostif[len("mac:") :]) == there.hostif
+def see_to(request: Attach, guest: Guest, host: Namespace, log: Log) -> Optional[Plan]:
+    """Look, decide and carry out; what was carried out, None where the wire is as asked.  Raises PipeworkError."""
+    with log.alone():
+        known = Host(host)
+        on_loan = find(known, guest, request.ifname or "eth1") if request.direct_phys else None
+        lent = find_lent(request, host, guest, on_loan)
+        if lent and is_as_asked(lent.wire, lent.there):
+            return None
+        if lent:
+            plan = _change_in_place(lent)
+        else:
+            kind, wire = links.resolve(request, host, guest)
+            old = _look(known, wire)
+            if old and is_as_asked(wire, old):
+                log.carry_out(left_to_do(kind, wire, old.link))
+                return None
+            way = _put_aside(known, wire, old) if old else Way()
+            returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
+            log.carry_out(way.first)
+            plan = decide(kind, wire.replace(vacated=old is not None, returned=returned))
+            plan = plan.replace(afterwards=[*plan.afterwards, *way.last])
+        log.carry_out(plan.at_once)
+    log.carry_out(plan.afterwards)
+    return plan
 
 
 def _change_in_place(lent: Lent) -> Plan:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from pipework import addressing, notes
 from pipework.actions.base import Action
-from pipework.executor import Rehearsal, UndoLog, rehearsing, undoing
+from pipework.executor import Rehearsal, UndoLog, undoing
 from pipework.guests.base import Guest
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import LinkKind, Wire
 from pipework.typed import Callable, Optional, Union
 from pipework.value import Value
+
+Log = Union[UndoLog, Rehearsal]
 
 
 class Plan(Value):
@@ -26,9 +28,12 @@ class Plan(Value):
 
 
 @contextmanager
-def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Namespace, Union[UndoLog, Rehearsal]]]:
+def session(
+    dry_run: bool, guest: Optional[Guest] = None, rehearsal: Optional[Rehearsal] = None, is_last: bool = True
+) -> Iterator[tuple[Namespace, Log]]:
     """This host's namespace and a log to carry out plans by; the guest's namespace is closed at the end.
 
+    rehearsal: which one is to say what would be done; is_last: whether the command has nothing else to do.
     Leaving it by an error undoes what was done.  Raises Interrupted on a signal.
     """
     if not dry_run:
@@ -36,7 +41,7 @@ def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Name
     with Namespace.own() as host:
         try:
             see_own_sys(host)
-            with rehearsing() if dry_run else undoing() as log:
+            with nullcontext(rehearsal or Rehearsal()) if dry_run else undoing(is_last) as log:
                 yield host, log
         finally:
             if guest:

@@ -48,13 +48,13 @@ RUNTIMES = {
 UNPREFIXED = ("docker", "podman", "lxc")
 
 
-def find(text: str) -> Guest:
+def find(text: str, patience: float = STARTING) -> Guest:
     """The guest that the user means, its namespace open.
 
-    One that is not running yet gets STARTING seconds.  Raises GuestNotFound, or GuestUnusable if it does not
+    patience: seconds that it gets if it is not running yet.  Raises GuestNotFound, or GuestUnusable if it does not
     run or has no namespace of its own: then there is only the host's.
     """
-    guest = _look_up(text)
+    guest = _look_up(text, patience)
     with Namespace.own() as own:
         if guest.namespace.identity == own.identity:
             guest.namespace.close()
@@ -62,27 +62,27 @@ def find(text: str) -> Guest:
     return guest
 
 
-def _look_up(text: str) -> Guest:
+def _look_up(text: str, patience: float) -> Guest:
     prefix, colon, name = text.partition(":")
     if text.startswith("/") and (os.path.lexists(text) or "/" in text[1:]):
         prefix, name = "netns", text
     elif text.startswith("/"):  # as docker inspect has the names of containers
-        return _search(text[1:], f"no file {text}, ")
+        return _search(text[1:], patience, f"no file {text}, ")
     elif not colon or prefix not in RUNTIMES:
-        return _search(text)
-    guest = _await_start(prefix, name)
+        return _search(text, patience)
+    guest = _await_start(prefix, name, patience)
     if guest is None:
         listing = RUNTIMES[prefix].listing
         raise GuestNotFound(f"no guest {text}: {prefix} knows no {name}", f"See what there is: {listing}")
     return guest
 
 
-def _search(name: str, besides: str = "") -> Guest:
+def _search(name: str, patience: float, besides: str = "") -> Guest:
     """The guest of that name without a prefix; besides: where else it was looked for, in words."""
     asked, absent, instead = [], [], ""
     for position, prefix in enumerate(UNPREFIXED):
         try:
-            guest = _await_start(prefix, name)
+            guest = _await_start(prefix, name, patience)
         except Elsewhere as refusal:
             besides, instead = f"{besides}{refusal.message}; ", f"{refusal.hint}  "
             continue
@@ -119,14 +119,14 @@ def _running_in(prefixes: tuple[str, ...], name: str) -> Optional[str]:
     return None
 
 
-def _await_start(prefix: str, name: str) -> Optional[Guest]:
+def _await_start(prefix: str, name: str, patience: float) -> Optional[Guest]:
     runtime, deadline = _runtime(prefix), 0.0
     while True:
         try:
             return runtime.find(name)
         except GuestStopped:
-            deadline = deadline or time.monotonic() + STARTING
-            if time.monotonic() > deadline:
+            deadline = deadline or time.monotonic() + patience
+            if time.monotonic() >= deadline:
                 raise
         time.sleep(PAUSE)
 

@@ -261,10 +261,14 @@ class Netlink:
 
     def default_routes(self, family: int) -> list[Route]:
         """The default routes of the main table; family is 4 or 6."""
-        return [route for route in self.routes(family) if route.destination is None]
+        found = self._routes(family, longest=0, table=MAIN_TABLE)
+        return [route for route in found if route.table == MAIN_TABLE and route.destination is None]
 
-    def _routes(self, family: int, **wanted: int) -> list[Route]:
-        """The routes but those of ``local``; whether the kernel leaves out what is not wanted depends on its age."""
+    def _routes(self, family: int, longest: int = 128, **wanted: int) -> list[Route]:
+        """The routes but those of ``local``; whether the kernel leaves out what is not wanted depends on its age.
+
+        longest: prefix of their destinations.
+        """
         try:
             answers = self.request(GETROUTE, messages.route(FAMILY[family], **wanted), DUMP)
         except KernelRefused as refusal:
@@ -272,7 +276,8 @@ class Netlink:
                 return []
             raise
         headers = ((messages.ROUTE.unpack_from(told), told) for told in answers)
-        return [read_route(told) for head, told in headers if head[4] != LOCAL_TABLE and not head[8] & CLONED]
+        wide = ((head, told) for head, told in headers if head[1] <= longest)
+        return [read_route(told) for head, told in wide if head[4] != LOCAL_TABLE and not head[8] & CLONED]
 
     def add_route(self, family: int, index: int, gateway: Optional[Address], to: Optional[Address]) -> None:
         """Add a route to one host, or the default route (to is None), out of a link."""

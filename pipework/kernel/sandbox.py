@@ -33,12 +33,11 @@ def make_private(host_name: str, additions: Mapping[str, str], files: Iterable[s
 
     additions: path in a place of OVERLAID -> text that the file has at its end, if its folder is there.
     files: absolute paths; those of them that are files of the host's are seen here, too, wherever they are.
-    The store is root's alone.  What the host mounts or unmounts later is seen here too, so nothing is pinned.
+    The store is root's alone.  It has mounts of its own already.
     """
     resolver, shown = _resolver(), {path: _read(path) for path in files}
-    unshare(CLONE_NEWNS | CLONE_NEWUTS)
+    unshare(CLONE_NEWUTS)
     socket.sethostname(host_name[:LONGEST_HOST_NAME])
-    _mount("none", "/", "", MS_REC | MS_SLAVE)
     _mount("pipework", "/run", "tmpfs", 0, "mode=0755")
     os.mkdir(STORE, 0o700)
     os.mkdir("/run/lock")
@@ -61,10 +60,18 @@ def make_private(host_name: str, additions: Mapping[str, str], files: Iterable[s
     _mount("none", "/", "", MS_REMOUNT | MS_BIND | MS_RDONLY)
 
 
-def show_own_sys() -> None:
-    """Give this process the /sys of its network namespace.  Raises OSError."""
+def have_own_mounts() -> None:
+    """Give this process mounts of its own, which outlast those of whoever started it.  Raises OSError.
+
+    What the host mounts or unmounts later is seen here too, so nothing is pinned.
+    """
     unshare(CLONE_NEWNS)
     _mount("none", "/", "", MS_REC | MS_SLAVE)
+
+
+def show_own_sys() -> None:
+    """Give this process the /sys of its network namespace.  Raises OSError."""
+    have_own_mounts()
     _mount("pipework", "/sys", "sysfs", 0)
 
 

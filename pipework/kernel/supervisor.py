@@ -19,7 +19,7 @@ from pipework.kernel.containment import is_contained
 from pipework.kernel.namespaces import Namespace, enter
 from pipework.kernel.processes import identity
 from pipework.kernel.programs import search_path
-from pipework.kernel.sandbox import CLONE_NEWPID, make_private, unshare
+from pipework.kernel.sandbox import CLONE_NEWPID, have_own_mounts, make_private, unshare
 from pipework.typed import NoReturn, Optional
 
 STARTING, KEEPING = 0.02, 0.5  # seconds between two looks, until the program is ready and afterwards
@@ -135,6 +135,7 @@ def _start_supervisor(program: Supervised, control: socket.socket, output: int) 
     """In a child of the command: make the namespaces, in which the next child is the first process."""
     try:
         os.setsid()
+        have_own_mounts()  # ip netns exec and systemd's services take theirs with them, and so the guest's file
         where, name = os.path.split(program.guest.path)
         place = os.open(where, os.O_PATH | os.O_DIRECTORY)
         enter(program.guest.fd)

@@ -34,6 +34,7 @@ class IPoIB(LinkKind):
     """The guest is a member of its parent's partition, or of another."""
 
     unmarked = True
+    takes_mac = False
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the child in the parent's partition, or in that of the key given, and see that the parent is up."""

@@ -14,6 +14,7 @@ from pipework.marks import digest_name
 from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
 
+SHORTENED = "vpl"  # in front of the digest of a name that is too long
 DEFAULT_MTU = 1500  # of a new bridge, in bytes
 
 
@@ -36,7 +37,12 @@ def local_name(wire: Wire) -> str:
     Where that is longer than a link's name may be, ``vpl`` and a digest take its place.
     """
     name = wire.request.local_name or f"v{wire.ifname}pl{wire.near.tag}"
-    return name if len(name) <= LONGEST_NAME else digest_name("vpl", name)
+    return name if len(name) <= LONGEST_NAME else digest_name(SHORTENED, name)
+
+
+def is_default_name(name: str) -> bool:
+    """Whether a host's end may have that name because no other was asked for."""
+    return name.startswith(SHORTENED) or (name.startswith("v") and "pl" in name)
 
 
 def make_pair(wire: Wire, local: str, mtu: Optional[int], master: Optional[str]) -> list[Action]:

@@ -7,7 +7,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import Wire, Wired
 from pipework.model import Dhcp, Static
-from pipework.notes import Lease
+from pipework.notes import Asked, Lease
 from pipework.typed import Optional, Union
 
 
@@ -26,7 +26,8 @@ def _has_address(address: Union[Static, Dhcp], guest: Namespace, link: Optional[
         return False
     there = [one for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local]
     if not isinstance(address, Static):
-        return any(one.may_be_leased(address.family) for one in there)
+        asked = notes.of_link(Asked, guest, link)  # earlier versions have not noted it
+        return any(one.may_be_leased(address.family) for one in there) and (not asked or asked.address == address.text)
     # what the LAN's routers have brought about comes and goes with them
     kept = [one for one in there if not one.is_routers]
     wanted = [address.interface] if address.interface else []

@@ -30,33 +30,36 @@ def find_all(host: Host) -> list[Wired]:
     return sorted(wires, key=lambda wire: (wire.guest, wire.ifname))
 
 
-def find_of(host: Host, guest: Guest) -> list[Wired]:
-    """The wires of a guest that is held open."""
-    return _find_in(host, Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0))
+def find_of(host: Host, guest: Guest, ifname: Optional[str] = None) -> list[Wired]:
+    """The wires of a guest that is held open; ifname: only the one whose end is called so now."""
+    residence = Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0)
+    return _find_in(host, residence, ifname=ifname)
 
 
 def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
     """The wire of a guest whose end is called so now, or None."""
-    return next((wired for wired in find_of(host, guest) if wired.ifname == ifname), None)
+    return next(iter(find_of(host, guest, ifname)), None)
 
 
-def _find_in(host: Host, residence: Residence, lending: bool = True) -> list[Wired]:
-    """The wires of one namespace.  lending: whether there may be NICs on loan."""
+def _find_in(host: Host, residence: Residence, lending: bool = True, ifname: Optional[str] = None) -> list[Wired]:
+    """The wires of one namespace.  lending: whether there may be NICs on loan; ifname: of one only."""
     guest = residence.open()
     if guest is None:
         return []
     with guest:
-        found = (_wire(guest, seen) for seen in _look(host, residence, guest, lending))
+        found = (_wire(guest, seen) for seen in _look(host, residence, guest, lending, ifname))
         return [wired for wired in found if wired]
 
 
-def _look(host: Host, residence: Residence, guest: Namespace, lending: bool) -> Iterator[Seen]:
-    """The links of a guest, with all that tells whether they are wires."""
+def _look(host: Host, residence: Residence, guest: Namespace, lending: bool, ifname: Optional[str]) -> Iterator[Seen]:
+    """The links of a guest, or the one of that name, with all that tells whether they are wires."""
     there = guest.netlink.links(loopback=False)
     stacked = any(link.peer_namespace is not None for link in there)
     back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
     loans = _loans(guest) if lending else []
     for link in there:
+        if ifname not in (None, link.name):
+            continue
         end = host.link(link.peer) if link.peer_namespace is not None and link.peer_namespace == back else None
         end = end if end and is_hosts_end(end) else None  # else the far end of a NIC on loan that is itself a veth
         loan = next((loan for loan in loans if loan.is_of(link)), None)

@@ -64,12 +64,12 @@ def print_many(guests: int) -> None:
     """Many guests in one process, next to the kernel's part of it alone, and to a CNI plugin; in turn, three times."""
     print(f"\n{guests} guests on one bridge, in one process (CNI: a run for each), ms for each")
     print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}{'of kernel':>14}{'of CNI':>14}")
-    costs: dict[str, list[tuple[float, float]]] = {"kernel": [], "attach": [], "attach, firewall off": []}
+    costs: dict[str, list[tuple[float, float]]] = {what: [] for what in ("kernel", "attach", "attach, firewall off", "apply")}
     if contenders.has_cni():
         costs[CNI] = []
     for _ in range(3):
         for what, taken in costs.items():
-            with field_of(guests) as (bridge, names), firewall("off" if what != "attach" else ""):
+            with field_of(guests) as (bridge, names), firewall("off" if what.endswith("off") else ""):
                 taken.append(many.measure(what.partition(",")[0], bridge, names))
     alone, plugin = (median(wall for wall, _ in costs[what]) if what in costs else nan for what in ("kernel", CNI))
     for what, taken in costs.items():

@@ -1,6 +1,6 @@
 """Many guests attached in one process, the kernel's part of that alone, and a CNI plugin that is run once for each.
 
-Run as `python -m tests.bench.many attach|kernel|cni BRIDGE FIRST NAMESPACE...`, FIRST being the number of the first
+Run as `python -m tests.bench.many attach|apply|kernel|cni BRIDGE FIRST NAMESPACE...`, FIRST being the number of the first
 guest's address; prints milliseconds for each guest, on the clock and of processors.
 """
 
@@ -21,6 +21,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
 from pipework.model import Attach, Static
 from tests.bench.contenders import CNI_BRIDGE, cni_configuration, cni_environment
+from tests.lab.command import COMMAND
 
 FIRST_INDEX = 20_000_000  # of links, chosen beforehand so that every message can be
 GATEWAY = "10.214.255.254"
@@ -39,6 +40,13 @@ def attach_all(bridge: str, names: Sequence[str], first: int = 0) -> None:
     for number, name in enumerate(names, first):
         wanted = Static(ip_interface(address(number)), ip_address(GATEWAY))
         attach(Attach(bridge, f"netns:{name}", wanted))
+
+
+def apply_all(bridge: str, names: Sequence[str]) -> None:
+    """Run the command once, with a line for each guest."""
+    lines = (f"{bridge} netns:{name} {address(number)}@{GATEWAY}\n" for number, name in enumerate(names))
+    argv = [*COMMAND, "apply", "-"]
+    subprocess.run(argv, input="".join(lines), stdout=subprocess.DEVNULL, text=True, check=True)
 
 
 def kernel_all(bridge: str, names: Sequence[str]) -> Callable[[], None]:
@@ -114,6 +122,8 @@ def main(what: str, bridge: str, first: str, *names: str) -> None:
         todo = kernel_all(bridge, names)
     elif what == "cni":
         todo = partial(cni_all, bridge, names)
+    elif what == "apply":
+        todo = partial(apply_all, bridge, names)
     else:
         attach_all(bridge, names[:1], int(first))  # loads what is loaded once
         names = names[1:]

@@ -38,7 +38,7 @@ def offered(line: str, shell: str = "bash") -> set[str]:
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_words(shell: str) -> None:
     """Verbs, options and clients are offered where they may stand, and nowhere else."""
-    assert {"route", "ls", "del", "gc", "--direct-phys", "--wait"} <= offered("pipework ", shell)
+    assert {"route", "ls", "del", "gc", "apply", "save", "--direct-phys", "--wait"} <= offered("pipework ", shell)
     assert not {"--wait", "--help"} & offered("pipework --dry-run ", shell)
     assert offered("pipework --dry", shell) == {"--dry-run"}
     assert offered("pipework lo -a ", shell) == {"4", "6"}
@@ -50,6 +50,8 @@ def test_words(shell: str) -> None:
     assert offered("pipework tc web q", shell) == {"qdisc"}
     assert offered("pipework tc web qdisc ", shell) == set()
     assert offered("pipework gc ", shell) == {"--dry-run"}
+    assert offered(f"pipework apply --prune {CHECKOUT}/setup.c", shell) == {f"{CHECKOUT}/setup.cfg"}
+    assert offered(f"pipework apply {CHECKOUT}/tests/un", shell) == {f"{CHECKOUT}/tests/unit/"}
     assert offered("pipework --wait ", shell) == {"-i"}
     assert offered("pipework lo web dhcp ", shell) == set()
 

@@ -31,6 +31,7 @@ from tests.lab.guest import HOST, SLOW, Guest, eventually, run
 from tests.lab.host import Host
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import DhcpServer, NamedNamespace, Nic
+from tests.lab.scenes import scene
 from tests.lab.snapshot import diff, snapshot
 
 Containers = Callable[..., Container]
@@ -198,6 +199,17 @@ def test_ends_with_its_namespace(guest_ns: Namespaces, dhcp_server: DhcpServer, 
     assert run_pipework(nic.name, guest.spec, "dhclient-f").code == 0
     HOST.run("ip", "netns", "del", guest.name)
     assert eventually(lambda: not processes(namespace)), processes(namespace)
+
+
+@pytest.mark.parametrize("client", [client for client in STAYING if client != "dhcp:-f"])
+def test_outlasts_the_mounts_of_its_command(client: str) -> None:
+    """A client stays where the command had mounts of its own, as in ip netns exec and in a service of systemd."""
+    with scene("lan", client) as taken:
+        assert taken.host.pipework(*taken.words) == (0, "", "")
+        there = processes(inode(taken.guest))
+        time.sleep(1.5)
+        assert processes(inode(taken.guest)).keys() >= there.keys()
+        assert STAYING[client] in there.values()
 
 
 def test_supervisor_killed(guest_ns: Namespaces, dhcp_server: DhcpServer, nic: Nic) -> None:

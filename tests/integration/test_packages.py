@@ -93,6 +93,6 @@ def test_debian_package_depends_on_what_it_imports(deb: Path) -> None:
     """It depends on what the code takes, which pyroute2 is not: that is for the tests."""
     field = subprocess.run(["dpkg-deb", "--field", deb, "Depends"], capture_output=True, text=True, check=True).stdout
     sources = [path.read_text() for path in (CHECKOUT / "pipework").rglob("*.py")]
-    imported = re.compile(r"^(?:import|from) (docker|jeepney|psutil|pyroute2)\b", re.MULTILINE)
+    imported = re.compile(r"^ *(?:import|from) (docker|jeepney|psutil|pyroute2|tqdm)\b", re.MULTILINE)
     taken = {name for text in sources for name in imported.findall(text)}
     assert {name for name in re.findall(r"python3-(\w+)", field)} == taken

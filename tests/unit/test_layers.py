@@ -19,6 +19,7 @@ FLOORS = (
     ("errors", "quoting", "typed", "value", "model"),
     ("words",),
     ("grammar",),
+    ("lines",),
     ("usage",),
     ("kernel",),
     ("marks", "notes"),
@@ -88,7 +89,7 @@ def test_floors_are_seen() -> None:
     while more := {name for module in seen for name in ours(module)} - seen:
         seen |= more
     assert {floor(name) for name in seen} >= set(range(LEVEL["commands"] + 1)) - {
-        LEVEL[part] for part in ("words", "grammar", "usage", "wires")
+        LEVEL[part] for part in ("words", "grammar", "lines", "usage", "wires")
     }
     assert "pipework.links.bridge" in ours("pipework.links")
     assert "pipework.commands.attach" in ours("pipework.cli")

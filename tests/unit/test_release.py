@@ -31,6 +31,7 @@ Requires-Dist: pyroute2>=0.7.12
 Requires-Dist: docker>=6
 Requires-Dist: psutil>=5.9
 Requires-Dist: jeepney>=0.8
+Requires-Dist: tqdm>=4.64
 Requires-Dist: pytest>=8; extra == "test"
 
 A text.
@@ -127,7 +128,10 @@ def test_manual(page: str, said: str) -> None:
         (without(f"{ABOUT}/METADATA"), "Name is None"),
         ({**WHEEL, f"{ABOUT}/METADATA": METADATA.replace("0.2.0", "0.1.0")}, "Version is 0.1.0, not 0.2.0"),
         ({**WHEEL, f"{ABOUT}/METADATA": METADATA.replace(">=3.9", ">=3.8")}, "Requires-Python is >=3.8"),
-        ({**WHEEL, f"{ABOUT}/METADATA": METADATA.replace("psutil", "six")}, "it needs docker, jeepney, pyroute2, six"),
+        (
+            {**WHEEL, f"{ABOUT}/METADATA": METADATA.replace("psutil", "six")},
+            "it needs docker, jeepney, pyroute2, six, tqdm",
+        ),
         ({**WHEEL, f"{ABOUT}/entry_points.txt": ""}, "its entry points are {}"),
     ],
 )

@@ -1,0 +1,168 @@
+"""``pipework apply FILE``: read the lines, see how they stand, take back what none asks for, do what is left to do."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from pipework import guests, notes
+from pipework.commands.delete import take_back
+from pipework.commands.progress import Progress, progress
+from pipework.commands.replace import see_to
+from pipework.commands.session import session
+from pipework.errors import GuestStopped, Interrupted, PipeworkError, Refused, warn
+from pipework.executor import Rehearsal
+from pipework.guests.base import Guest
+from pipework.kernel import signals, sysfs
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.own_sys import see_own_sys
+from pipework.lines import Line, read
+from pipework.links.base import Host, Wired
+from pipework.model import Apply
+from pipework.quoting import quote
+from pipework.typed import Optional
+from pipework.wires.inventory import find_of
+from pipework.wires.saved import save
+from pipework.wires.survey import ABSENT, AS_ASKED, DIFFERENT, MISSING, WRONG, Finding, is_prunable, surplus, survey
+
+MARGIN = "    "  # of the commands that --dry-run prints, each below what it is for
+ASKED, SKIPPED, FAILED = "as asked", "skipped", "failed"
+REMOVED = "removed"
+DONE = {MISSING: "made", DIFFERENT: "replaced", AS_ASKED: ASKED}
+WOULD = {"made": "to make", "replaced": "to replace", REMOVED: "to remove"}  # as --dry-run says it
+
+
+def apply(request: Apply) -> None:
+    """See to it that all wires are there that the lines ask for, each wholly or not at all.
+
+    Raises Refused before anything is touched if a line is wrong, and in the end if one has failed; Interrupted.
+    """
+    notes.check_kept()
+    lines, wrong = _read(request.file)
+    with signals.held(), Namespace.own() as own:
+        see_own_sys(own)
+        host = Host(own)
+        findings = [] if wrong else survey(host, lines)
+        wrong += [f"{one.line.place}: {one.error}" for one in findings if one.state == WRONG]
+        if wrong:
+            for text in wrong:
+                print(f"pipework: {text}", file=sys.stderr)
+            raise Refused(
+                f"lines of {request.file} that are wrong: {len(wrong)}; nothing was changed", "Mend them first."
+            )
+        unknown = [one for one in findings if one.state == ABSENT and not isinstance(one.error, GuestStopped)]
+        going = surplus(host, findings) if request.prune and not unknown else []
+        if request.prune and unknown:
+            warn("nothing is taken back while a line names a guest that is not there: it may be one that is meant")
+        with progress(0 if request.dry_run else len(findings) + len(going)) as shown:
+            run = _Run(shown, Rehearsal(MARGIN, set()) if request.dry_run else None)
+            try:
+                run.remove(going)
+                run.see_to(findings)
+            except Interrupted as error:
+                if run.has_changed:
+                    error.come_after(run.summary(lines))
+                raise
+    print(run.summary(lines))
+    if run.count[FAILED]:
+        raise Refused(f"not all is as asked: {run.count[FAILED]} failed", "Mend what is told above, and type it again.")
+
+
+def _read(name: str) -> tuple[list[Line], list[str]]:
+    """The lines of a file, and what is wrong with others.  Raises Refused."""
+    try:
+        with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape", closefd=name != "-") as file:
+            return read(name, file, sysfs.exists)
+    except OSError as error:
+        raise Refused(
+            f"cannot read {name}: {error.strerror}", "Name a file of lines, or - for standard input."
+        ) from None
+
+
+class _Run:
+    """Carries out what is left to do, wire by wire, and counts; what fails is told, and does not stop the rest.
+
+    rehearsal: where nothing is to be touched.
+    """
+
+    def __init__(self, shown: Progress, rehearsal: Optional[Rehearsal]) -> None:
+        self.count = Counter[str]()
+        self._shown = shown
+        self._rehearsal = rehearsal
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything was done."""
+        return self._rehearsal is None and any(self.count[what] for what in ("made", "replaced", REMOVED))
+
+    def summary(self, lines: Sequence[Line]) -> str:
+        """What became of the lines, and of the wires that none asks for."""
+        kinds = (ASKED, "made", "replaced", REMOVED, SKIPPED, FAILED)
+        words = WOULD if self._rehearsal else {}
+        return f"{len(lines)} line{'s' * (len(lines) != 1)}: " + ", ".join(
+            f"{self.count[kind]} {words.get(kind, kind)}" for kind in kinds
+        )
+
+    def remove(self, wires: Sequence[Wired]) -> None:
+        """Take wires back."""
+        for _, of_guest in groupby(wires, lambda wired: wired.path):
+            signals.check()
+            self._remove(list(of_guest))
+
+    def _remove(self, wires: Sequence[Wired]) -> None:
+        """Take wires of one guest back, as far as they are there by now."""
+        first, names = wires[0], {wired.ifname for wired in wires}
+        try:
+            namespace = Namespace.open(first.path)
+        except OSError:  # the guest has just ended
+            return
+        guest = Guest(first.guest, first.runtime, namespace, "", first.pid or None)
+        try:
+            with session(self._rehearsal is not None, guest, self._rehearsal, is_last=False) as (own, log), log.alone():
+                host = Host(own)
+                there = [wired for wired in find_of(host, guest) if wired.ifname in names and is_prunable(wired)]
+                for wired in there:
+                    self._tell("-", save(namespace, wired).words)
+                take_back(host, namespace, there, log)
+            self.count[REMOVED] += len(there)
+        except Interrupted:
+            raise
+        except PipeworkError as error:
+            self._fail(f"{', '.join(sorted(names))} of {first.guest}", error)
+        self._shown.advance(len(wires))
+
+    def see_to(self, findings: Sequence[Finding]) -> None:
+        """Make and replace what is not as its line asks."""
+        for one in findings:
+            signals.check()
+            if one.state == AS_ASKED:
+                self.count[ASKED] += 1
+            else:
+                self._see_to(one)
+            self._shown.advance(1)
+
+    def _see_to(self, one: Finding) -> None:
+        request = one.line.request
+        try:
+            guest = guests.find(request.guest, patience=0)
+            state = MISSING if one.state == ABSENT else one.state
+            self._tell(state, one.line.words)
+            with session(self._rehearsal is not None, guest, self._rehearsal, is_last=False) as (own, log):
+                plan = see_to(request, guest, own, log)
+            self.count[DONE[state if plan else AS_ASKED]] += 1
+        except GuestStopped as error:
+            self.count[SKIPPED] += 1
+            self._shown.tell(f"pipework: {one.line.place}: {error.message}; skipped", sys.stderr)
+        except Interrupted:
+            raise
+        except PipeworkError as error:
+            self._fail(one.line.place, error)
+
+    def _tell(self, state: str, words: Sequence[str]) -> None:
+        self._shown.tell(" ".join([state, *map(quote, words)]), sys.stdout)
+
+    def _fail(self, place: str, error: PipeworkError) -> None:
+        self.count[FAILED] += 1
+        self._shown.tell(f"pipework: {place}: {error}", sys.stderr)

@@ -1,0 +1,71 @@
+"""Files of lines: each a pipework line as one types it, comments behind #.  Pure.
+
+Words are split as a shell splits them, and nothing else is done that a shell does: a line is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from io import StringIO
+from shlex import shlex
+
+from pipework.errors import BadArgument, PipeworkError
+from pipework.grammar import parse
+from pipework.model import Attach
+from pipework.typed import Callable
+from pipework.value import Value
+
+COMMAND = "pipework"  # may stand in front
+
+
+class Line(Value):
+    """A line that asks for a wire.  place: FILE:NUMBER; words: as they are typed behind pipework."""
+
+    place: str
+    words: tuple[str, ...]
+    request: Attach
+
+
+def read(name: str, lines: Iterable[str], is_interface: Callable[[str], bool]) -> tuple[list[Line], list[str]]:
+    """The lines that ask for a wire, and what is wrong with the others, each with its place.
+
+    name: of the file; is_interface: whether this host has a link of a name.
+    """
+    read, wrong = list[Line](), list[str]()
+    for number, text in enumerate(lines, 1):
+        place = f"{name}:{number}"
+        try:
+            words = split(text)
+            if words:
+                read.append(Line(place, tuple(words), _request(words, is_interface)))
+        except PipeworkError as error:
+            wrong.append(f"{place}: {error}")
+    return read, wrong
+
+
+def split(text: str) -> list[str]:
+    """The words of a line, without a comment and without the command's own name.  Raises BadArgument."""
+    stream = StringIO(text)
+    lexer = shlex(stream, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""  # its comments begin in the midst of a word, too
+    words = list[str]()
+    try:
+        while not text[stream.tell() :].lstrip().startswith("#"):
+            word = lexer.get_token()
+            if word is None:
+                break
+            words.append(word)
+    except ValueError:
+        raise BadArgument("a quotation mark is not closed", "Close it, or write a backslash in front of it.") from None
+    return words[1:] if words[:1] == [COMMAND] else words
+
+
+def _request(words: list[str], is_interface: Callable[[str], bool]) -> Attach:
+    request = parse(words, is_interface)
+    if not isinstance(request, Attach):
+        raise BadArgument(
+            f"{words[0]} makes no wire", "A file has lines that attach: HOSTIF GUEST ADDRESS [MAC][@VLAN]"
+        )
+    if request.dry_run:
+        raise BadArgument("--dry-run in a line", "It is for the whole file: pipework --dry-run apply FILE")
+    return request

@@ -1,0 +1,59 @@
+"""save prints the line of each kind of wire, of which apply changes nothing, and makes it anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from tests.lab.guest import eventually
+from tests.lab.host import Host
+from tests.lab.netns import NamedNamespace
+from tests.lab.saving import save_and_apply
+
+Namespaces = Callable[[], NamedNamespace]
+KINDS = ("bridge", "switch", "fake-switch", "fake-switch-vlan", "macvlan", "namesake", "direct", "direct-furnished")
+MAC = "02:00:00:00:00:01"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_save_and_apply(kind: str, tmp_path: Path) -> None:
+    """For every kind: the line changes nothing, and makes the wire as it was."""
+    save_and_apply(kind, "v4-gateway", tmp_path)
+
+
+@pytest.mark.parametrize("address", ["v4-off-link", "v6-gateway", "v6-off-link", "none"])
+def test_save_and_apply_address(address: str, tmp_path: Path) -> None:
+    """The same for every form of ADDRESS."""
+    save_and_apply("bridge", address, tmp_path)
+
+
+@pytest.mark.parametrize("client", ["udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd"])
+def test_save_and_apply_lease(client: str, tmp_path: Path) -> None:
+    """The same for a lease, which says the client that was asked for."""
+    save_and_apply("lan", client, tmp_path)
+
+
+def test_words(host: Host, guest_ns: Namespaces) -> None:
+    """Names that are not the default ones are in the line, and what one line has no place for is told."""
+    guest = guest_ns()
+    host.pipework("br1", "-i", "lan0", "-l", "mine", guest.spec, "10.1.1.1/24@10.1.1.254", MAC)
+    assert host.pipework("save") == (0, f"pipework br1 -i lan0 -l mine {guest.spec} 10.1.1.1/24@10.1.1.254 {MAC}\n", "")
+    guest.run("ip", "addr", "add", "10.2.2.2/24", "dev", "lan0")
+    told = host.pipework("save", guest.spec)
+    assert told.out == f"pipework br1 -i lan0 -l mine {guest.spec} 10.1.1.1/24@10.1.1.254 {MAC}\n"
+    assert "lan0 of" in told.err and "more addresses than a line gives: 10.2.2.2/24" in told.err
+    assert host.pipework("save", guest_ns().spec) == (0, "", "")
+
+
+def test_one_of_a_guest_that_is_gone(host: Host, guest_ns: Namespaces) -> None:
+    """A wire of the original's makes a line as well; one of a dead guest goes with it."""
+    guest = guest_ns()
+    host.run("ip", "link", "add", "br1", "up", "type", "bridge")
+    host.run(
+        "ip", "link", "add", "veth1pl77", "up", "master", "br1", "type", "veth", "peer", "eth1", "netns", guest.name
+    )
+    guest.run("ip", "link", "set", "eth1", "address", MAC, "up")
+    guest.run("ip", "addr", "add", "10.1.1.1/24", "dev", "eth1")
+    assert eventually(lambda: host.pipework("save") == (0, f"pipework br1 {guest.spec} 10.1.1.1/24 {MAC}\n", ""))
