@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 
 from pipework import guests, notes
 from pipework.commands.delete import take_back
 from pipework.commands.progress import Progress, progress
 from pipework.commands.replace import see_to
-from pipework.commands.session import session
+from pipework.commands.session import Log
 from pipework.errors import GuestStopped, Interrupted, PipeworkError, Refused, warn
-from pipework.executor import Rehearsal
+from pipework.executor import Rehearsal, undoing
 from pipework.guests.base import Guest
 from pipework.kernel import signals, sysfs
 from pipework.kernel.namespaces import Namespace
@@ -40,6 +41,8 @@ def apply(request: Apply) -> None:
     Raises Refused before anything is touched if a line is wrong, and in the end if one has failed; Interrupted.
     """
     notes.check_kept()
+    if not request.dry_run:
+        notes.sweep()
     lines, wrong = _read(request.file)
     with signals.held(), Namespace.own() as own:
         see_own_sys(own)
@@ -57,7 +60,7 @@ def apply(request: Apply) -> None:
         if request.prune and unknown:
             warn("nothing is taken back while a line names a guest that is not there: it may be one that is meant")
         with progress(0 if request.dry_run else len(findings) + len(going)) as shown:
-            run = _Run(shown, Rehearsal(MARGIN, set()) if request.dry_run else None)
+            run = _Run(own, shown, Rehearsal(MARGIN, set()) if request.dry_run else None)
             try:
                 run.remove(going)
                 run.see_to(findings)
@@ -84,11 +87,12 @@ def _read(name: str) -> tuple[list[Line], list[str]]:
 class _Run:
     """Carries out what is left to do, wire by wire, and counts; what fails is told, and does not stop the rest.
 
-    rehearsal: where nothing is to be touched.
+    own: this host; rehearsal: where nothing is to be touched.
     """
 
-    def __init__(self, shown: Progress, rehearsal: Optional[Rehearsal]) -> None:
+    def __init__(self, own: Namespace, shown: Progress, rehearsal: Optional[Rehearsal]) -> None:
         self.count = Counter[str]()
+        self._own = own
         self._shown = shown
         self._rehearsal = rehearsal
 
@@ -111,6 +115,10 @@ class _Run:
             signals.check()
             self._remove(list(of_guest))
 
+    def _log(self) -> AbstractContextManager[Log]:
+        """What is done within is whole or undone; a signal ends the run between two wires."""
+        return nullcontext(self._rehearsal) if self._rehearsal else undoing(is_last=False)
+
     def _remove(self, wires: Sequence[Wired]) -> None:
         """Take wires of one guest back, as far as they are there by now."""
         first, names = wires[0], {wired.ifname for wired in wires}
@@ -120,8 +128,8 @@ class _Run:
             return
         guest = Guest(first.guest, first.runtime, namespace, "", first.pid or None)
         try:
-            with session(self._rehearsal is not None, guest, self._rehearsal, is_last=False) as (own, log), log.alone():
-                host = Host(own)
+            with namespace, self._log() as log, log.alone():
+                host = Host(self._own)
                 there = [wired for wired in find_of(host, guest) if wired.ifname in names and is_prunable(wired)]
                 for wired in there:
                     self._tell("-", save(namespace, wired).words)
@@ -149,8 +157,8 @@ class _Run:
             guest = guests.find(request.guest, patience=0)
             state = MISSING if one.state == ABSENT else one.state
             self._tell(state, one.line.words)
-            with session(self._rehearsal is not None, guest, self._rehearsal, is_last=False) as (own, log):
-                plan = see_to(request, guest, own, log)
+            with guest.namespace, self._log() as log:
+                plan = see_to(request, guest, self._own, log)
             self.count[DONE[state if plan else AS_ASKED]] += 1
         except GuestStopped as error:
             self.count[SKIPPED] += 1

@@ -28,12 +28,9 @@ class Plan(Value):
 
 
 @contextmanager
-def session(
-    dry_run: bool, guest: Optional[Guest] = None, rehearsal: Optional[Rehearsal] = None, is_last: bool = True
-) -> Iterator[tuple[Namespace, Log]]:
+def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Namespace, Log]]:
     """This host's namespace and a log to carry out plans by; the guest's namespace is closed at the end.
 
-    rehearsal: which one is to say what would be done; is_last: whether the command has nothing else to do.
     Leaving it by an error undoes what was done.  Raises Interrupted on a signal.
     """
     if not dry_run:
@@ -41,7 +38,7 @@ def session(
     with Namespace.own() as host:
         try:
             see_own_sys(host)
-            with nullcontext(rehearsal or Rehearsal()) if dry_run else undoing(is_last) as log:
+            with nullcontext(Rehearsal()) if dry_run else undoing() as log:
                 yield host, log
         finally:
             if guest:

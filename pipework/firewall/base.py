@@ -35,9 +35,11 @@ class Known(Value):
 class Listing:
     """Rules that are being listed; a program takes some milliseconds for it, in which there is other work to do."""
 
-    def __init__(self, arguments: Sequence[str], package: str, read: Callable[[str], list[Table]]) -> None:
-        """Start it.  read: the tables of what it prints.  Raises NotInstalled, Refused."""
-        self._program = arguments[0]
+    def __init__(
+        self, arguments: Sequence[str], package: str, read: Callable[[str], list[Table]], generation: int
+    ) -> None:
+        """Start it.  read: the tables of what it prints; generation: see listing.  Raises NotInstalled, Refused."""
+        self._arguments, self._program, self._generation = tuple(arguments), arguments[0], generation
         self._running = Running(arguments, package)
         self._read = read
 
@@ -49,7 +51,23 @@ class Listing:
                 f"{self._program} does not tell whether frames pass: {told.err.strip()}",
                 "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
             )
-        return self._read(told.out)
+        tables = self._read(told.out)
+        _listed[self._arguments] = self._generation, tables
+        return tables
+
+
+_listed: dict[tuple[str, ...], tuple[int, list[Table]]] = {}
+
+
+def listing(arguments: Sequence[str], package: str, read: Callable[[str], list[Table]], generation: int) -> Source:
+    """The tables that a program lists, and read makes of what it prints; those of nf_tables once while none changes.
+
+    generation: of nf_tables' rules, as it was before, 0 for others.  Raises NotInstalled, Refused.
+    """
+    before, tables = _listed.get(tuple(arguments), (0, []))
+    if generation and generation == before:
+        return Known(tables)
+    return Listing(arguments, package, read, generation)
 
 
 def sides(stop: Stop, coming: str, going: str) -> list[str]:
@@ -61,11 +79,11 @@ def sides(stop: Stop, coming: str, going: str) -> list[str]:
 class Firewall(Protocol):
     """One kind of firewall."""
 
-    def ask(self, chains: Sequence[Chain], meet: Sequence[int]) -> list[Source]:
+    def ask(self, chains: Sequence[Chain], meet: Sequence[int], generation: int) -> list[Source]:
         """Have listed what may stop bridged frames.
 
         chains: those of nf_tables that it may have to do with; meet: the families whose bridged frames are handed to it
-        now.
+        now; generation: of nf_tables' rules, before the chains were read.
         """
 
     def way_past(self, host: Namespace, stop: Stop, port: Optional[str]) -> list[Action]:

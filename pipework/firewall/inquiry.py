@@ -28,13 +28,13 @@ class Inquiry:
         self._host = host
         self._meet = {bridge: _meeting(bridge) for bridge in bridges}
         meet = sorted({family for families in self._meet.values() for family in families})
-        chains = nf_tables.chains()
-        self._asked: list[tuple[Firewall, Source]] = [(IPTABLES, one) for one in IPTABLES.ask(chains, meet)]
+        generation, chains = nf_tables.generation(), nf_tables.chains()
+        self._asked: list[tuple[Firewall, Source]] = [(IPTABLES, one) for one in IPTABLES.ask(chains, meet, generation)]
         others = [chain for chain in chains if chain.hook and not reads(chain)]
         if others:
             from pipework.firewall.nftables import FIREWALL  # few hosts have such tables
 
-            self._asked += [(FIREWALL, one) for one in FIREWALL.ask(others, meet)]
+            self._asked += [(FIREWALL, one) for one in FIREWALL.ask(others, meet, generation)]
         self._tables: Optional[list[tuple[Firewall, Table]]] = None
         self._asks: frozenset[str] = frozenset()  # what the tables' rules do
         self._told: dict[object, bool] = {}

@@ -8,7 +8,7 @@ from functools import cache, partial
 from pipework.actions.base import Action
 from pipework.actions.iptables import CHAIN, AllowBridged, WithdrawBridged
 from pipework.errors import Refused
-from pipework.firewall.base import TIMEOUT, Known, Listing, Source, sides
+from pipework.firewall.base import TIMEOUT, Known, Source, listing, sides
 from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables, sysfs
 from pipework.kernel.namespaces import Namespace
@@ -58,14 +58,19 @@ def reads(chain: nf_tables.Chain) -> bool:
 class Iptables:
     """iptables and ip6tables."""
 
-    def ask(self, chains: Sequence[nf_tables.Chain], meet: Sequence[int]) -> list[Source]:
+    def ask(self, chains: Sequence[nf_tables.Chain], meet: Sequence[int], generation: int) -> list[Source]:
         """Have listed what may stop bridged frames.
 
         Frames that do not meet the firewall may some day, when somebody loads br_netfilter, as Docker does; then the
         rule has to stand already where Docker keeps the chain for it.
         """
         asked = [
-            Listing([f"{program}-save", *tables], "iptables", partial(read, program, family))
+            listing(
+                [f"{program}-save", *tables],
+                "iptables",
+                partial(read, program, family),
+                generation if program == variant(family, "nft") else 0,
+            )
             for family in PROGRAMS
             for program, tables in _programs(family, chains, family in meet)
         ]
@@ -146,6 +151,7 @@ def legacy_tables(family: int) -> list[str]:
         return []
 
 
+@cache
 def variant(family: int, name: str) -> str:
     """The program of a family, nft or legacy: under its plain name where that is what it is."""
     plain = PROGRAMS[family]

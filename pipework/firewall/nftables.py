@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from pipework.actions.base import Action
 from pipework.firewall import firewalld
-from pipework.firewall.base import Known, Listing, Source, sides
+from pipework.firewall.base import Known, Source, listing, sides
 from pipework.firewall.iptables import reads
 from pipework.firewall.ruleset import UNSEEN, WAY_BACK, Chain, Condition, Rule, Stop, Table
 from pipework.kernel import nf_tables
@@ -42,11 +42,11 @@ SILENT = ("counter", "log", "mangle", "notrack", "flow", "set", "map", "dup", "f
 class Nftables:
     """nft."""
 
-    def ask(self, chains: Sequence[nf_tables.Chain], meet: Sequence[int]) -> list[Source]:
+    def ask(self, chains: Sequence[nf_tables.Chain], meet: Sequence[int], generation: int) -> list[Source]:
         """Have listed all tables, if one of these chains may stop frames.  Without nft their policies tell."""
         may_stop = [chain for chain in chains if _may_stop(chain, meet)]
         if may_stop and find_program("nft"):
-            return [Listing(["nft", "-j", "list", "ruleset"], "nftables", read)]
+            return [listing(["nft", "-j", "list", "ruleset"], "nftables", read, generation)]
         return [Known([_unseen(chain) for chain in may_stop])]
 
     def way_past(self, host: Namespace, stop: Stop, port: Optional[str]) -> list[Action]:

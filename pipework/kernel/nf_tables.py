@@ -16,11 +16,12 @@ from pipework.typed import Optional
 from pipework.value import Value
 
 # linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
-NETLINK_NETFILTER, SUBSYSTEM, GETCHAIN, GETRULE = 12, 10 << 8, 4, 7
+NETLINK_NETFILTER, SUBSYSTEM, GETCHAIN, GETRULE, GETGEN = 12, 10 << 8, 4, 7, 16
 ABSENT = (EINVAL, EPROTONOSUPPORT)  # the kernel has no nf_tables, or nothing of netfilter at all
 HEADER = Struct("=BBH")  # nfgenmsg: family, version, resource
 TABLE, NAME, HOOK, POLICY, USE = 1, 3, 4, 5, 6  # NFTA_CHAIN_*
 NUMBER = 1  # NFTA_HOOK_HOOKNUM
+GENERATION = 1  # NFTA_GEN_ID
 # linux/netfilter.h
 BRIDGE = "bridge"  # the family whose chains frames meet on each bridge, whoever hands them on
 FAMILIES = {1: "inet", 2: "ip", 7: BRIDGE, 10: "ip6"}  # NFPROTO_*, but those that bridged frames do not meet
@@ -44,19 +45,28 @@ class Chain(Value):
 
 def chains() -> list[Chain]:
     """All of them; none where the kernel has no nf_tables.  Raises KernelRefused."""
-    return [chain for chain in map(_chain, _dump(GETCHAIN)) if chain]
+    return [chain for chain in map(_chain, _ask(GETCHAIN, DUMP)) if chain]
 
 
 def mention(text: str) -> bool:
     """Whether a rule has that text in it, as a comment.  Raises KernelRefused."""
     wanted = text.encode("utf-8", "surrogateescape")
-    return any(wanted in told for told in _dump(GETRULE))
+    return any(wanted in told for told in _ask(GETRULE, DUMP))
 
 
-def _dump(what: int) -> list[bytes]:
+def generation() -> int:
+    """A number that is another as soon as a table, a chain or a rule has changed; 0 where the kernel has no nf_tables.
+
+    Raises KernelRefused.
+    """
+    answers = _ask(GETGEN, 0)
+    return _big(messages.chosen(answers[0], HEADER.size, (GENERATION,)).get(GENERATION)) if answers else 0
+
+
+def _ask(what: int, flags: int) -> list[bytes]:
     try:
         with closing(Netlink(NETLINK_NETFILTER)) as netlink:
-            return netlink.request(SUBSYSTEM | what, HEADER.pack(0, 0, 0), DUMP)
+            return netlink.request(SUBSYSTEM | what, HEADER.pack(0, 0, 0), flags)
     except OSError as error:
         number = error.errno
     except KernelRefused as refusal:

@@ -64,7 +64,8 @@ def print_many(guests: int) -> None:
     """Many guests in one process, next to the kernel's part of it alone, and to a CNI plugin; in turn, three times."""
     print(f"\n{guests} guests on one bridge, in one process (CNI: a run for each), ms for each")
     print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}{'of kernel':>14}{'of CNI':>14}")
-    costs: dict[str, list[tuple[float, float]]] = {what: [] for what in ("kernel", "attach", "attach, firewall off", "apply")}
+    contestants = ("kernel", "attach", "attach, firewall off", "apply")
+    costs: dict[str, list[tuple[float, float]]] = {what: [] for what in contestants}
     if contenders.has_cni():
         costs[CNI] = []
     for _ in range(3):

@@ -1,7 +1,7 @@
 """Many guests attached in one process, the kernel's part of that alone, and a CNI plugin that is run once for each.
 
-Run as `python -m tests.bench.many attach|apply|kernel|cni BRIDGE FIRST NAMESPACE...`, FIRST being the number of the first
-guest's address; prints milliseconds for each guest, on the clock and of processors.
+Run as `python -m tests.bench.many attach|apply|kernel|cni BRIDGE FIRST NAMESPACE...`, FIRST being the number of the
+first guest's address; prints milliseconds for each guest, on the clock and of processors.
 """
 
 from __future__ import annotations
