@@ -104,19 +104,19 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
     if find_program(dhcp.client) is None:
         hint = f"Install it: apt-get install {kind.package}{kind.remark}"
         raise NotInstalled(f"{dhcp.client} is not installed", hint)
-    stays = dhcp.foreground or dhcp.client == "dhcpcd" or holds(dhcp)
-    if stays and is_contained():
+    client_stays = stays(dhcp)
+    if client_stays and is_contained():
         raise Refused(
             f"{dhcp.client} would end with this container, and nobody would renew the lease",
             "Write dhcp:-f, whose client is in a container of its own, or run this on the host.",
         )
-    options = [option for option in dhcp.options if option != kind.foreground] if stays else dhcp.options
+    options = [option for option in dhcp.options if option != kind.foreground] if client_stays else dhcp.options
     name = _host_name(wire.near.name)
-    command = [dhcp.client, *kind.arguments(wire.ifname, name, stays), *options]
+    command = [dhcp.client, *kind.arguments(wire.ifname, name, client_stays), *options]
     additions = {kind.configuration: f'\nsend host-name "{name}";\n'} if kind.configuration else {}
     release = [*kind.release, wire.ifname] if kind.release else []
     client = Supervised(command, wire.near.namespace, wire.ifname, name, additions, release, _named_files(options))
-    end = NoteLease(client) if stays else StopClient(client)
+    end = NoteLease(client) if client_stays else StopClient(client)
     return [StartClient(client), AwaitLease(client, family, _patience()), end]
 
 
@@ -134,19 +134,26 @@ def _in_container(wire: Wire, dhcp: Dhcp) -> Sequence[Action]:
     from pipework.actions import dhcp_container as contained  # docker takes its time to import
     from pipework.guests import docker
 
-    stays = "-f" in dhcp.options
+    client_stays = stays(dhcp)
     patience = _patience()
     engine = docker.engine().url
-    contained.check_engine(engine, wire.near.id, stays)
+    contained.check_engine(engine, wire.near.id, client_stays)
     arguments = ("-i", wire.ifname, "-x", f"hostname:{_host_name(wire.near.name)}", *dhcp.options)
-    arguments += ("-R",) if stays else ("-q",)
-    client = contained.Client(engine, wire.near.namespace, wire.ifname, wire.near.id, arguments, stays)
+    arguments += ("-R",) if client_stays else ("-q",)
+    client = contained.Client(engine, wire.near.namespace, wire.ifname, wire.near.id, arguments, client_stays)
     return [
         contained.CreateClient(client),
         contained.StartClientInContainer(client),
         contained.AwaitLeaseInContainer(client, patience),
-        contained.NoteClient(client) if stays else contained.RemoveClient(client),
+        contained.NoteClient(client) if client_stays else contained.RemoveClient(client),
     ]
+
+
+def stays(dhcp: Dhcp) -> bool:
+    """Whether its client goes on once the lease is had, to renew it."""
+    if dhcp.client == "dhcp":
+        return "-f" in dhcp.options
+    return dhcp.foreground or dhcp.client == "dhcpcd" or holds(dhcp)
 
 
 def holds(dhcp: Dhcp) -> bool:

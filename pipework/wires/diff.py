@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipework import links, notes
+from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import Wire, Wired
@@ -26,8 +27,7 @@ def _has_address(address: Union[Static, Dhcp], guest: Namespace, link: Optional[
         return False
     there = [one for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local]
     if not isinstance(address, Static):
-        asked = notes.of_link(Asked, guest, link)  # earlier versions have not noted it
-        return any(one.may_be_leased(address.family) for one in there) and (not asked or asked.address == address.text)
+        return any(one.may_be_leased(address.family) for one in there) and _is_kept_as_asked(address, guest, link)
     # what the LAN's routers have brought about comes and goes with them
     kept = [one for one in there if not one.is_routers]
     wanted = [address.interface] if address.interface else []
@@ -37,3 +37,16 @@ def _has_address(address: Union[Static, Dhcp], guest: Namespace, link: Optional[
     gateways = [route.gateway for route in routes if not route.is_routers]
     leased = notes.of_link(Lease, guest, link)  # who keeps a lease would change what is fixed
     return leased is None and gateways == ([str(address.gateway)] if address.gateway else [])
+
+
+def _is_kept_as_asked(address: Dhcp, guest: Namespace, link: Link) -> bool:
+    """Whether the client is the one that is asked for, and goes on if it is to."""
+    asked = notes.of_link(Asked, guest, link)  # which earlier versions have not noted
+    if asked and asked.address != address.text:
+        return False
+    from pipework.addressing.dhcp import stays  # most wires have no lease
+
+    lease = notes.of_link(Lease, guest, link)
+    if not stays(address):
+        return lease is None
+    return lease is not None and (not lease.supervisor or processes.is_alive(lease.supervisor))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from pathlib import Path
 from typing import Callable
 
@@ -9,8 +12,10 @@ import pytest
 
 from tests.lab.guest import eventually
 from tests.lab.host import Host
+from tests.lab.kept import cookie, notes
 from tests.lab.netns import NamedNamespace
-from tests.lab.saving import save_and_apply
+from tests.lab.saving import ALL_AS_ASKED, save_and_apply
+from tests.lab.scenes import scene
 
 Namespaces = Callable[[], NamedNamespace]
 KINDS = ("bridge", "switch", "fake-switch", "fake-switch-vlan", "macvlan", "namesake", "direct", "direct-furnished")
@@ -33,6 +38,27 @@ def test_save_and_apply_address(address: str, tmp_path: Path) -> None:
 def test_save_and_apply_lease(client: str, tmp_path: Path) -> None:
     """The same for a lease, which says the client that was asked for."""
     save_and_apply("lan", client, tmp_path)
+
+
+@pytest.mark.parametrize("client", ["udhcpc-f", "dhcpcd"])
+def test_client_that_has_been_killed(client: str, tmp_path: Path) -> None:
+    """A wire whose client is to stay, and does not run any more, is not as asked; neither is one of another client."""
+    with scene("lan", client) as taken:
+        host, file = taken.host, tmp_path / "wiring"
+        assert host.pipework(*taken.words).code == 0
+        file.write_text(host.pipework("save").out)
+        there = len(taken.kept()["processes"])
+        assert host.pipework("apply", str(file)).out == ALL_AS_ASKED
+        (note,) = (json.loads(path.read_text()) for path in notes(cookie(taken.guest)) if path.name.startswith("dhcp."))
+        os.kill(int(note["supervisor"].partition(".")[0]), signal.SIGKILL)
+        assert eventually(lambda: len(taken.kept()["processes"]) < there)
+        assert host.pipework("apply", str(file)).out.startswith("~ ")
+        assert len(taken.kept()["processes"]) == there
+        assert host.pipework("apply", str(file)).out == ALL_AS_ASKED
+        file.write_text(file.read_text().replace(client, "udhcpc"))
+        assert host.pipework("apply", str(file)).out.startswith("~ ")
+        assert eventually(lambda: len(taken.kept()["processes"]) < there)  # it ends with its link
+        assert host.pipework("apply", str(file)).out == ALL_AS_ASKED
 
 
 def test_words(host: Host, guest_ns: Namespaces) -> None:

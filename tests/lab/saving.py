@@ -19,6 +19,9 @@ CHOSEN = ("link", "pid")
 def listed(host: Host) -> list[dict[str, Any]]:
     """What ls says of the wires, but for what is another each time."""
     rows = json.loads(host.pipework("ls", "--json").out)
+    for row in rows:
+        if row["kind"] == "ipoib":  # a part of whose address is the number of a queue
+            row["mac"] = row["mac"][12:]
     return [{key: value for key, value in row.items() if key not in CHOSEN} for row in rows]
 
 
