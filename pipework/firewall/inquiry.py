@@ -28,7 +28,8 @@ class Inquiry:
         self._host = host
         self._meet = {bridge: _meeting(bridge) for bridge in bridges}
         meet = sorted({family for families in self._meet.values() for family in families})
-        generation, chains = nf_tables.generation(), nf_tables.chains()
+        generation = nf_tables.generation()
+        chains = nf_tables.chains(generation)
         self._asked: list[tuple[Firewall, Source]] = [(IPTABLES, one) for one in IPTABLES.ask(chains, meet, generation)]
         others = [chain for chain in chains if chain.hook and not reads(chain)]
         if others:

@@ -43,9 +43,16 @@ class Chain(Value):
     uses: int
 
 
-def chains() -> list[Chain]:
-    """All of them; none where the kernel has no nf_tables.  Raises KernelRefused."""
-    return [chain for chain in map(_chain, _ask(GETCHAIN, DUMP)) if chain]
+def chains(generation: int) -> list[Chain]:
+    """All of them, read once for each generation; none where the kernel has no nf_tables.  Raises KernelRefused."""
+    if generation not in _read:
+        found = [chain for chain in map(_chain, _ask(GETCHAIN, DUMP)) if chain]
+        _read.clear()
+        _read[generation] = found
+    return _read[generation]
+
+
+_read: dict[int, list[Chain]] = {}
 
 
 def mention(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import closing, suppress
 from ipaddress import IPv4Address, IPv6Address
 
@@ -12,8 +13,6 @@ from pipework.kernel.namespaces import Namespace
 ETHERTYPE_ARP = 0x0806
 IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS = 17, 18  # linux/in6.h
 NEIGHBOUR_ADVERTISEMENT, OVERRIDE, TARGET_LINK_LAYER = 136, 0x20, 2  # RFC 4861, 4.4 and 4.6.1
-
-_closers: list[int] = []
 
 
 def gratuitous_arp(namespace: Namespace, link: str, mac: bytes, address: IPv4Address) -> None:
@@ -36,18 +35,45 @@ def gratuitous_arp(namespace: Namespace, link: str, mac: bytes, address: IPv4Add
 def _close_aside(packet_socket: socket.socket) -> None:
     """Close a packet socket without waiting for the kernel, which takes an RCU grace period (8 to 20 ms) over it.
 
-    The last to close it pays (net/packet/af_packet.c, packet_release).  That is a program which ends as soon as we
-    have closed ours, and is not waited for; the next call reaps it.  No guest sees it.
+    The last to close it pays (net/packet/af_packet.c, packet_release): a program to which it is sent.
     """
-    _closers[:] = [closer for closer in _closers if os.waitpid(closer, os.WNOHANG) == (0, 0)]
-    ours_closed, signal_closed = os.pipe()
-    # it keeps nothing else open: whoever reads our stderr to its end would wait, too
-    kept = [(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in enumerate((ours_closed, packet_socket.fileno(), ours_closed))]
     with suppress(OSError):  # without it closing takes its time
-        _closers.append(os.posix_spawnp("cat", ["cat"], {}, file_actions=kept))
+        if not _closers or _closers[-1].left == 0:
+            _closers[:] = [_Closer()]
+        _closers[-1].take(packet_socket)
     packet_socket.close()
-    os.close(ours_closed)
-    os.close(signal_closed)
+
+
+class _Closer:
+    """A program that is sent sockets and does not take them: the kernel drops them with its end.
+
+    That comes with ours, or once it has as many as it can hold, and is not waited for.  left: how many more it can.
+    """
+
+    def __init__(self) -> None:
+        """Start it.  Raises OSError."""
+        self.left = 100  # the kernel's default for what may wait in a socket is some more
+        self._sender, its = socket.socketpair()
+        stops, self._stop = os.pipe()
+        # it keeps nothing else open: whoever reads our stderr to its end would wait, too
+        kept = [(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in enumerate((stops, its.fileno(), stops))]
+        try:
+            os.posix_spawnp("cat", ["cat"], {}, file_actions=kept)
+        finally:
+            os.close(stops)
+            its.close()
+
+    def take(self, packet_socket: socket.socket) -> None:
+        """Send it one.  Raises OSError."""
+        self.left -= 1
+        fd = packet_socket.fileno().to_bytes(4, sys.byteorder)
+        self._sender.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fd)])
+
+    def __del__(self) -> None:
+        os.close(self._stop)
+
+
+_closers: list[_Closer] = []
 
 
 def unsolicited_advertisement(namespace: Namespace, index: int, mac: bytes, address: IPv6Address) -> None:

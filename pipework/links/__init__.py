@@ -161,5 +161,6 @@ def that_may_be(kind: str) -> Sequence[tuple[str, LinkKind]]:
     return [(row.name, _load(row)) for row in rows]
 
 
+@cache
 def _load(row: Row) -> LinkKind:
     return cast(LinkKind, import_module(row.module).KIND)
