@@ -16,6 +16,7 @@ from pipework.typed import Callable
 from pipework.value import Value
 
 COMMAND = "pipework"  # may stand in front
+SPECIAL = frozenset("'\"\\#")  # what makes more of a line than words with blanks between
 
 
 class Line(Value):
@@ -45,6 +46,11 @@ def read(name: str, lines: Iterable[str], is_interface: Callable[[str], bool]) -
 
 def split(text: str) -> list[str]:
     """The words of a line, without a comment and without the command's own name.  Raises BadArgument."""
+    words = text.split() if SPECIAL.isdisjoint(text) else _split(text)
+    return words[1:] if words[:1] == [COMMAND] else words
+
+
+def _split(text: str) -> list[str]:
     stream = StringIO(text)
     lexer = shlex(stream, posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""  # its comments begin in the midst of a word, too
@@ -57,7 +63,7 @@ def split(text: str) -> list[str]:
             words.append(word)
     except ValueError:
         raise BadArgument("a quotation mark is not closed", "Close it, or write a backslash in front of it.") from None
-    return words[1:] if words[:1] == [COMMAND] else words
+    return words
 
 
 def _request(words: list[str], is_interface: Callable[[str], bool]) -> Attach:

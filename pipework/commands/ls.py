@@ -47,7 +47,7 @@ def _same(wire: Wired, namespace: Namespace) -> bool:
 
 
 def _as_json(wire: Wired) -> dict[str, object]:
-    keys = [field for field in wire.fields if field not in ("path", "there")]
+    keys = [field for field in wire.fields if field not in ("path", "there", "assigned")]
     return {key: getattr(wire, key) for key in keys}
 
 

@@ -18,7 +18,7 @@ from pipework.value import Value
 if TYPE_CHECKING:
     from pipework.kernel.census import Residence
     from pipework.kernel.ovsdb import Inquiry, Port
-    from pipework.kernel.records import Link, Route
+    from pipework.kernel.records import Link, LinkAddress, Route
     from pipework.notes import Loan
 
     Answer = TypeVar("Answer")
@@ -195,8 +195,8 @@ class Wired(Value):
     end is called now; kind: the name of the file in links/ that serves it; link: the host's end, or ""; hostif: the
     bridge or NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, bridge down, filtered,
     unfinished or guest gone; guessed: it bears no mark of ours and no name of the original's, and is taken for the
-    original's because nobody else is known to have made it; there: the guest's link as it was read, None if the guest
-    is gone.
+    original's because nobody else is known to have made it; there, assigned: the guest's link and its
+    addresses as they were read, None and nothing if the guest is gone.
     """
 
     guest: str
@@ -214,6 +214,7 @@ class Wired(Value):
     state: str
     guessed: bool = False
     there: Optional[Link] = None
+    assigned: tuple[LinkAddress, ...] = ()
 
 
 class Inhabitant(Value):

@@ -9,7 +9,7 @@ from pipework.kernel.records import Link
 from pipework.links.base import Wire, Wired
 from pipework.model import Dhcp, Static
 from pipework.notes import Asked, Lease
-from pipework.typed import Optional, Union
+from pipework.typed import Union
 
 
 def is_as_asked(wire: Wire, there: Wired) -> bool:
@@ -19,13 +19,13 @@ def is_as_asked(wire: Wire, there: Wired) -> bool:
     works = there.state == "up" or (there.state == "no carrier" and not there.link)
     leads = (there.kind, there.hostif, there.vlan) == (wire.kind, wire.hostif, links.kind(wire.kind).wanted_tag(wire))
     same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
-    return works and leads and same_names and _has_address(request.address, wire.near.namespace, there.there)
+    return works and leads and same_names and _has_address(request.address, wire.near.namespace, there)
 
 
-def _has_address(address: Union[Static, Dhcp], guest: Namespace, link: Optional[Link]) -> bool:
+def _has_address(address: Union[Static, Dhcp], guest: Namespace, wired: Wired) -> bool:
+    link, there = wired.there, wired.assigned
     if link is None:
         return False
-    there = [one for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local]
     if not isinstance(address, Static):
         return any(one.may_be_leased(address.family) for one in there) and _is_kept_as_asked(address, guest, link)
     # what the LAN's routers have brought about comes and goes with them

@@ -13,7 +13,7 @@ from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Link
+from pipework.kernel.records import Link, LinkAddress
 from pipework.links.base import FarSide, Host, LinkKind, Seen, Wired
 from pipework.marks import is_hosts_end, is_unfinished, original_ifname, read_mark
 from pipework.notes import Loan
@@ -24,7 +24,12 @@ def find_all(host: Host) -> list[Wired]:
     """Every wire of this host, in order of guest and interface."""
     host.read_all()
     lending = bool(notes.names(Loan))
-    wires = [wire for residence in residences() for wire in _find_in(host, residence, lending)]
+    wires = list[Wired]()
+    for residence in residences():
+        guest = residence.open()
+        if guest:
+            with guest:
+                wires += _find_in(host, residence, guest, lending)
     if host.ports:
         wires += [wired for kind in links.every() for wired in kind.of_the_dead(host)]
     return sorted(wires, key=lambda wire: (wire.guest, wire.ifname))
@@ -33,7 +38,7 @@ def find_all(host: Host) -> list[Wired]:
 def find_of(host: Host, guest: Guest, ifname: Optional[str] = None) -> list[Wired]:
     """The wires of a guest that is held open; ifname: only the one whose end is called so now."""
     residence = Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0)
-    return _find_in(host, residence, ifname=ifname)
+    return _find_in(host, residence, guest.namespace, ifname=ifname)
 
 
 def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
@@ -41,14 +46,12 @@ def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
     return next(iter(find_of(host, guest, ifname)), None)
 
 
-def _find_in(host: Host, residence: Residence, lending: bool = True, ifname: Optional[str] = None) -> list[Wired]:
+def _find_in(
+    host: Host, residence: Residence, guest: Namespace, lending: bool = True, ifname: Optional[str] = None
+) -> list[Wired]:
     """The wires of one namespace.  lending: whether there may be NICs on loan; ifname: of one only."""
-    guest = residence.open()
-    if guest is None:
-        return []
-    with guest:
-        found = (_wire(guest, seen) for seen in _look(host, residence, guest, lending, ifname))
-        return [wired for wired in found if wired]
+    found = (_wire(guest, seen) for seen in _look(host, residence, guest, lending, ifname))
+    return [wired for wired in found if wired]
 
 
 def _look(host: Host, residence: Residence, guest: Namespace, lending: bool, ifname: Optional[str]) -> Iterator[Seen]:
@@ -88,6 +91,7 @@ def _wire(guest: Namespace, seen: Seen) -> Optional[Wired]:
         runtime, name = _whose(seen.residence)
     else:
         return None
+    assigned = _assigned(guest, link)
     return Wired(
         guest=name,
         runtime=runtime,
@@ -98,12 +102,13 @@ def _wire(guest: Namespace, seen: Seen) -> Optional[Wired]:
         link=end.name if end else "",
         hostif=far.hostif or (mark.hostif if mark else ""),
         vlan=far.vlan,
-        addresses=_addresses(guest, link),
+        addresses=tuple(one.text for one in assigned),
         mac=link.mac,
         mtu=link.mtu,
         state="unfinished" if unfinished else _state(link),
         guessed=not known,
         there=link,
+        assigned=assigned,
     )
 
 
@@ -140,6 +145,6 @@ def _state(link: Link) -> str:
     return "up" if link.carrier else "no carrier"
 
 
-def _addresses(guest: Namespace, link: Link) -> tuple[str, ...]:
-    """All but those that the kernel gives every link that has IPv6."""
-    return tuple(one.text for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local)
+def _assigned(guest: Namespace, link: Link) -> tuple[LinkAddress, ...]:
+    """All addresses but those that the kernel gives every link that has IPv6."""
+    return tuple(one for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local)

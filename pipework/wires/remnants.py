@@ -14,7 +14,7 @@ from pipework.kernel.census import NAMED
 from pipework.kernel.records import Link
 from pipework.links.base import Ground, Inhabitant, Remnant
 from pipework.marks import is_left_over, is_unfinished
-from pipework.notes import Lease, Note, Replaced
+from pipework.notes import Asked, Lease, Note, Replaced
 from pipework.typed import Optional
 
 
@@ -28,6 +28,12 @@ def find_remnants(ground: Ground) -> Iterator[Remnant]:
         yield from _unreturned_routes(ground, guests.get(replaced.cookie), replaced)
     for lease in notes.every(Lease):
         yield from _ended_leases(ground, guests.get(lease.cookie), lease)
+    for asked in notes.every(Asked):
+        guest = guests.get(asked.cookie)
+        if guest is None:
+            yield _of_the_dead(asked)
+        elif not _is_there(ground, guest, asked):
+            yield Remnant(f"note of {asked.ifname}, which asked for {asked.address}", (Forget(asked),))
 
 
 def _stale_names() -> Iterator[Remnant]:

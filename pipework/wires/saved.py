@@ -24,7 +24,7 @@ def save(guest: Namespace, wired: Wired) -> Saved:
     """The line that makes a wire of a guest that is held open.  Raises Refused for a note that cannot be read."""
     assert wired.there
     kind = links.kind(wired.kind)
-    address, left_out = _address(guest, wired.there)
+    address, left_out = _address(guest, wired, wired.there)
     vlan = f"@{kind.say_tag(wired.vlan).removeprefix('0x')}" if wired.vlan else ""
     words = [
         *(["--direct-phys"] if kind.handed_over else []),
@@ -46,10 +46,10 @@ def _mac(guest: Namespace, wired: Wired) -> str:
     return (loan.given or "") if loan else wired.mac
 
 
-def _address(guest: Namespace, link: Link) -> tuple[str, tuple[str, ...]]:
+def _address(guest: Namespace, wired: Wired, link: Link) -> tuple[str, tuple[str, ...]]:
     """ADDRESS, and the addresses that are left out.  A router's come and go with that."""
     asked = notes.of_link(Asked, guest, link)
-    there = [one for one in guest.netlink.addresses(link.ifindex) if not (one.is_link_local or one.is_routers)]
+    there = [one for one in wired.assigned if not one.is_routers]
     if asked:
         return asked.address, ()
     first, others = (there[0], there[1:]) if there else (None, [])

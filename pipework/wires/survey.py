@@ -22,6 +22,7 @@ from pipework.wires.lent import find_lent
 from pipework.wires.troubles import with_troubles
 
 AS_ASKED, MISSING, DIFFERENT, ABSENT, WRONG = "=", "+", "~", "?", "!"
+FEW = 10  # guests whose ends on the host are read one by one
 Way = tuple[object, ...]  # in which a HOSTIF is asked for
 End = tuple[int, int, str]  # of a wire: device and inode of the guest's namespace, and the link's name there
 
@@ -44,6 +45,8 @@ def survey(host: Host, lines: Sequence[Line]) -> list[Finding]:
     by_guest, look = dict[str, list[Line]](), _Look(host)
     for line in lines:
         by_guest.setdefault(line.request.guest, []).append(line)
+    if len(by_guest) > FEW:
+        host.read_all()
     found = {one.line.place: one for name, asked in by_guest.items() for one in look.at_guest(name, asked)}
     return _each_once(_with_troubles(host, [found[line.place] for line in lines]))
 

@@ -18,6 +18,7 @@ from pipework.kernel.netlink import DUMP, EXT_SKIP_STATS, GETLINK
 from pipework.kernel.records import read_link
 from tests.bench import contenders, many
 from tests.bench.crowded import print_crowded
+from tests.bench.lines import print_lines
 from tests.bench.measuring import Result, in_turn
 from tests.bench.starting import print_starting
 from tests.lab.engine import ensure_image, running_engine
@@ -43,6 +44,7 @@ def main() -> None:
             results = in_turn(there, max(wanted.rounds, 7))
     print_whole(results)
     print_many(wanted.guests)
+    print_lines(max(wanted.rounds, 7))
     print_link()
     print_starting()
     print_crowded(max(wanted.rounds, 7))
