@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from io import StringIO
 from shlex import shlex
 
-from pipework.errors import BadArgument, PipeworkError
+from pipework.errors import BadArgument, PipeworkError, one_line
 from pipework.grammar import parse
 from pipework.model import Attach
 from pipework.typed import Callable
@@ -34,7 +34,7 @@ def read(name: str, lines: Iterable[str], is_interface: Callable[[str], bool]) -
     """
     read, wrong = list[Line](), list[str]()
     for number, text in enumerate(lines, 1):
-        place = f"{name}:{number}"
+        place = f"{one_line(name)}:{number}"
         try:
             words = split(text)
             if words:

@@ -29,10 +29,10 @@ from pipework.wires.saved import save
 from pipework.wires.survey import ABSENT, AS_ASKED, DIFFERENT, MISSING, WRONG, Finding, is_prunable, surplus, survey
 
 MARGIN = "    "  # of the commands that --dry-run prints, each below what it is for
-ASKED, SKIPPED, FAILED = "as asked", "skipped", "failed"
-REMOVED = "removed"
-DONE = {MISSING: "made", DIFFERENT: "replaced", AS_ASKED: ASKED}
-WOULD = {"made": "to make", "replaced": "to replace", REMOVED: "to remove"}  # as --dry-run says it
+# what is counted, and how --dry-run says it
+ASKED, MADE, REPLACED, REMOVED, SKIPPED, FAILED = "as asked", "made", "replaced", "removed", "skipped", "failed"
+WOULD = {MADE: "to make", REPLACED: "to replace", REMOVED: "to remove"}
+DONE = {MISSING: MADE, DIFFERENT: REPLACED, AS_ASKED: ASKED}
 
 
 def apply(request: Apply) -> None:
@@ -44,6 +44,11 @@ def apply(request: Apply) -> None:
     if not request.dry_run:
         notes.sweep()
     lines, wrong = _read(request.file)
+    if request.prune and not (lines or wrong):
+        raise Refused(
+            f"{request.file} asks for no wire, and --prune would take back every one",
+            "If that is meant, say of which guest: pipework del GUEST --all",
+        )
     with signals.held(), Namespace.own() as own:
         see_own_sys(own)
         host = Host(own)
@@ -99,11 +104,11 @@ class _Run:
     @property
     def has_changed(self) -> bool:
         """Whether anything was done."""
-        return self._rehearsal is None and any(self.count[what] for what in ("made", "replaced", REMOVED))
+        return self._rehearsal is None and any(self.count[what] for what in WOULD)
 
     def summary(self, lines: Sequence[Line]) -> str:
         """What became of the lines, and of the wires that none asks for."""
-        kinds = (ASKED, "made", "replaced", REMOVED, SKIPPED, FAILED)
+        kinds = (ASKED, MADE, REPLACED, REMOVED, SKIPPED, FAILED)
         words = WOULD if self._rehearsal else {}
         return f"{len(lines)} line{'s' * (len(lines) != 1)}: " + ", ".join(
             f"{self.count[kind]} {words.get(kind, kind)}" for kind in kinds

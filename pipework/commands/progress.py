@@ -44,6 +44,7 @@ def progress(steps: int) -> Iterator[Progress]:
         return
     from tqdm import tqdm  # takes its time to import
 
+    tqdm.monitor_interval = 0  # no thread beside one that changes its namespaces
     bar: tqdm[NoReturn] = tqdm(total=steps, leave=False, dynamic_ncols=True, unit="wire")
     with bar:
         yield _Bar(bar)

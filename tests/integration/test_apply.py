@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -100,6 +101,29 @@ def test_prune(field: Field, guest_ns: Namespaces) -> None:
     assert one.link("eth1") and not one.link("eth2") and not two.link("eth1")
     untouched.check()
     assert field.apply("--prune") == (0, summary(asked=1), "")
+
+
+def test_prune_by_an_empty_file(field: Field, guest_ns: Namespaces) -> None:
+    """A file without lines, cut off or forgotten, does not take back every wire."""
+    guest = guest_ns()
+    field.host.pipework("br1", guest.spec, "10.1.1.1/24")
+    field.write("# nothing")
+    refused = field.apply("--prune")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"{field.path} asks for no wire, and --prune would take back every one" in refused.err
+    assert guest.link("eth1")
+    assert field.apply() == (0, summary(), "")
+
+
+def test_bar_on_a_terminal(field: Field, guest_ns: Namespaces) -> None:
+    """On a terminal a bar says how far it is; the lines are the same."""
+    one, two = guest_ns(), guest_ns()
+    field.write(f"br1 {one.spec} 10.1.1.1/24", f"br1 {two.spec} 10.1.1.2/24")
+    argv = field.host.argv("script", "-qec", shlex.join([*COMMAND, "apply", str(field.path)]), "/dev/null")
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert f"+ br1 {two.spec} 10.1.1.2/24" in done.stdout
+    assert "2/2" in done.stdout
+    assert summary(made=2).strip() in done.stdout
 
 
 def test_nic_goes_to_another_guest(field: Field, guest_ns: Namespaces) -> None:
