@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipework import guests
-from pipework.errors import warn
+from pipework import guests, links
+from pipework.errors import Refused, warn
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import Host, Wired
@@ -12,9 +12,14 @@ from pipework.quoting import quote
 from pipework.wires.inventory import find_all, find_of
 from pipework.wires.saved import save
 
+UNFINISHED = "it is being made, or was half made by a command that was killed"
+
 
 def save_wires(request: Save) -> None:
-    """Print the wires of this host, or of one guest, as lines.  Raises PipeworkError."""
+    """Print the wires of this host, or of one guest, as lines.
+
+    Raises Refused, in the end, if one cannot be told, for apply of the others would not leave all as it is.
+    """
     with Namespace.own() as own:
         see_own_sys(own)
         host = Host(own)
@@ -24,22 +29,26 @@ def save_wires(request: Save) -> None:
             guest = guests.find(request.guest)
             with guest.namespace:
                 wires = find_of(host, guest)
-    for wired in wires:
-        _print(wired)
+        untold = [wired for wired in wires if not _print(host, wired)]
+    if untold:
+        raise Refused(f"not told as they are: {len(untold)} of {len(wires)} wires", "See to what is told above.")
 
 
-def _print(wired: Wired) -> None:
+def _print(host: Host, wired: Wired) -> bool:
+    """Print a line; tell whether it makes the wire as it is."""
     what = f"{wired.ifname} of {wired.guest}"
-    if wired.state == "unfinished":
-        warn(f"{what} is left out, for it is being made, or was half made by a command that was killed")
-        return
     try:
         guest = Namespace.open(wired.path)
     except OSError:
         warn(f"{what} is left out, for the guest is gone; type: pipework gc")
-        return
+        return True
     with guest:
+        reason = UNFINISHED if wired.state == "unfinished" else links.kind(wired.kind).untold(host, wired)
+        if reason:
+            warn(f"{what} is left out: {reason}")
+            return False
         saved = save(guest, wired)
     print("pipework", *map(quote, saved.words))
     if saved.left_out:
         warn(f"{what} has more addresses than a line gives: {', '.join(saved.left_out)}; the line has the first")
+    return not saved.left_out

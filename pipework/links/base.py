@@ -298,6 +298,10 @@ class LinkKind:
         """What guests that are gone and runs that were killed have left, of this kind."""
         return ()
 
+    def untold(self, host: Host, wired: Wired) -> str:
+        """Why nobody can tell which line makes a wire, "" where it can be told."""
+        return "" if wired.hostif else "it leads to no link of this host"
+
     def wanted_tag(self, wire: Wire) -> Optional[int]:
         """What FarSide.vlan is to be of a wire that is as asked."""
         return wire.request.tag.vlan if wire.request.tag else None

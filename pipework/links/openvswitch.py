@@ -92,6 +92,10 @@ class OpenVSwitch(VethKind):
     def wanted_tag(self, wire: Wire) -> Optional[int]:
         return super().wanted_tag(wire) or ovsdb.fake_vlan(wire.hostif)
 
+    def untold(self, host: Host, wired: Wired) -> str:
+        """Only the switch knows the VLAN."""
+        return super().untold(host, wired) or ("" if wired.link in host.ports else "its switch does not answer")
+
     def of_the_dead(self, host: Host) -> Iterable[Wired]:
         """Ports that the switch still has, of guests that have taken their link with them."""
         return (_dead(host, port) for port in host.ports.values() if not host.named(port.name))

@@ -16,6 +16,7 @@ from tests.lab.kept import cookie, notes
 from tests.lab.netns import NamedNamespace
 from tests.lab.saving import ALL_AS_ASKED, save_and_apply
 from tests.lab.scenes import scene
+from tests.lab.switch_host import SwitchHost
 
 Namespaces = Callable[[], NamedNamespace]
 KINDS = ("bridge", "switch", "fake-switch", "fake-switch-vlan", "macvlan", "namesake", "direct", "direct-furnished")
@@ -69,8 +70,23 @@ def test_words(host: Host, guest_ns: Namespaces) -> None:
     guest.run("ip", "addr", "add", "10.2.2.2/24", "dev", "lan0")
     told = host.pipework("save", guest.spec)
     assert told.out == f"pipework br1 -i lan0 -l mine {guest.spec} 10.1.1.1/24@10.1.1.254 {MAC}\n"
+    assert told.code == 1
+    assert "not told as they are: 1 of 1 wires" in told.err
     assert "lan0 of" in told.err and "more addresses than a line gives: 10.2.2.2/24" in told.err
     assert host.pipework("save", guest_ns().spec) == (0, "", "")
+
+
+def test_switch_that_does_not_answer(switched: SwitchHost, guest_ns: Namespaces) -> None:
+    """Without its switch nobody knows a wire's VLAN, so its line is left out, and told."""
+    guest = guest_ns()
+    bridge = switched.add_bridge()
+    switched.pipework(bridge, guest.spec, "10.1.1.1/24", f"{MAC}@7")
+    line = f"pipework {bridge} {guest.spec} 10.1.1.1/24 {MAC}@7\n"
+    assert switched.pipework("save") == (0, line, "")
+    switched.stop()
+    told = switched.pipework("save")
+    assert (told.code, told.out) == (1, "")
+    assert f"eth1 of {guest.name} is left out: its switch does not answer" in told.err
 
 
 def test_one_of_a_guest_that_is_gone(host: Host, guest_ns: Namespaces) -> None:
