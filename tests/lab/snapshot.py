@@ -26,6 +26,11 @@ _VOLATILE = re.compile(
 )
 
 
+# What `ip addr show` tells of a link.
+_PLAIN = ("ifname", "ifindex", "link", "link_index", "flags", "mtu", "qdisc", "master", "operstate", "group", "txqlen")
+_PLAIN += ("link_type", "address", "broadcast", "addr_info")
+
+
 def _settled(value: Any) -> Any:
     """Return the value without its volatile fields, and with lists whose order means nothing sorted."""
     if isinstance(value, dict):
@@ -51,6 +56,12 @@ def _links(said: str) -> list[str]:
     return _entries(json.dumps(entries))
 
 
+def _addresses(said: str) -> list[str]:
+    """Links with their addresses, without what else the kernel tells of links in detail."""
+    entries = [json.loads(entry) for entry in _links(said)]
+    return _entries(json.dumps([{key: entry[key] for key in _PLAIN if key in entry} for entry in entries]))
+
+
 def _firewall(said: str) -> list[str]:
     return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in said.splitlines() if not line.startswith("#")]
 
@@ -66,7 +77,7 @@ _LOOKERS = {
 # What is asked of them, and how an answer is read.
 _ASKED: dict[str, tuple[str, str, Callable[[str], list[str]]]] = {
     "links": ("ip -d", "link show", _links),
-    "addresses": ("ip -d", "addr show", _links),
+    "addresses": ("ip -d", "addr show", _addresses),
     "routes": ("ip", "route show table all", _entries),  # of both families
     "rules": ("ip", "rule show", _entries),
     "rules6": ("ip -6", "rule show", _entries),
