@@ -14,12 +14,14 @@ from pipework.errors import PipeworkError
 from pipework.grammar import parse
 from pipework.model import (
     LONGEST_ALTNAME,
+    Apply,
     Attach,
     Collect,
     Delete,
     Help,
     List,
     Passthrough,
+    Save,
     Static,
     Version,
     Wait,
@@ -29,7 +31,23 @@ from pipework.words import parse_mac
 
 WORDS = [
     *("br0", "ovs1", "dummy0", "eth0", "ib0", "route", "rule", "tc", "mac:02:42:ac:11:00:02", "mac:", "eth0:3"),
-    *("ls", "del", "gc", "--all", "--if-exists", "--json", "--dry-run", "--replace", "--help", "-h", "--version"),
+    *(
+        "ls",
+        "del",
+        "gc",
+        "apply",
+        "save",
+        "-",
+        "--prune",
+        "--all",
+        "--if-exists",
+        "--json",
+        "--dry-run",
+        "--replace",
+        "--help",
+        "-h",
+        "--version",
+    ),
     *("--wait", "--direct-phys", "-i", "-l", "-a", "4", "6", "inet", "inet6", "eth1", "x" * 16, "..", "a b"),
     *("web", "-rf", "pid:1", "netns:blue", "/run/netns/blue", "", "\0", "\x1b[2J", "\udc80", "٣"),
     *("10.0.0.2/24", "10.0.0.2", "10.0.0.2/24@10.0.0.1", "10.0.0.2/24@", "10.0.0.2/33", "0/0", "fd00::2/64@fe80::1"),
@@ -65,7 +83,10 @@ def is_refused_or_valid(argv: list[str], there: Optional[str]) -> bool:
         assert request.arguments and list(request.arguments) == argv[-len(request.arguments) :]
     elif isinstance(request, Attach):
         is_valid(request)
-    elif isinstance(request, (List, Delete)):
+    elif isinstance(request, Apply):
+        assert "apply" in argv and request.file in argv
+        assert request.file
+    elif isinstance(request, (List, Delete, Save)):
         assert request.guest is None or request.guest in argv[1:]
         assert request.guest != ""
     elif isinstance(request, Collect):
