@@ -14,7 +14,6 @@ from pipework.actions.base import Action
 from pipework.errors import warn
 from pipework.kernel import signals
 from pipework.kernel.locks import host_lock
-from pipework.typed import Optional
 
 
 class UndoLog:
@@ -67,11 +66,9 @@ def undoing(is_last: bool = True) -> Iterator[UndoLog]:
     with signals.held():
         try:
             yield log
-            if not is_last:
-                pass
-            elif log.is_final or log.is_kept:
+            if is_last and (log.is_final or log.is_kept):
                 signals.ignore_pending()
-            else:
+            elif is_last:
                 signals.check()
         except BaseException:
             if not log.is_final:
@@ -82,15 +79,16 @@ def undoing(is_last: bool = True) -> Iterator[UndoLog]:
 class Rehearsal:
     """Says what would be done, in the shell lines of each action, and does nothing.
 
-    margin: in front of each; told: those that are not said again, None for all as they come: of several plans the later
-    would find what the earlier ones have made.
+    margin: in front of each; once: whether none is said again: of several plans the later would find what the earlier
+    ones have made.
     """
 
     is_final = False
 
-    def __init__(self, margin: str = "", told: Optional[set[str]] = None) -> None:
+    def __init__(self, margin: str = "", once: bool = False) -> None:
         self._margin = margin
-        self._told = told
+        self._once = once
+        self._said = set[str]()
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold nothing: a rehearsal only looks."""
@@ -102,8 +100,7 @@ class Rehearsal:
     def carry_out(self, plan: Sequence[Action]) -> None:
         """Print the plan."""
         for lines in filter(None, (action.say() for action in plan)):
-            if self._told is not None and lines in self._told:
+            if self._once and lines in self._said:
                 continue
-            if self._told is not None:
-                self._told.add(lines)
+            self._said.add(lines)
             print("\n".join(f"{self._margin}{line}" for line in lines.split("\n")))

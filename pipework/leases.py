@@ -7,7 +7,7 @@ from pipework.actions.base import Action
 from pipework.actions.notes import Forget
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.notes import Asked, Lease
+from pipework.notes import Asked, Lease, Note
 
 
 def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Action]:
@@ -15,7 +15,7 @@ def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Act
 
     is_final: whether the link is to go, too.  Raises Refused.
     """
-    note, asked = notes.of_link(Lease, guest, link), _asked(guest, link)
+    note, asked = notes.of_link(Lease, guest, link), _forget(Asked, guest, link)
     if note is None:
         return asked
     if note.container:
@@ -29,10 +29,9 @@ def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Act
 
 def leases_of(guest: Namespace, link: Link) -> list[Action]:
     """Forget who keeps a link's lease, if it has one, and who got it.  Raises Refused."""
-    note = notes.of_link(Lease, guest, link)
-    return [*([Forget(note)] if note else []), *_asked(guest, link)]
+    return [*_forget(Lease, guest, link), *_forget(Asked, guest, link)]
 
 
-def _asked(guest: Namespace, link: Link) -> list[Action]:
-    note = notes.of_link(Asked, guest, link)
+def _forget(kind: type[Note], guest: Namespace, link: Link) -> list[Action]:
+    note = notes.of_link(kind, guest, link)
     return [Forget(note)] if note else []

@@ -32,16 +32,16 @@ def read(name: str, lines: Iterable[str], is_interface: Callable[[str], bool]) -
 
     name: of the file; is_interface: whether this host has a link of a name.
     """
-    read, wrong = list[Line](), list[str]()
+    asked, wrong = list[Line](), list[str]()
     for number, text in enumerate(lines, 1):
         place = f"{one_line(name)}:{number}"
         try:
             words = split(text)
             if words:
-                read.append(Line(place, tuple(words), _request(words, is_interface)))
+                asked.append(Line(place, tuple(words), _request(words, is_interface)))
         except PipeworkError as error:
             wrong.append(f"{place}: {error}")
-    return read, wrong
+    return asked, wrong
 
 
 def split(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the kernel does not remember: default routes that a link replaced, a NIC's home, who got and who keeps a lease.
+"""What the kernel does not remember: replaced default routes, a NIC's home, who got and who keeps a lease, a zone.
 
 One small file under /run/pipework for each, named after the guest's namespace and the link's ifindex there: a link
 that the guest renames keeps its notes.  They live as long as the namespaces themselves, until the next boot.

@@ -53,19 +53,10 @@ def apply(request: Apply) -> None:
         see_own_sys(own)
         host = Host(own)
         findings = [] if wrong else survey(host, lines)
-        wrong += [f"{one.line.place}: {one.error}" for one in findings if one.state == WRONG]
-        if wrong:
-            for text in wrong:
-                print(f"pipework: {text}", file=sys.stderr)
-            raise Refused(
-                f"lines of {request.file} that are wrong: {len(wrong)}; nothing was changed", "Mend them first."
-            )
-        unknown = [one for one in findings if one.state == ABSENT and not isinstance(one.error, GuestStopped)]
-        going = surplus(host, findings) if request.prune and not unknown else []
-        if request.prune and unknown:
-            warn("nothing is taken back while a line names a guest that is not there: it may be one that is meant")
+        _refuse(request.file, [*wrong, *(f"{one.line.place}: {one.error}" for one in findings if one.state == WRONG)])
+        going = _going(host, findings) if request.prune else []
         with progress(0 if request.dry_run else len(findings) + len(going)) as shown:
-            run = _Run(own, shown, Rehearsal(MARGIN, set()) if request.dry_run else None)
+            run = _Run(own, shown, Rehearsal(MARGIN, once=True) if request.dry_run else None)
             try:
                 run.remove(going)
                 run.see_to(findings)
@@ -87,6 +78,22 @@ def _read(name: str) -> tuple[list[Line], list[str]]:
         raise Refused(
             f"cannot read {name}: {error.strerror}", "Name a file of lines, or - for standard input."
         ) from None
+
+
+def _refuse(name: str, wrong: Sequence[str]) -> None:
+    """Tell all that is wrong with the lines of a file.  Raises Refused, if anything is."""
+    for text in wrong:
+        print(f"pipework: {text}", file=sys.stderr)
+    if wrong:
+        raise Refused(f"lines of {name} that are wrong: {len(wrong)}; nothing was changed", "Mend them first.")
+
+
+def _going(host: Host, findings: Sequence[Finding]) -> list[Wired]:
+    """What is to be taken back because no line asks for it."""
+    if any(one.state == ABSENT and not isinstance(one.error, GuestStopped) for one in findings):
+        warn("nothing is taken back while a line names a guest that is not there: it may be one that is meant")
+        return []
+    return surplus(host, findings)
 
 
 class _Run:

@@ -38,9 +38,11 @@ def _close_aside(packet_socket: socket.socket) -> None:
     The last to close it pays (net/packet/af_packet.c, packet_release): a program to which it is sent.
     """
     with suppress(OSError):  # without it closing takes its time
-        if not _closers or _closers[-1].left == 0:
-            _closers[:] = [_Closer()]
-        _closers[-1].take(packet_socket)
+        if _closers and not _closers[0].left:
+            _closers.pop().end()
+        if not _closers:
+            _closers.append(_Closer())
+        _closers[0].take(packet_socket)
     packet_socket.close()
 
 
@@ -69,11 +71,13 @@ class _Closer:
         fd = packet_socket.fileno().to_bytes(4, sys.byteorder)
         self._sender.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fd)])
 
-    def __del__(self) -> None:
+    def end(self) -> None:
+        """Let it end, and drop what it holds."""
+        self._sender.close()
         os.close(self._stop)
 
 
-_closers: list[_Closer] = []
+_closers: list[_Closer] = []  # the present one
 
 
 def unsolicited_advertisement(namespace: Namespace, index: int, mac: bytes, address: IPv6Address) -> None:

@@ -49,9 +49,9 @@ def _mac(guest: Namespace, wired: Wired) -> str:
 def _address(guest: Namespace, wired: Wired, link: Link) -> tuple[str, tuple[str, ...]]:
     """ADDRESS, and the addresses that are left out.  A router's come and go with that."""
     asked = notes.of_link(Asked, guest, link)
-    there = [one for one in wired.assigned if not one.is_routers]
     if asked:
         return asked.address, ()
+    there = [one for one in wired.assigned if not one.is_routers]
     first, others = (there[0], there[1:]) if there else (None, [])
     gateway = _gateway(guest, link, first)
     text = first.text if first else "0/0"

@@ -125,15 +125,10 @@ class _Look:
 
 def _with_troubles(host: Host, findings: Sequence[Finding]) -> list[Finding]:
     """The same, a line DIFFERENT whose wire is as asked, and yet no frames pass."""
-    standing = [one.wired for one in findings if one.state == AS_ASKED and one.wired]
-    told = [wired for wired, before in zip(with_troubles(host.namespace, standing), standing) if wired is not before]
-    troubled = {(wired.path, wired.ifname) for wired in told}
-    return [
-        one.replace(state=DIFFERENT)
-        if one.state == AS_ASKED and one.wired and (one.wired.path, one.wired.ifname) in troubled
-        else one
-        for one in findings
-    ]
+    standing = [(one.line.place, one.wired) for one in findings if one.state == AS_ASKED and one.wired]
+    looked = with_troubles(host.namespace, [wired for _, wired in standing])
+    troubled = {place for (place, before), wired in zip(standing, looked) if wired is not before}
+    return [one.replace(state=DIFFERENT) if one.line.place in troubled else one for one in findings]
 
 
 def _is_lent_elsewhere(host: Namespace, hostif: str) -> bool:

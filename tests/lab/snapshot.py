@@ -7,7 +7,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable
@@ -40,26 +40,37 @@ def _settled(value: Any) -> Any:
     return value
 
 
-def _entries(said: str) -> list[str]:
+def _read(said: str) -> list[dict[str, Any]]:
     # a filter that nothing matches makes `ip -j` print nothing
-    return sorted(json.dumps(_settled(entry), sort_keys=True) for entry in json.loads(said or "[]") if entry)
+    return [entry for entry in json.loads(said or "[]") if entry]
 
 
-def _links(said: str) -> list[str]:
+def _lines(entries: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(_settled(entry), sort_keys=True) for entry in entries)
+
+
+def _entries(said: str) -> list[str]:
+    return _lines(_read(said))
+
+
+def _without_flag_of_taps(said: str) -> list[dict[str, Any]]:
     """Leave out the flag that a switch in userspace gives its taps, and loses: it sets all flags anew to those that it
     remembers whenever it gives one another address, which by then may not be the present ones (netdev-linux.c).
     """
-    entries = [entry for entry in json.loads(said or "[]") if entry]
+    entries = _read(said)
     for entry in entries:
         if entry.get("linkinfo", {}).get("info_kind") == "tun":
             entry["flags"] = [flag for flag in entry["flags"] if flag != "PROMISC"]
-    return _entries(json.dumps(entries))
+    return entries
+
+
+def _links(said: str) -> list[str]:
+    return _lines(_without_flag_of_taps(said))
 
 
 def _addresses(said: str) -> list[str]:
     """Links with their addresses, without what else the kernel tells of links in detail."""
-    entries = [json.loads(entry) for entry in _links(said)]
-    return _entries(json.dumps([{key: entry[key] for key in _PLAIN if key in entry} for entry in entries]))
+    return _lines({key: entry[key] for key in _PLAIN if key in entry} for entry in _without_flag_of_taps(said))
 
 
 def _firewall(said: str) -> list[str]:
