@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from pipework import addressing, guests, links, notes
 from pipework.addressing.dhcp import holds
-from pipework.errors import BadArgument, GuestNotFound, GuestStopped, NotInstalled, PipeworkError
+from pipework.errors import BadArgument, GuestNotFound, GuestStopped, Interrupted, NotInstalled, PipeworkError
 from pipework.guests.base import Guest
+from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.lines import Line
 from pipework.links.base import Host, LinkKind, Wire, Wired
@@ -75,14 +76,21 @@ class _Look:
             yield from (Finding(line, state, error) for line in lines)
             return
         with guest.namespace:
-            there = {wired.ifname: wired for wired in find_of(self._host, guest)}
-            identity = guest.namespace.identity
+            there = self.wires_of(guest)
             for line in lines:
                 try:
-                    ifname, state = self._compare(line.request, guest, there)
-                    yield Finding(line, state, end=(*identity, ifname), wired=there.get(ifname))
-                except PipeworkError as error:
-                    yield Finding(line, WRONG, error)
+                    yield self.look(line, guest, there)
+                except PipeworkError:
+                    yield _look_again(self._host.namespace, line, guest)
+
+    def wires_of(self, guest: Guest) -> dict[str, Wired]:
+        """What a guest has, by the names of its ends."""
+        return {wired.ifname: wired for wired in find_of(self._host, guest)}
+
+    def look(self, line: Line, guest: Guest, there: dict[str, Wired]) -> Finding:
+        """How a line stands.  Raises PipeworkError if it cannot be."""
+        ifname, state = self._compare(line.request, guest, there)
+        return Finding(line, state, end=(*guest.namespace.identity, ifname), wired=there.get(ifname))
 
     def _compare(self, request: Attach, guest: Guest, there: dict[str, Wired]) -> tuple[str, str]:
         """The name of the guest's end, and how it stands.  Raises PipeworkError."""
@@ -121,6 +129,18 @@ class _Look:
             kind.plan(wire)
             addressing.choose(wire).plan(wire)
             self._planned.add(way)
+
+
+def _look_again(host: Namespace, line: Line, guest: Guest) -> Finding:
+    """How a line stands that cannot be, or whose wire another run was just making.  Raises Interrupted."""
+    try:
+        with host_lock():
+            alone = _Look(Host(host))
+            return alone.look(line, guest, alone.wires_of(guest))
+    except Interrupted:
+        raise
+    except PipeworkError as error:
+        return Finding(line, WRONG, error)
 
 
 def _with_troubles(host: Host, findings: Sequence[Finding]) -> list[Finding]:
