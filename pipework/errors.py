@@ -8,6 +8,7 @@ PipeworkError            something the user can be told; never shown as a traceb
 │   ├── GuestNotFound    no runtime that was asked knows the guest
 │   ├── GuestUnusable    the guest is known, but has no network namespace of its own to use
 │   │   └── GuestStopped it does not run, or not yet
+│   ├── BeingMade        another command is just making that wire
 │   └── NotInstalled     a program or an engine that is needed is not there
 │       └── Elsewhere    the engine that is meant is another machine's
 ├── KernelRefused        the kernel said no to a request: exit 2, as ``ip`` does
@@ -70,6 +71,10 @@ class GuestUnusable(Refused):
 
 class GuestStopped(GuestUnusable):
     """The guest is known, but does not run, or not yet."""
+
+
+class BeingMade(Refused):
+    """Another command is just making that wire."""
 
 
 class NotInstalled(Refused):

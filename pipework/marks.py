@@ -67,6 +67,12 @@ def is_unfinished(link: Link) -> bool:
     return link.group == NEWBORN or link.alias.startswith(UNFINISHED)
 
 
+def made_by(link: Link) -> int:
+    """The process, another than this one, that is working on that link; 0 if none is."""
+    run = link.alias[len(UNFINISHED) :] if is_unfinished(link) else ""
+    return int(run.partition(".")[0]) if processes.is_alive(run) and run != processes.own_identity() else 0
+
+
 def is_left_over(namespace: Namespace, link: Link) -> bool:
     """Whether a run that was killed has left this link of that namespace half made.
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from pipework import addressing, guests, links, notes
 from pipework.actions.base import Action
 from pipework.actions.links import SetAlias, SetMac
 from pipework.actions.stash import DeleteAddress, TakeDown
 from pipework.commands.session import Log, Plan, decide, session
 from pipework.default_routes import bring_back, noted_routes
-from pipework.errors import Refused
+from pipework.errors import BeingMade, Refused
 from pipework.guests.base import Guest
+from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
 from pipework.leases import clients_of, leases_of
 from pipework.links.base import Host, Wire, Wired, mark_finished
@@ -19,8 +22,11 @@ from pipework.marks import unfinished_alias
 from pipework.model import Attach
 from pipework.typed import Optional
 from pipework.wires.diff import is_as_asked
-from pipework.wires.inventory import find
+from pipework.wires.inventory import find, maker_of
 from pipework.wires.lent import Lent, find_lent
+
+PATIENCE = 60.0  # seconds for another command to finish a wire
+PAUSE = 0.02  # seconds between two looks at it
 
 
 def replace(request: Attach) -> None:
@@ -35,27 +41,42 @@ def replace(request: Attach) -> None:
 
 def see_to(request: Attach, guest: Guest, host: Namespace, log: Log) -> Optional[Plan]:
     """Look, decide and carry out; what was carried out, None where the wire is as asked.  Raises PipeworkError."""
-    with log.alone():
-        known = Host(host)
-        on_loan = find(known, guest, request.ifname or "eth1") if request.direct_phys else None
-        lent = find_lent(request, host, guest, on_loan)
-        if lent and is_as_asked(lent.wire, lent.there):
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with log.alone():
+                plan = _begin(request, guest, host, log)
+            break
+        except BeingMade:  # by a command that needs the lock to finish it
+            if time.monotonic() > until:
+                raise
+            signals.sleep(PAUSE)
+    if plan:
+        log.carry_out(plan.afterwards)
+    return plan
+
+
+def _begin(request: Attach, guest: Guest, host: Namespace, log: Log) -> Optional[Plan]:
+    """What must be done while no other command decides or plugs."""
+    known = Host(host)
+    on_loan = find(known, guest, request.ifname or "eth1") if request.direct_phys else None
+    lent = find_lent(request, host, guest, on_loan)
+    if lent and is_as_asked(lent.wire, lent.there):
+        return None
+    if lent:
+        plan = _change_in_place(lent)
+    else:
+        kind, wire = links.resolve(request, host, guest)
+        old = _look(known, wire)
+        if old and is_as_asked(wire, old):
+            log.carry_out(left_to_do(kind, wire, old.link))
             return None
-        if lent:
-            plan = _change_in_place(lent)
-        else:
-            kind, wire = links.resolve(request, host, guest)
-            old = _look(known, wire)
-            if old and is_as_asked(wire, old):
-                log.carry_out(left_to_do(kind, wire, old.link))
-                return None
-            way = _put_aside(known, wire, old) if old else Way()
-            returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
-            log.carry_out(way.first)
-            plan = decide(kind, wire.replace(vacated=old is not None, returned=returned))
-            plan = plan.replace(afterwards=[*plan.afterwards, *way.last])
-        log.carry_out(plan.at_once)
-    log.carry_out(plan.afterwards)
+        way = _put_aside(known, wire, old) if old else Way()
+        returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
+        log.carry_out(way.first)
+        plan = decide(kind, wire.replace(vacated=old is not None, returned=returned))
+        plan = plan.replace(afterwards=[*plan.afterwards, *way.last])
+    log.carry_out(plan.at_once)
     return plan
 
 
@@ -85,9 +106,15 @@ def _change_in_place(lent: Lent) -> Plan:
 def _look(host: Host, wire: Wire) -> Optional[Wired]:
     """The wire that the guest has under that name, or None.
 
-    Raises Refused for a NIC on loan that is not as asked, for that is not put aside but brought home.
+    Raises Refused for a NIC on loan that is not as asked, for that is not put aside but brought home, and BeingMade.
     """
     there = find(host, wire.near, wire.ifname)
+    maker = maker_of(host, there) if there else 0
+    if maker:
+        raise BeingMade(
+            f"{wire.ifname} of {wire.near.name} has been in the making by process {maker} for {PATIENCE:.0f} s",
+            f"See what that waits for: ps -fp {maker}",
+        )
     if there and links.kind(there.kind).handed_over and not is_as_asked(wire, there):
         raise Refused(
             f"{wire.ifname} of {wire.near.name} is a NIC on loan",

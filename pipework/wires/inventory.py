@@ -15,7 +15,7 @@ from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, LinkAddress
 from pipework.links.base import FarSide, Host, LinkKind, Seen, Wired
-from pipework.marks import is_hosts_end, is_unfinished, original_ifname, read_mark
+from pipework.marks import is_hosts_end, is_unfinished, made_by, original_ifname, read_mark
 from pipework.notes import Loan
 from pipework.typed import Optional
 
@@ -44,6 +44,12 @@ def find_of(host: Host, guest: Guest, ifname: Optional[str] = None) -> list[Wire
 def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
     """The wire of a guest whose end is called so now, or None."""
     return next(iter(find_of(host, guest, ifname)), None)
+
+
+def maker_of(host: Host, wired: Wired) -> int:
+    """The process of another command that is just making a wire, 0 if none is."""
+    end = host.namespace.netlink.link(wired.link) if wired.link else wired.there
+    return made_by(end) if end else 0
 
 
 def _find_in(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import ExitStack
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Callable
@@ -9,7 +10,7 @@ from typing import Callable
 import pytest
 
 from tests.integration.test_del import assert_as_before, on_bridge, rules
-from tests.lab.command import Result
+from tests.lab.command import COMMAND, Result
 from tests.lab.faults import breaking
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host, settle
@@ -151,6 +152,20 @@ def test_switch_of_a_killed_run_stays(again: list[str], guest_ns: Namespaces) ->
 
 def _assert_complete(said: Result) -> None:
     assert said == (0, "", "") or (said.code == 1 and "exists and is up" in said.out and not said.err), said
+
+
+def test_waits_for_who_makes_it(host: Host, guest_ns: Namespaces) -> None:
+    """A wire that another command is just making is not taken from its hands: both end well, and it is made once."""
+    guest = guest_ns()
+    guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=3")  # so long it waits for its address
+    line = ["--replace", "br0", guest.spec, "fd00:77::9/64"]
+    first = subprocess.Popen(host.argv(*COMMAND, *line), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert eventually(lambda: guest.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False))
+    made = number(guest)
+    assert host.pipework(*line) == (0, "", "")
+    assert (*first.communicate(timeout=30 * SLOW), first.returncode) == ("", "", 0)
+    assert number(guest) == made
+    assert guest.addresses("eth1") == ["fd00:77::9/64"]
 
 
 def test_looking_costs_little(host: Host) -> None:
