@@ -48,7 +48,7 @@ def start(path: tuple[str, ...], bundles: dict[str, tuple[int, dict[str, tuple[s
 
     gc.disable()  # it would look through what the imports make, which all stays
     sys.path += path
-    sys.argv[0] = "pipework"
+    del sys.argv[0]  # this file; behind it stands what the command was called
     sys.meta_path.insert(0, Bundled)  # type: ignore[arg-type]
     from pipework.cli import main
 

@@ -22,7 +22,7 @@ from types import CodeType
 
 BUNDLED = Path(__file__).with_name("bundled.py")
 START = (
-    "import gc, sys; gc.disable(); sys.path += sys.argv[1:{end}]; sys.argv[:{end}] = ['pipework']; "
+    "import gc, sys; gc.disable(); sys.path += sys.argv[1:{end}]; del sys.argv[:{end}]; "
     "from pipework.cli import main; main()"
 )
 # Those that are built into the interpreter, or have been loaded when it begins, are no matter.
@@ -52,9 +52,9 @@ def main() -> None:
     if wanted.bundle and python.endswith(f"{sys.version_info[0]}.{sys.version_info[1]}"):
         file = wanted.bundle.with_suffix(".pyc")
         write(file, MAGIC_NUMBER + UNCHECKED + marshal.dumps(bundle(folders)), 0o644)
-        lines.append(f'[ -x {quote(python)} ] && exec {quote(python)} -I -S {quote(str(file))} "$@"')
+        lines.append(f'[ -x {quote(python)} ] && exec {quote(python)} -I -S {quote(str(file))} "$0" "$@"')
     words = [sys.executable, "-I", "-S", "-c", START.format(end=len(folders) + 1), *folders]
-    lines.append(f'exec {" ".join(map(quote, words))} "$@"')
+    lines.append(f'exec {" ".join(map(quote, words))} "$0" "$@"')
     write(wanted.file, "\n".join([*lines, ""]).encode(), 0o755)
 
 

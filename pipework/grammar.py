@@ -8,26 +8,14 @@ jpetazzo/pipework::
     pipework route|rule|tc GUEST ARGUMENT...
     pipework --wait [-i IFNAME]
 
-and, where no link of the host has their name, the words ls, del, gc, apply and save.
+and, where no link of the host has their name, the words ls, del, gc, apply, save and hook.
 """
 
 from __future__ import annotations
 
+from pipework import model
 from pipework.errors import BadArgument, UsageError
-from pipework.model import (
-    DHCP_CLIENTS,
-    Apply,
-    Attach,
-    Collect,
-    Delete,
-    Help,
-    List,
-    Passthrough,
-    Request,
-    Save,
-    Version,
-    Wait,
-)
+from pipework.model import DHCP_CLIENTS, Request
 from pipework.typed import Any, Callable, Optional, Sequence, Union
 from pipework.value import Value
 
@@ -155,6 +143,8 @@ MAC = Word(
 )
 VLAN = Word("VLAN", "", "1 to 4094; on IPoIB the partition key, in hexadecimal", shown="")
 FILE = Word("FILE", "file", "lines as they are typed here, comments behind #; - is standard input", completes="FILE")
+ACTION = Word("ACTION", "action", "install, uninstall or status", completes="install uninstall status")
+ENGINE = Word("ENGINE", "engine", shown="", optional=True)  # which has pipework run
 ANYTHING = Word("", "", shown="", optional=True, rest=True)
 
 IFNAME = Option(
@@ -175,6 +165,7 @@ REPLACE = Option(
 JSON = Option("--json", "as_json", "print an array of objects, for programs")
 ALL = Option("--all", "ifname", "take back all that pipework made in the guest", gives=None)
 PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does not name")
+ALLOW = Option("--allow", "allow", "NICs that lines of containers may use, a comma between two", "NIC,NIC")
 IF_EXISTS = Option("--if-exists", "if_exists", "succeed where nothing is there")
 
 
@@ -182,7 +173,7 @@ def _tool(name: str, first: str) -> Verb:
     """One of the verbs that are a tool's: first are the words that its command may begin with."""
     return Verb(
         name,
-        Passthrough,
+        model.Passthrough,
         "passthrough:pass_through",
         "run ip route, ip rule or tc in the guest",
         (GUEST, Word("ARGUMENT", "arguments", shown="ARGUMENT...", rest=True, example="show", completes=first)),
@@ -196,7 +187,7 @@ def _tool(name: str, first: str) -> Verb:
 VERBS = (
     Verb(
         "",
-        Attach,
+        model.Attach,
         "attach:attach",
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
@@ -210,23 +201,23 @@ VERBS = (
     _tool("tc", "qdisc class filter"),
     Verb(
         "ls",
-        List,
+        model.List,
         "ls:list_wires",
         "what is wired on this host",
         (JSON, GUEST.replace(shown="[GUEST]", optional=True)),
     ),
     Verb(
         "del",
-        Delete,
+        model.Delete,
         "delete:detach",
         "take back one wire (eth1), or all that pipework made in the guest",
         (GUEST, (IFNAME, ALL), IF_EXISTS),
         around=(DRY_RUN,),
     ),
-    Verb("gc", Collect, "gc:collect", "remove what guests that are gone have left behind", around=(DRY_RUN,)),
+    Verb("gc", model.Collect, "gc:collect", "remove what guests that are gone have left behind", around=(DRY_RUN,)),
     Verb(
         "apply",
-        Apply,
+        model.Apply,
         "apply:apply",
         "see to it that all wires are there that FILE asks for",
         (PRUNE, FILE),
@@ -234,22 +225,40 @@ VERBS = (
     ),
     Verb(
         "save",
-        Save,
+        model.Save,
         "save:save_wires",
         "print what is wired as lines for apply",
         (GUEST.replace(shown="[GUEST]", optional=True),),
     ),
     Verb(
+        "hook",
+        model.Hook,
+        "hook:hook",
+        "have podman and Docker wire containers before their first process",
+        (ACTION, ALLOW, ENGINE),
+        around=(DRY_RUN,),
+    ),
+    Verb(
         "--wait",
-        Wait,
+        model.Wait,
         "wait:wait",
         "inside the guest: return once the interface has carrier",
         (IFNAME,),
         privileged=False,
         surplus="Write: pipework --wait -i IFNAME",
     ),
-    Verb("--help", Help, "tell:tell_help", "print this text", (ANYTHING,), own=False, privileged=False, short="-h"),
-    Verb("--version", Version, "tell:tell_version", "print which one it is", (ANYTHING,), own=False, privileged=False),
+    Verb(
+        "--help", model.Help, "tell:tell_help", "print this text", (ANYTHING,), own=False, privileged=False, short="-h"
+    ),
+    Verb(
+        "--version",
+        model.Version,
+        "tell:tell_version",
+        "print which one it is",
+        (ANYTHING,),
+        own=False,
+        privileged=False,
+    ),
 )
 
 
@@ -339,7 +348,7 @@ def _plain_words(verb: Verb, words: list[str], given: dict[str, str]) -> list[st
         elif not verb.own:
             return [word, *words]
         elif word.startswith("--"):
-            raise BadArgument(f"{verb.name} does not take {word}", f"It takes: {' '.join(sorted(takes))}")
+            raise BadArgument(f"{verb.name or 'a line'} does not take {word}", f"It takes: {' '.join(sorted(takes))}")
         else:
             plain.append(word)
     return plain

@@ -10,7 +10,7 @@ from io import StringIO
 from shlex import shlex
 
 from pipework.errors import BadArgument, PipeworkError, one_line
-from pipework.grammar import parse
+from pipework.grammar import GUEST, VERBS, parse
 from pipework.model import Attach
 from pipework.typed import Callable
 from pipework.value import Value
@@ -42,6 +42,34 @@ def read(name: str, lines: Iterable[str], is_interface: Callable[[str], bool]) -
         except PipeworkError as error:
             wrong.append(f"{place}: {error}")
     return asked, wrong
+
+
+def read_own(text: str, guest: str, is_interface: Callable[[str], bool]) -> Attach:
+    """What the line of a container asks for, which says no GUEST, for that is the container itself.
+
+    Raises BadArgument, UsageError.
+    """
+    words = split(text)
+    attach = next(verb for verb in VERBS if verb.request is Attach)
+    line = tuple(part for part in attach.line if part is not GUEST)
+    own = attach.replace(line=line, before=(), own=True, read=lambda fields: attach.read({**fields, "guest": guest}))
+    try:
+        request = parse(words, is_interface, (own,))
+    except PipeworkError:
+        if _names_a_guest(words, is_interface):
+            raise BadArgument(
+                f"{' '.join(words)} names a guest", "Leave GUEST out: it is the container that the line belongs to."
+            ) from None
+        raise
+    assert isinstance(request, Attach)
+    return request
+
+
+def _names_a_guest(words: list[str], is_interface: Callable[[str], bool]) -> bool:
+    try:
+        return isinstance(parse(words, is_interface), Attach)
+    except PipeworkError:
+        return False
 
 
 def split(text: str) -> list[str]:

@@ -244,6 +244,33 @@ class Save(Value):
         _check_listed(self.guest)
 
 
+HOOK_ACTIONS = ("install", "uninstall", "status", "run")  # the last is for engines to type
+
+
+class Hook(Value):
+    """Have engines wire containers before their first process.
+
+    engine: which runs it, None if that is no engine but a container's runtime alone; allow: names of NICs of this host
+    that lines of containers may use, a comma between two.
+    """
+
+    action: str
+    engine: Optional[str] = None
+    allow: str = ""
+    dry_run: bool = False
+
+    def validate(self) -> None:
+        if self.action not in HOOK_ACTIONS:
+            raise BadArgument(f"hook does not take {self.action!r}", "Write: pipework hook install|uninstall|status")
+        for name in self.allowed:
+            check_ifname("--allow", name, LONGEST_ALTNAME)
+
+    @property
+    def allowed(self) -> list[str]:
+        """The names in allow."""
+        return self.allow.split(",") if self.allow else []
+
+
 class Help(Value):
     """Print how the command is used."""
 
@@ -252,4 +279,4 @@ class Version(Value):
     """Print which pipework it is."""
 
 
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Help, Version]
+Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Hook, Help, Version]

@@ -111,7 +111,7 @@ def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
             "Write dhcp:-f, whose client is in a container of its own, or run this on the host.",
         )
     options = [option for option in dhcp.options if option != kind.foreground] if client_stays else dhcp.options
-    name = _host_name(wire.near.name)
+    name = _host_name(wire.near.host_name or wire.near.name)
     command = [dhcp.client, *kind.arguments(wire.ifname, name, client_stays), *options]
     additions = {kind.configuration: f'\nsend host-name "{name}";\n'} if kind.configuration else {}
     release = [*kind.release, wire.ifname] if kind.release else []

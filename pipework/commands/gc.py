@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from pipework import notes
-from pipework.commands.session import session
+from pipework.commands.session import Log, session
 from pipework.errors import one_line
 from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
@@ -18,13 +18,19 @@ from pipework.wires.remnants import find_remnants
 def collect(request: Collect) -> None:
     """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
     notes.check_kept()
-    with ExitStack() as opened, session(request.dry_run) as (own, log), log.alone():
-        ground = _survey(Host(own), opened)
-        for remnant in find_remnants(ground):
+    with session(request.dry_run) as (own, log), log.alone():
+        for what in remove_remnants(own, log):
+            if not request.dry_run:
+                print(one_line(f"removed {what}"))
+
+
+def remove_remnants(own: Namespace, log: Log) -> Iterator[str]:
+    """Remove one remnant after the other, and say what each was.  Raises PipeworkError."""
+    with ExitStack() as opened:
+        for remnant in find_remnants(_survey(Host(own), opened)):
             log.carry_out(remnant.removal)
             log.keep()
-            if not request.dry_run:
-                print(one_line(f"removed {remnant.what}"))
+            yield remnant.what
 
 
 def _survey(host: Host, opened: ExitStack) -> Ground:

@@ -133,10 +133,15 @@ def _await_start(prefix: str, name: str, patience: float) -> Optional[Guest]:
 
 def _runtime(prefix: str) -> Runtime:
     """The module that serves a prefix; not even loaded where its runtime is not there.  Raises NotInstalled."""
-    row = RUNTIMES[prefix]
-    if row.signs and not any(map(_is_there, row.signs)):
+    if not is_here(prefix):
         raise NotInstalled(f"{prefix} is not installed here", f"Install it: apt-get install {prefix}")
-    return cast(Runtime, import_module(row.module))
+    return cast(Runtime, import_module(RUNTIMES[prefix].module))
+
+
+def is_here(prefix: str) -> bool:
+    """Whether a runtime is installed here, as far as that shows."""
+    signs = RUNTIMES[prefix].signs
+    return not signs or any(map(_is_there, signs))
 
 
 def _is_there(sign: str) -> bool:

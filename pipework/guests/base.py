@@ -16,7 +16,8 @@ class Guest(Value):
     """A guest with its network namespace, held open.
 
     name: as its runtime calls it; runtime: the prefix that chooses that; tag: what tells it apart in a link's name, its
-    first process's number where it has one; pid: that number, or None; id: the container's full id, or "".
+    first process's number where it has one; pid: that number, or None; id: the container's full id, or "";
+    host_name: what it calls itself, "" where that is its name.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Guest(Value):
     tag: str
     pid: Optional[int] = None
     id: str = ""
+    host_name: str = ""
 
 
 class Runtime(Protocol):

@@ -6,7 +6,7 @@ import os
 
 from pipework.errors import Elsewhere, Refused
 from pipework.guests.base import Guest
-from pipework.guests.engine_api import Engine, guest_of, inspect, is_name
+from pipework.guests.engine_api import Engine, guest_of, info, inspect, is_name
 from pipework.kernel.bare import read_json, socket
 from pipework.typed import Any, Optional
 
@@ -24,6 +24,15 @@ def find(name: str) -> Optional[Guest]:
     asked = engine()
     container = inspect(asked, name) if is_name(name) else None
     return guest_of(asked, container) if container is not None else None
+
+
+def device_folders() -> tuple[str, list[str]]:
+    """The engine's version, and the folders in which it looks for devices of the Container Device Interface.
+
+    Raises NotInstalled where no engine runs, Refused if it fails.
+    """
+    told = info(engine())
+    return str(told.get("ServerVersion") or "0"), list(told.get("CDISpecDirs") or [])
 
 
 def engine() -> Engine:

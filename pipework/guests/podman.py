@@ -26,6 +26,13 @@ def find(name: str) -> Optional[Guest]:
     return guest_of(ENGINE, container) if container is not None else None
 
 
+def hook_folders() -> list[str]:
+    """Where podman looks for hooks, as its help tells; nothing where it does not.  Raises NotInstalled, Refused."""
+    told = run(["podman", "--help"], LIMIT, "podman").out
+    option = next((line for line in told.splitlines() if line.strip().startswith("--hooks-dir ")), "")
+    return option.partition("(default [")[2].partition("]")[0].replace(",", " ").split()
+
+
 def _inspect_by_program(name: str) -> Optional[Any]:
     told = run(["podman", "inspect", "--type", "container", "--", name], LIMIT, "podman")
     if told.status == 0:

@@ -34,6 +34,7 @@ class IPoIB(LinkKind):
     """The guest is a member of its parent's partition, or of another."""
 
     unmarked = True
+    uses_nic = True
     takes_mac = False
 
     def plan(self, wire: Wire) -> LinkPlan:

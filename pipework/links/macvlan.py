@@ -31,6 +31,7 @@ class Macvlan(LinkKind):
     """The guest has a MAC of its own on the NIC's network."""
 
     unmarked = True
+    uses_nic = True
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the macvlan in the guest and see that what it stands on is up."""

@@ -18,6 +18,7 @@ class Nic(LinkKind):
     """The guest has the NIC for itself."""
 
     handed_over = True
+    uses_nic = True
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Move the NIC, unless this host itself hangs on it."""

@@ -31,6 +31,7 @@ class Vlan(LinkKind):
     """The guest has that VLAN of the NIC for itself."""
 
     handed_over = True
+    uses_nic = True
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Move the VLAN link that is there, unless this host itself hangs on it, or create it in the guest."""

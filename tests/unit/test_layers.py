@@ -22,6 +22,7 @@ FLOORS = (
     ("lines",),
     ("usage",),
     ("kernel",),
+    ("oci", "hook_files"),
     ("marks", "notes"),
     ("actions",),
     ("executor", "default_routes", "leases"),

@@ -1,0 +1,190 @@
+"""``pipework hook run``, as a container's runtime types it: wire one that starts, clear up after one that has ended.
+
+The engine is not asked about a container that it is just starting, for it would wait for itself: whose links they are
+is told by the container's id, and whoever lists them asks for the name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Container, Iterator
+from itertools import groupby
+
+from pipework import links, notes
+from pipework.commands.delete import take_back
+from pipework.commands.gc import remove_remnants
+from pipework.commands.replace import see_to
+from pipework.commands.session import Log, session
+from pipework.errors import BadArgument, Interrupted, PipeworkError, Refused, one_line
+from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
+from pipework.kernel import signals, sysfs
+from pipework.kernel.census import residences
+from pipework.kernel.locks import RUN, run_directory
+from pipework.kernel.namespaces import Namespace
+from pipework.lines import read_own
+from pipework.links.base import Host
+from pipework.marks import read_mark
+from pipework.model import Attach, Dhcp, Hook, Static
+from pipework.notes import Loan
+from pipework.oci import STOPPED, State, gets_network_later, read_state
+from pipework.typed import Sequence
+from pipework.wires.inventory import find_all
+
+REFUSAL = f"{RUN}/hook.refused"  # some runtimes, as crun, do not pass on what a hook says
+PATIENCE = 2.0  # seconds for the kernel to give back what a network namespace had
+PAUSE = 0.01  # seconds between two looks
+
+
+def run(request: Hook) -> None:
+    """Do what the state on standard input calls for.  Raises PipeworkError: then the container does not start."""
+    state = read_state(sys.stdin.read())
+    if state.status == STOPPED:
+        clear_up(state)
+        return
+    try:
+        wire(state, request)
+    except PipeworkError as error:
+        _note(state, error)
+        raise
+
+
+def wire(state: State, request: Hook) -> None:
+    """Make all wires that the container's lines ask for, or none.  Raises PipeworkError."""
+    runtime = request.engine or "pid"
+    name = state.id if request.engine else str(state.pid)
+    asked = _read(state, name)
+    namespace = open_process_namespace(state.pid, f"container {state.id[:12]}")
+    guest = Guest(name, runtime, namespace, str(state.pid), state.pid, state.id, _host_name(state, asked))
+    with session(False, guest) as (host, log):
+        if namespace.identity == host.identity:
+            raise on_hosts_network(f"container {state.id[:12]}", NO_HOST_NETWORK)
+        taken = set[str]()
+        for place, attach in asked:
+            try:
+                taken.add(_check(attach, host, guest, request, state, taken))
+                see_to(attach, guest, host, log)
+            except Interrupted:
+                raise
+            except PipeworkError as error:
+                raise Refused(f"{place}: {error.message}", error.hint) from None
+
+
+def _read(state: State, name: str) -> list[tuple[str, Attach]]:
+    """What the lines ask for, each with its place.  Raises Refused, with all that is wrong in them."""
+    if not state.lines:
+        raise Refused(
+            f"container {state.id[:12]} has no annotation pipework", "Add one: --annotation pipework.1='HOSTIF ADDRESS'"
+        )
+    asked, wrong = list[tuple[str, Attach]](), list[str]()
+    for annotation, text in state.lines:
+        place = f"annotation {one_line(annotation)}"
+        try:
+            asked.append((place, read_own(text, name, sysfs.exists)))
+        except PipeworkError as error:
+            wrong.append(f"{place}: {error}")
+    if wrong:
+        raise Refused("\n".join(wrong))
+    return asked
+
+
+def _host_name(state: State, asked: Sequence[tuple[str, Attach]]) -> str:
+    """What the container calls itself, where somebody will ask."""
+    wanted = any(isinstance(attach.address, Dhcp) for _, attach in asked)
+    return str(state.configuration().get("hostname") or state.id[:12]) if wanted else ""
+
+
+def _check(attach: Attach, host: Namespace, guest: Guest, request: Hook, state: State, taken: Container[str]) -> str:
+    """Refuse what who may start a container may not have, and what would not hold; IFNAME.  Raises Refused."""
+    address = attach.address
+    if isinstance(address, Dhcp) and (address.client == "dhcp" or address.options):
+        raise BadArgument(
+            f"ADDRESS {address.text} would have the engine, or this host, run what the line says",
+            "Write udhcpc, dhclient or dhcpcd, without options.",
+        )
+    kind, asked = links.resolve(attach, host, guest)
+    if asked.ifname in taken:
+        raise BadArgument(f"another line asks for {asked.ifname}, too", "Name it with -i.")
+    allowed = {link.name for link in map(host.netlink.link, request.allowed) if link}.union(request.allowed)
+    if kind.uses_nic and allowed.isdisjoint((attach.hostif, asked.hostif)):
+        raise Refused(
+            f"HOSTIF {asked.hostif} is a NIC of this host, which lines of containers may not use",
+            f"Use a bridge, or allow it: pipework hook install --allow {','.join([*request.allowed, asked.hostif])}",
+        )
+    routed = not isinstance(address, Static) or address.gateway
+    if routed and request.engine == "docker" and not _has_links(guest) and gets_network_later(state):
+        raise Refused(
+            "Docker gives this container a network, and its default route, once this line is done",
+            "Start it with --network=none, or leave the gateway out.",
+        )
+    return asked.ifname
+
+
+def _has_links(guest: Guest) -> bool:
+    return any(read_mark(link) is None for link in guest.namespace.netlink.links(loopback=False))
+
+
+def _note(state: State, error: PipeworkError) -> None:
+    """Keep what was refused for ``pipework hook status``."""
+    try:
+        run_directory()
+        with open(f"{REFUSAL}.{os.getpid()}", "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"container {state.id[:12]}: {error}\n")
+        os.rename(file.name, REFUSAL)
+    except (OSError, Refused):  # it has been told already
+        return
+
+
+def last_refusal() -> str:
+    """What was refused last since this host was booted, with its time; "" if nothing was."""
+    try:
+        with open(REFUSAL, encoding="utf-8", errors="surrogateescape") as file:
+            when = time.localtime(os.fstat(file.fileno()).st_mtime)
+            return f"{time.strftime('%Y-%m-%d %H:%M:%S', when)} {file.read().rstrip()}"
+    except OSError:
+        return ""
+
+
+def clear_up(state: State) -> None:
+    """Take back what the container still has, and what it has left.  Raises PipeworkError."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        with session(False) as (own, log), log.alone():
+            _take_back(Host(own), state.id, log)
+            log.keep()
+            for _ in remove_remnants(own, log):
+                pass
+            if not _is_left(own, state.id) or time.monotonic() > until:
+                return
+        signals.sleep(PAUSE)
+
+
+def _take_back(host: Host, identifier: str, log: Log) -> None:
+    """Take back its wires in a namespace that outlives it, as a pod's does."""
+    wires = [wired for wired in find_all(host) if wired.guest == identifier and wired.path and not wired.guessed]
+    for path, of_guest in groupby(wires, lambda wired: wired.path):
+        try:
+            namespace = Namespace.open(path)
+        except OSError:  # it has just ended
+            continue
+        with namespace:
+            take_back(host, namespace, list(of_guest), log)
+
+
+def _is_left(own: Namespace, identifier: str) -> bool:
+    """Whether the kernel has not done yet with what it had: the host's ends of its wires, a NIC that comes home."""
+    marks = filter(None, map(read_mark, own.netlink.links()))
+    if any(mark.guest == identifier for mark in marks):
+        return True
+    coming = {loan.cookie for loan in notes.every(Loan) if loan.host == own.cookie and not loan.home.link.kind}
+    return bool(coming) and not coming <= set(_living())
+
+
+def _living() -> Iterator[int]:
+    """The cookies of the network namespaces that somebody lives in."""
+    for residence in residences():
+        guest = residence.open()
+        if guest is not None:
+            with guest:
+                yield guest.cookie
