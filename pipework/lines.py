@@ -50,6 +50,8 @@ def read_own(text: str, guest: str, is_interface: Callable[[str], bool]) -> Atta
     Raises BadArgument, UsageError.
     """
     words = split(text)
+    if not words:
+        raise BadArgument("the line is empty", "Write HOSTIF ADDRESS [MAC][@VLAN], as behind pipework, without GUEST.")
     attach = next(verb for verb in VERBS if verb.request is Attach)
     line = tuple(part for part in attach.line if part is not GUEST)
     own = attach.replace(line=line, before=(), own=True, read=lambda fields: attach.read({**fields, "guest": guest}))

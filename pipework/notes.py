@@ -255,6 +255,15 @@ def every(kind: type[AnyNote], cookie: Optional[int] = None) -> list[AnyNote]:
     return [note for note in found if note is not None]
 
 
+def readable(kind: type[AnyNote]) -> list[AnyNote]:
+    """The notes of that kind that can be read: who only looks need not understand the others."""
+    found = list[Optional[AnyNote]]()
+    for name in names(kind):
+        with suppress(Refused):
+            found.append(_load(kind, name))
+    return [note for note in found if note is not None]
+
+
 def names(kind: type[Note], cookie: Optional[int] = None) -> list[str]:
     """The names of the files of these notes, in order."""
     start = f"{kind.kind}." if cookie is None else f"{kind.kind}.{cookie}."

@@ -25,6 +25,7 @@ from pipework.model import Apply
 from pipework.quoting import quote
 from pipework.typed import Optional
 from pipework.wires.inventory import find_of
+from pipework.wires.names import named
 from pipework.wires.saved import save
 from pipework.wires.survey import ABSENT, AS_ASKED, DIFFERENT, MISSING, WRONG, Finding, is_prunable, surplus, survey
 
@@ -93,7 +94,7 @@ def _going(host: Host, findings: Sequence[Finding]) -> list[Wired]:
     if any(one.state == ABSENT and not isinstance(one.error, GuestStopped) for one in findings):
         warn("nothing is taken back while a line names a guest that is not there: it may be one that is meant")
         return []
-    return surplus(host, findings)
+    return named(surplus(host, findings))
 
 
 class _Run:

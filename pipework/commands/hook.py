@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from pipework import guests
 from pipework.actions.base import Action
 from pipework.actions.files import MakeFolder, RemoveFile, WriteFile
 from pipework.commands.hook_run import last_refusal, run
 from pipework.commands.session import session
-from pipework.errors import NotInstalled, Refused, warn
+from pipework.errors import NotInstalled, Refused
 from pipework.guests import docker, podman
 from pipework.hook_files import CDI, PODMANS, HookFile, command_in, missing_folders, of_docker, of_podman
 from pipework.model import Hook
@@ -36,11 +37,13 @@ def install(request: Hook) -> None:
         if not files:
             raise
         if not isinstance(refusal, NotInstalled):
-            warn(f"{refusal.message}; {refusal.hint}")
+            print(f"pipework: {refusal}", file=sys.stderr)
     with session(request.dry_run) as (_, log):
         log.carry_out([step for file in files for step in _written(file, request.allow)])
     for file in files if not request.dry_run else ():
         print(f"{file.engine}: wrote {file.path}; start a container so:\n  {file.use}")
+    if not request.dry_run:
+        print("Why one does not start, if its engine does not say: pipework hook status")
 
 
 def _folder_of_podman() -> str:

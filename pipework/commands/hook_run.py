@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Container, Iterator
+from contextlib import ExitStack
 from itertools import groupby
 
 from pipework import links, notes
@@ -68,7 +69,8 @@ def wire(state: State, request: Hook) -> None:
             except Interrupted:
                 raise
             except PipeworkError as error:
-                raise Refused(f"{place}: {error.message}", error.hint) from None
+                error.message = f"{place}: {error.message}"
+                raise
 
 
 def _read(state: State, name: str) -> list[tuple[str, Attach]]:
@@ -103,14 +105,14 @@ def _check(attach: Attach, host: Namespace, guest: Guest, request: Hook, state: 
             f"ADDRESS {address.text} would have the engine, or this host, run what the line says",
             "Write udhcpc, dhclient or dhcpcd, without options.",
         )
-    kind, asked = links.resolve(attach, host, guest)
-    if asked.ifname in taken:
-        raise BadArgument(f"another line asks for {asked.ifname}, too", "Name it with -i.")
+    nic, ifname = _nic_and_ifname(attach, host, guest)
+    if ifname in taken:
+        raise BadArgument(f"another line asks for {ifname}, too", "Name it with -i.")
     allowed = {link.name for link in map(host.netlink.link, request.allowed) if link}.union(request.allowed)
-    if kind.uses_nic and allowed.isdisjoint((attach.hostif, asked.hostif)):
+    if nic and allowed.isdisjoint((attach.hostif, nic)):
         raise Refused(
-            f"HOSTIF {asked.hostif} is a NIC of this host, which lines of containers may not use",
-            f"Use a bridge, or allow it: pipework hook install --allow {','.join([*request.allowed, asked.hostif])}",
+            f"HOSTIF {nic} is a NIC of this host, which lines of containers may not use",
+            f"Use a bridge, or allow it: pipework hook install --allow {','.join([*request.allowed, nic])}",
         )
     routed = not isinstance(address, Static) or address.gateway
     if routed and request.engine == "docker" and not _has_links(guest) and gets_network_later(state):
@@ -118,7 +120,18 @@ def _check(attach: Attach, host: Namespace, guest: Guest, request: Hook, state: 
             "Docker gives this container a network, and its default route, once this line is done",
             "Start it with --network=none, or leave the gateway out.",
         )
-    return asked.ifname
+    return ifname
+
+
+def _nic_and_ifname(attach: Attach, host: Namespace, guest: Guest) -> tuple[str, str]:
+    """The NIC of this host that a line would use, "" for none, and the name of the guest's end.  Raises Refused."""
+    try:
+        kind, asked = links.resolve(attach, host, guest)
+    except Refused:
+        if not attach.direct_phys:
+            raise
+        return attach.hostif, attach.ifname or "eth1"  # it may be on loan already
+    return asked.hostif if kind.uses_nic else "", asked.ifname
 
 
 def _has_links(guest: Guest) -> bool:
@@ -150,8 +163,8 @@ def clear_up(state: State) -> None:
     """Take back what the container still has, and what it has left.  Raises PipeworkError."""
     until = time.monotonic() + PATIENCE
     while True:
-        with session(False) as (own, log), log.alone():
-            _take_back(Host(own), state.id, log)
+        with ExitStack() as opened, session(False) as (own, log), log.alone():
+            _take_back(Host(own), state.id, log, opened)
             log.keep()
             for _ in remove_remnants(own, log):
                 pass
@@ -160,16 +173,15 @@ def clear_up(state: State) -> None:
         signals.sleep(PAUSE)
 
 
-def _take_back(host: Host, identifier: str, log: Log) -> None:
-    """Take back its wires in a namespace that outlives it, as a pod's does."""
+def _take_back(host: Host, identifier: str, log: Log, opened: ExitStack) -> None:
+    """Take back its wires in namespaces that outlive it, as a pod's does; opened: keeps those open for the undo."""
     wires = [wired for wired in find_all(host) if wired.guest == identifier and wired.path and not wired.guessed]
     for path, of_guest in groupby(wires, lambda wired: wired.path):
         try:
-            namespace = Namespace.open(path)
+            namespace = opened.enter_context(Namespace.open(path))
         except OSError:  # it has just ended
             continue
-        with namespace:
-            take_back(host, namespace, list(of_guest), log)
+        take_back(host, namespace, list(of_guest), log)
 
 
 def _is_left(own: Namespace, identifier: str) -> bool:

@@ -12,6 +12,7 @@ from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import Host, Wired
 from pipework.model import List
 from pipework.wires.inventory import find_all
+from pipework.wires.names import named
 from pipework.wires.troubles import with_troubles
 
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
@@ -24,7 +25,7 @@ def list_wires(request: List) -> None:
     """Print the wires of this host, or of one guest.  Raises PipeworkError."""
     with Namespace.own() as host:
         see_own_sys(host)
-        wires = with_troubles(host, find_all(Host(host)))
+        wires = named(with_troubles(host, find_all(Host(host))))
     if request.guest is not None:
         with guests.find(request.guest).namespace as namespace:
             wires = [wire for wire in wires if _same(wire, namespace)]

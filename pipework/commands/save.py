@@ -10,6 +10,7 @@ from pipework.links.base import Host, Wired
 from pipework.model import Save
 from pipework.quoting import quote
 from pipework.wires.inventory import find_all, find_of
+from pipework.wires.names import named
 from pipework.wires.saved import save
 
 UNFINISHED = "it is being made, or was half made by a command that was killed"
@@ -24,11 +25,11 @@ def save_wires(request: Save) -> None:
         see_own_sys(own)
         host = Host(own)
         if request.guest is None:
-            wires = find_all(host)
+            wires = named(find_all(host))
         else:
             guest = guests.find(request.guest)
             with guest.namespace:
-                wires = find_of(host, guest)
+                wires = named(find_of(host, guest))
         untold = [wired for wired in wires if not _print(host, wired)]
     if untold:
         raise Refused(f"not told as they are: {len(untold)} of {len(wires)} wires", "See to what is told above.")

@@ -6,7 +6,7 @@ import re
 
 from pipework.errors import PipeworkError
 from pipework.guests import docker
-from pipework.guests.engine_api import inspect, is_name
+from pipework.guests.engine_api import inspect, is_name, name_of
 
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 LXC_NAME = re.compile(r"/lxc(?:\.payload)?[./]([^/\n]+)")
@@ -27,7 +27,7 @@ def guest_of_process(pid: int) -> tuple[str, str]:
 def _docker_name(identifier: str) -> str:
     try:
         container = inspect(docker.engine(), identifier)
-        name = str(container["Name"]).lstrip("/") if container else ""
+        name = name_of(container) if container else ""
         return name if is_name(name) else identifier[:12]
     except PipeworkError:
         return identifier[:12]

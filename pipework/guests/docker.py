@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from pipework.errors import Elsewhere, Refused
 from pipework.guests.base import Guest
-from pipework.guests.engine_api import Engine, guest_of, info, inspect, is_name
+from pipework.guests.engine_api import Engine, guest_of, info, inspect, is_name, name_of
 from pipework.kernel.bare import read_json, socket
 from pipework.typed import Any, Optional
 
@@ -24,6 +25,13 @@ def find(name: str) -> Optional[Guest]:
     asked = engine()
     container = inspect(asked, name) if is_name(name) else None
     return guest_of(asked, container) if container is not None else None
+
+
+def names(ids: Iterable[str]) -> dict[str, str]:
+    """The names of containers, by their full ids, as far as Docker knows them.  Raises PipeworkError."""
+    asked = engine()
+    told = {identifier: inspect(asked, identifier) for identifier in ids}
+    return {identifier: name_of(container) for identifier, container in told.items() if container}
 
 
 def device_folders() -> tuple[str, list[str]]:

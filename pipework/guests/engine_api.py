@@ -42,6 +42,16 @@ def is_name(text: str) -> bool:
     return bool(text) and text[0] in FIRST_CHARACTERS and CHARACTERS.issuperset(text)
 
 
+def is_full_id(text: str) -> bool:
+    """Whether it is a container's id, wholly."""
+    return len(text) == 64 and HEXADECIMAL.issuperset(text)
+
+
+def name_of(container: Any) -> str:
+    """The name of a container of which an engine tells."""
+    return str(container["Name"]).lstrip("/")
+
+
 def inspect(engine: Engine, name: str) -> Optional[Any]:
     """What the engine tells of the container of that name, id or id prefix; None if it knows none.
 
@@ -80,9 +90,9 @@ def guest_of(engine: Engine, container: Any) -> Guest:
     """
     try:
         pid, status = int(container["State"]["Pid"]), str(container["State"]["Status"])
-        name, identifier = str(container["Name"]).lstrip("/"), str(container["Id"])
+        name, identifier = name_of(container), str(container["Id"])
         network = str(container["HostConfig"]["NetworkMode"])
-        if len(identifier) != 64 or not HEXADECIMAL.issuperset(identifier) or not is_name(name):
+        if not is_full_id(identifier) or not is_name(name):
             raise ValueError(identifier, name)
     except (KeyError, TypeError, ValueError):
         raise Refused(

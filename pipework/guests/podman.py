@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipework.errors import NotInstalled, Refused
 from pipework.guests.base import Guest
 from pipework.guests.engine_api import LIMIT, Engine, guest_of, inspect, is_name
@@ -24,6 +26,13 @@ def find(name: str) -> Optional[Guest]:
     except NotInstalled:  # podman does its work without a server; the socket is an extra
         container = _inspect_by_program(name)
     return guest_of(ENGINE, container) if container is not None else None
+
+
+def names(ids: Iterable[str]) -> dict[str, str]:
+    """The names of containers, by their full ids, as far as podman knows them.  Raises PipeworkError."""
+    told = run(["podman", "ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}}"], LIMIT, "podman").out
+    known = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
+    return {identifier: known[identifier] for identifier in ids if identifier in known}
 
 
 def hook_folders() -> list[str]:

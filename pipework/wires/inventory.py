@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipework import links, notes
-from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.kernel.census import Residence, residences
 from pipework.kernel.namespaces import Namespace
@@ -65,22 +64,16 @@ def _look(host: Host, residence: Residence, guest: Namespace, lending: bool, ifn
     there = guest.netlink.links(loopback=False)
     stacked = any(link.peer_namespace is not None for link in there)
     back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
-    loans = _loans(guest) if lending else []
+    every = notes.readable(Loan) if lending else []
+    loans = [loan for loan in every if loan.cookie == guest.cookie]
     for link in there:
         if ifname not in (None, link.name):
             continue
         end = host.link(link.peer) if link.peer_namespace is not None and link.peer_namespace == back else None
-        end = end if end and is_hosts_end(end) else None  # else the far end of a NIC on loan that is itself a veth
+        # else the far end of a NIC on loan that is itself a veth, or of one that was on its way home
+        end = end if end and is_hosts_end(end) and not any(loan.is_same(end) for loan in every) else None
         loan = next((loan for loan in loans if loan.is_of(link)), None)
         yield Seen(host, residence, link, end, back, read_mark(end or link), loan)
-
-
-def _loans(guest: Namespace) -> list[Loan]:
-    """The NICs on loan to a guest, as far as their notes can be read: who only looks need not understand them."""
-    try:
-        return notes.every(Loan, guest.cookie)
-    except Refused:
-        return []
 
 
 def _wire(guest: Namespace, seen: Seen) -> Optional[Wired]:

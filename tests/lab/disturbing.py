@@ -26,7 +26,7 @@ def _at_every_step(stage: Stage, fault: str, told: str, look: Look) -> int:
             serves = True
             while serves:
                 number += 1
-                broken = run(fault, number, taken.words)
+                broken = run(fault, number, taken.words, taken.stdin)
                 if not broken.step:
                     assert broken[:3] == (0, "", "")
                     print(f"\n{told}: {fault} at each of {number - 1} steps")

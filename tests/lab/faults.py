@@ -8,6 +8,7 @@ package loaded and forks once for each run, so that all steps of all kinds of li
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -141,12 +142,13 @@ class Breaker:
         UndoLog.carry_out = counted_carry_out  # type: ignore[method-assign]
 
 
-def _run(fault: str, number: int, words: list[str]) -> Broken:
+def _run(fault: str, number: int, words: list[str], stdin: str) -> Broken:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as report:
         child = os.fork()
         if child == 0:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
+            sys.stdin = io.StringIO(stdin)
             Breaker(fault, number, report.fileno()).install()
             cli.main(words)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -164,13 +166,13 @@ def main() -> None:
     ovsdb.PATIENCE = round(ovsdb.PATIENCE * SLOW)
     for line in sys.stdin:
         asked = json.loads(line)
-        print(json.dumps(_run(asked["fault"], asked["number"], asked["words"])), flush=True)
+        print(json.dumps(_run(**asked)), flush=True)
 
 
 @contextmanager
-def breaking(argv: Sequence[str]) -> Iterator[Callable[[str, int, Sequence[str]], Broken]]:
+def breaking(argv: Sequence[str]) -> Iterator[Callable[..., Broken]]:
     """Start the driver, by a command line that Python's is appended to; what comes back runs pipework once, unbroken
-    where the fault is NONE.
+    where the fault is NONE: given that, the number of the step, the words, and what stands on standard input.
     """
     checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     command = [*argv, sys.executable, "-m", "tests.lab.faults"]
@@ -181,8 +183,9 @@ def breaking(argv: Sequence[str]) -> Iterator[Callable[[str, int, Sequence[str]]
         assert driver.stdout is not None
         to, answers = driver.stdin, driver.stdout
 
-        def run(fault: str, number: int, words: Sequence[str]) -> Broken:
-            to.write(json.dumps({"fault": fault, "number": number, "words": list(words)}) + "\n")
+        def run(fault: str, number: int, words: Sequence[str], stdin: str = "") -> Broken:
+            asked = {"fault": fault, "number": number, "words": list(words), "stdin": stdin}
+            to.write(json.dumps(asked) + "\n")
             to.flush()
             return Broken(*json.loads(answers.readline()))
 

@@ -59,7 +59,10 @@ IN_MACHINE = ("vlan", "direct-vlan", "filtering", "new-switch", "dummy", "ipoib"
 
 
 class Scene(NamedTuple):
-    """A host, a guest that is online already, the command that shall be disturbed, and the host's switch."""
+    """A host, a guest that is online already, the command that shall be disturbed, and the host's switch.
+
+    stdin: what the command reads.
+    """
 
     host: Host
     guest: NamedNamespace
@@ -68,6 +71,7 @@ class Scene(NamedTuple):
     at_host: Callable[[], Snapshot]
     at_guest: Callable[[], Snapshot]
     kept: Callable[[], Snapshot]
+    stdin: str = ""
 
     def state(self) -> Snapshot:
         """Return all that the command may touch."""
