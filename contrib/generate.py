@@ -82,6 +82,20 @@ If a line fails, the others are done, and the exit status is 1.""",
 For each wire the line that makes it, its MAC address included.
 .B apply
 of these lines changes nothing.""",
+    "hook": """\
+The annotations
+.I pipework
+and
+.I pipework.ANYTHING
+of a container hold lines without GUEST.
+As
+.I ACTION
+.B install
+writes a file for each engine that is here,
+.B uninstall
+removes them,
+.B status
+shows them, and what was refused last.""",
     "gc": "What commands that were killed have left behind goes, too; each is told.",
     "--wait": """\
 The interface is

@@ -257,7 +257,7 @@ def every(kind: type[AnyNote], cookie: Optional[int] = None) -> list[AnyNote]:
 
 def readable(kind: type[AnyNote]) -> list[AnyNote]:
     """The notes of that kind that can be read: who only looks need not understand the others."""
-    found = list[Optional[AnyNote]]()
+    found: list[Optional[AnyNote]] = []
     for name in names(kind):
         with suppress(Refused):
             found.append(_load(kind, name))

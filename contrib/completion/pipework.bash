@@ -3,7 +3,7 @@
 
 # >>> table: from pipework/grammar.py by python -m contrib.generate
 
-_pipework_verbs='route rule tc ls del gc apply save'
+_pipework_verbs='route rule tc ls del gc apply save hook'
 _pipework_first='--wait --help --version'
 _pipework_before='--direct-phys --dry-run --replace'
 
@@ -20,6 +20,7 @@ _pipework_table() {
         gc) behind='--dry-run' ;;
         apply) behind='--prune --dry-run' words='FILE' ;;
         save) words='GUEST' ;;
+        hook) behind='--allow= --dry-run' words='ACTION ENGINE' ;;
         --wait) behind='-i=' ;;
         --help) ends='GUEST' ;;
         --version) ends='GUEST' ;;
@@ -38,6 +39,7 @@ _pipework_offer() {
         rule.ARGUMENT) printf '%s\n' show add del ;;
         tc.ARGUMENT) printf '%s\n' qdisc class filter ;;
         FILE) _pipework_files "$2" ;;
+        ACTION) printf '%s\n' install uninstall status ;;
         *) printf '?%s\n' "$1" ;;
     esac
 }

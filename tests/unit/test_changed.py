@@ -26,7 +26,7 @@ def test_rows_are_true(pattern: str, names: str) -> None:
 
 def test_a_part_runs_what_drives_it() -> None:
     """A change to a part runs the unit tests and those that drive that part; a test file runs itself."""
-    of_gc = [f"tests/integration/test_{name}.py" for name in ("gc", "removal", "notes")]
+    of_gc = [f"tests/integration/test_{name}.py" for name in ("gc", "removal", "notes", "hooks")]
     assert touched(["pipework/commands/gc.py"]) == ("tests/unit", *of_gc)
     assert touched(["tests/integration/test_ls.py"]) == ("tests/unit", "tests/integration/test_ls.py")
     assert touched(["CHANGELOG.md"]) == ("tests/unit",)
