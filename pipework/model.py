@@ -261,7 +261,7 @@ class Hook(Value):
 
     def validate(self) -> None:
         if self.action not in HOOK_ACTIONS:
-            raise BadArgument(f"hook does not take {self.action!r}", "Write: pipework hook install, uninstall or status")
+            raise BadArgument(f"hook does not take {self.action!r}", "Type: hook install, uninstall or status")
         for name in self.allowed:
             check_ifname("--allow", name, LONGEST_ALTNAME)
 

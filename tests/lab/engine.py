@@ -24,6 +24,7 @@ from tests.lab.guest import SLOW, Guest, fresh_name, need, run
 # A name of its own, so that no test hangs on what an image called busybox holds here.
 IMAGE = "pipework-lab/busybox:latest"
 OFFICIAL = "busybox:latest"  # what users, and pipework's own `dhcp`, call it
+SETTINGS = '{"features": {"cdi": true}}'  # which is so by default from 28.2 on, and means nothing before 25.0
 ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\n"
 
 
@@ -92,11 +93,18 @@ def running_engine() -> Iterator[None]:
         return
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.NamedTemporaryFile("w+", prefix="pipework-dockerd-", suffix=".log"))
+        settings = stack.enter_context(tempfile.NamedTemporaryFile("w", prefix="pipework-dockerd-", suffix=".json"))
+        settings.write(SETTINGS)
+        settings.flush()
         with _turn():
             for _ in range(3):
                 _forget_the_dead()
                 process = subprocess.Popen(
-                    [need("dockerd")], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    [need("dockerd"), "--config-file", settings.name],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
                 stack.callback(_end, process)
                 if _comes_up(process):
