@@ -44,7 +44,7 @@ ROWS = (
         r"pipework/(commands/(apply|progress)|lines|wires/(survey|saved|lent))|pipework/commands/save",
         "apply save replace hooks",
     ),
-    (r"pipework/(commands/hook|hook_files|oci|actions/files)", "hooks"),
+    (r"pipework/(commands/hook|hook_files|oci|actions/files)", "hooks hook_files"),
     (r"pipework/wires/names", "hooks ls save"),
     (r"pipework/wires/troubles", "ls apply firewall"),
     (r"pipework/kernel/containment", "one_shot"),
