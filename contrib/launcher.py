@@ -31,6 +31,7 @@ import sys
 before = set(sys.modules)
 sys.path += sys.argv[1:]
 import pipework.cli, pipework.commands.attach, pipework.links.bridge, pipework.addressing.static, pipework.guests.docker
+import pipework.commands.hook, pipework.commands.hook_start
 for name in sys.modules.keys() - before:
     spec = sys.modules[name].__spec__
     if type(spec.loader).__name__ == "SourceFileLoader":

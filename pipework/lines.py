@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from io import StringIO
-from shlex import shlex
 
 from pipework.errors import BadArgument, PipeworkError, one_line
 from pipework.grammar import GUEST, VERBS, parse
@@ -81,6 +80,8 @@ def split(text: str) -> list[str]:
 
 
 def _split(text: str) -> list[str]:
+    from shlex import shlex  # few lines have quotation marks, and whoever starts a container waits
+
     stream = StringIO(text)
     lexer = shlex(stream, posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""  # its comments begin in the midst of a word, too

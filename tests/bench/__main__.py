@@ -18,6 +18,7 @@ from pipework.kernel.netlink import DUMP, EXT_SKIP_STATS, GETLINK
 from pipework.kernel.records import read_link
 from tests.bench import contenders, many
 from tests.bench.crowded import print_crowded
+from tests.bench.hooked import print_hooked
 from tests.bench.lines import print_lines
 from tests.bench.measuring import Result, in_turn
 from tests.bench.starting import print_starting
@@ -42,7 +43,8 @@ def main() -> None:
         ensure_image()
         with contenders.everybody() as there:
             results = in_turn(there, max(wanted.rounds, 7))
-    print_whole(results)
+        print_whole(results)
+        print_hooked(max(wanted.rounds, 7))
     print_many(wanted.guests)
     print_lines(max(wanted.rounds, 7))
     print_link()

@@ -98,7 +98,8 @@ def copied(folder: Path, file: str = "", old: str = "", new: str = "") -> Path:
 
 def command(folder: Path, words: Sequence[str]) -> list[str]:
     """The line that starts a copy as the launcher does."""
-    return [sys.executable, "-I", "-S", "-c", START.format(end=3), str(folder), sysconfig.get_path("purelib"), *words]
+    packages = sysconfig.get_path("purelib")
+    return [sys.executable, "-I", "-S", "-c", START.format(end=3), str(folder), packages, "pipework", *words]
 
 
 def bundled(folder: Path) -> str:

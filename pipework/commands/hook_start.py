@@ -1,4 +1,4 @@
-"""``pipework hook run``, as a container's runtime types it: wire one that starts, clear up after one that has ended.
+"""``pipework hook run``, as a container's runtime types it before the first process: wire the container.
 
 The engine is not asked about a container that it is just starting, for it would wait for itself: whose links they are
 is told by the container's id, and whoever lists them asks for the name.
@@ -7,43 +7,28 @@ is told by the container's id, and whoever lists them asks for the name.
 from __future__ import annotations
 
 import os
-import sys
 import time
-from collections.abc import Container, Iterator
-from contextlib import ExitStack
-from itertools import groupby
+from collections.abc import Container
 
-from pipework import links, notes
-from pipework.commands.delete import take_back
-from pipework.commands.gc import remove_remnants
+from pipework import links
 from pipework.commands.replace import see_to
-from pipework.commands.session import Log, session
+from pipework.commands.session import session
 from pipework.errors import BadArgument, Interrupted, PipeworkError, Refused, one_line
 from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
-from pipework.kernel import signals, sysfs
-from pipework.kernel.census import residences
+from pipework.kernel import sysfs
 from pipework.kernel.locks import RUN, run_directory
 from pipework.kernel.namespaces import Namespace
 from pipework.lines import read_own
-from pipework.links.base import Host
 from pipework.marks import read_mark
 from pipework.model import Attach, Dhcp, Hook, Static
-from pipework.notes import Loan
-from pipework.oci import STOPPED, State, gets_network_later, read_state
+from pipework.oci import State, gets_network_later
 from pipework.typed import Sequence
-from pipework.wires.inventory import find_all
 
 REFUSAL = f"{RUN}/hook.refused"  # some runtimes, as crun, do not pass on what a hook says
-PATIENCE = 2.0  # seconds for the kernel to give back what a network namespace had
-PAUSE = 0.01  # seconds between two looks
 
 
-def run(request: Hook) -> None:
-    """Do what the state on standard input calls for.  Raises PipeworkError: then the container does not start."""
-    state = read_state(sys.stdin.read())
-    if state.status == STOPPED:
-        clear_up(state)
-        return
+def start(state: State, request: Hook) -> None:
+    """Wire a container that starts.  Raises PipeworkError: then it does not."""
     try:
         wire(state, request)
     except PipeworkError as error:
@@ -157,46 +142,3 @@ def last_refusal() -> str:
             return f"{time.strftime('%Y-%m-%d %H:%M:%S', when)} {file.read().rstrip()}"
     except OSError:
         return ""
-
-
-def clear_up(state: State) -> None:
-    """Take back what the container still has, and what it has left.  Raises PipeworkError."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        with ExitStack() as opened, session(False) as (own, log), log.alone():
-            _take_back(Host(own), state.id, log, opened)
-            log.keep()
-            for _ in remove_remnants(own, log):
-                pass
-            if not _is_left(own, state.id) or time.monotonic() > until:
-                return
-        signals.sleep(PAUSE)
-
-
-def _take_back(host: Host, identifier: str, log: Log, opened: ExitStack) -> None:
-    """Take back its wires in namespaces that outlive it, as a pod's does; opened: keeps those open for the undo."""
-    wires = [wired for wired in find_all(host) if wired.guest == identifier and wired.path and not wired.guessed]
-    for path, of_guest in groupby(wires, lambda wired: wired.path):
-        try:
-            namespace = opened.enter_context(Namespace.open(path))
-        except OSError:  # it has just ended
-            continue
-        take_back(host, namespace, list(of_guest), log)
-
-
-def _is_left(own: Namespace, identifier: str) -> bool:
-    """Whether the kernel has not done yet with what it had: the host's ends of its wires, a NIC that comes home."""
-    marks = filter(None, map(read_mark, own.netlink.links()))
-    if any(mark.guest == identifier for mark in marks):
-        return True
-    coming = {loan.cookie for loan in notes.every(Loan) if loan.host == own.cookie and not loan.home.link.kind}
-    return bool(coming) and not coming <= set(_living())
-
-
-def _living() -> Iterator[int]:
-    """The cookies of the network namespaces that somebody lives in."""
-    for residence in residences():
-        guest = residence.open()
-        if guest is not None:
-            with guest:
-                yield guest.cookie
