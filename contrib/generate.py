@@ -82,6 +82,15 @@ If a line fails, the others are done, and the exit status is 1.""",
 For each wire the line that makes it, its MAC address included.
 .B apply
 of these lines changes nothing.""",
+    "watch": """\
+What
+.B apply
+does with
+.IR FILE ,
+at the beginning, whenever a guest starts, an engine comes back or the file changes; what guests leave that end is
+removed as by
+.BR gc .
+SIGHUP has the file read again, SIGTERM ends it.""",
     "hook": """\
 The annotations
 .I pipework

@@ -1,14 +1,13 @@
 """The grammar: one table of verbs, options and words, and the parser that walks it; argv in, one frozen request out.
 
 Pure; what a host has is asked through a predicate.  The usage, ``--help``, the manual page and the completions are
-written from the same table: see pipework.usage and contrib/generate.py.  The command lines are those of
-jpetazzo/pipework::
+written from the same table (pipework.usage, contrib/generate.py).  The command lines are those of jpetazzo/pipework::
 
     pipework [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY] GUEST ADDRESS [MAC][@VLAN]
     pipework route|rule|tc GUEST ARGUMENT...
     pipework --wait [-i IFNAME]
 
-and, where no link of the host has their name, the words ls, del, gc, apply, save and hook.
+and, where no link of the host has their name, the words ls, del, gc, apply, save, watch and hook.
 """
 
 from __future__ import annotations
@@ -230,6 +229,7 @@ VERBS = (
         "print what is wired as lines for apply",
         (GUEST.replace(shown="[GUEST]", optional=True),),
     ),
+    Verb("watch", model.Watch, "watch:watch", "do so at every start of a guest, until it is ended", (FILE,)),
     Verb(
         "hook",
         model.Hook,

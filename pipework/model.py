@@ -235,6 +235,16 @@ class Apply(Value):
             raise BadArgument("FILE is empty", "Name a file of lines, or - for standard input.")
 
 
+class Watch(Value):
+    """See to it that the wires are there which the lines of a file ask for, at every start of a guest."""
+
+    file: str
+
+    def validate(self) -> None:
+        if self.file in ("", "-"):
+            raise BadArgument(f"FILE {self.file!r} cannot be read again", "Name a file of lines.")
+
+
 class Save(Value):
     """Print what is wired, everywhere or in one guest, as lines for ``apply``."""
 
@@ -279,4 +289,4 @@ class Version(Value):
     """Print which pipework it is."""
 
 
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Hook, Help, Version]
+Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Watch, Hook, Help, Version]

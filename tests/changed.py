@@ -42,9 +42,10 @@ ROWS = (
     (r"pipework/commands/gc", "gc removal notes hooks"),
     (
         r"pipework/(commands/(apply|progress)|lines|wires/(survey|saved|lent))|pipework/commands/save",
-        "apply save replace hooks",
+        "apply save replace hooks watch",
     ),
     (r"pipework/(commands/hook|hook_files|oci|actions/files)", "hooks hook_files"),
+    (r"pipework/(commands/watch|events)", "watch"),
     (r"pipework/wires/names", "hooks ls save"),
     (r"pipework/wires/troubles", "ls apply firewall"),
     (r"pipework/kernel/containment", "one_shot"),

@@ -3,7 +3,7 @@
 
 # >>> table: from pipework/grammar.py by python -m contrib.generate
 
-_pipework_verbs='route rule tc ls del gc apply save hook'
+_pipework_verbs='route rule tc ls del gc apply save watch hook'
 _pipework_first='--wait --help --version'
 _pipework_before='--direct-phys --dry-run --replace'
 
@@ -20,6 +20,7 @@ _pipework_table() {
         gc) behind='--dry-run' ;;
         apply) behind='--prune --dry-run' words='FILE' ;;
         save) words='GUEST' ;;
+        watch) words='FILE' ;;
         hook) behind='--allow= --dry-run' words='ACTION ENGINE' ;;
         --wait) behind='-i=' ;;
         --help) ends='GUEST' ;;

@@ -44,7 +44,7 @@ def apply(request: Apply) -> None:
     notes.check_kept()
     if not request.dry_run:
         notes.sweep()
-    lines, wrong = _read(request.file)
+    lines, wrong = read_lines(request.file)
     if request.prune and not (lines or wrong):
         raise Refused(
             f"{request.file} asks for no wire, and --prune would take back every one",
@@ -70,7 +70,29 @@ def apply(request: Apply) -> None:
         raise Refused(f"not all is as asked: {run.count[FAILED]} failed", "Mend what is told above, and type it again.")
 
 
-def _read(name: str) -> tuple[list[Line], list[str]]:
+def keep(lines: Sequence[Line], patience: float) -> None:
+    """See to it that the wires of guests that run are as these lines ask; each change and each failure is told.
+
+    patience: seconds that a guest gets if it is not running yet.  Raises Interrupted.
+    """
+    with signals.held(), Namespace.own() as own:
+        see_own_sys(own)
+        findings = survey(Host(own), lines, patience)
+        run = _Run(own, Progress(), None)
+        for one in findings:
+            if one.state == WRONG and one.error:
+                run.fail(one.line.place, one.error)
+        run.see_to([one for one in findings if one.state in (MISSING, DIFFERENT)])
+
+
+def check(name: str) -> list[Line]:
+    """The lines of a file.  Raises Refused, if one is wrong."""
+    lines, wrong = read_lines(name)
+    _refuse(name, wrong)
+    return lines
+
+
+def read_lines(name: str) -> tuple[list[Line], list[str]]:
     """The lines of a file, and what is wrong with others.  Raises Refused."""
     try:
         with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape", closefd=name != "-") as file:
@@ -151,7 +173,7 @@ class _Run:
         except Interrupted:
             raise
         except PipeworkError as error:
-            self._fail(f"{', '.join(sorted(names))} of {first.guest}", error)
+            self.fail(f"{', '.join(sorted(names))} of {first.guest}", error)
         self._shown.advance(len(wires))
 
     def see_to(self, findings: Sequence[Finding]) -> None:
@@ -179,11 +201,12 @@ class _Run:
         except Interrupted:
             raise
         except PipeworkError as error:
-            self._fail(one.line.place, error)
+            self.fail(one.line.place, error)
 
     def _tell(self, state: str, words: Sequence[str]) -> None:
         self._shown.tell(" ".join([state, *map(quote, words)]), sys.stdout)
 
-    def _fail(self, place: str, error: PipeworkError) -> None:
+    def fail(self, place: str, error: PipeworkError) -> None:
+        """Tell what could not be done."""
         self.count[FAILED] += 1
         self._shown.tell(f"pipework: {place}: {error}", sys.stderr)

@@ -59,7 +59,7 @@ def _check_docker() -> None:
     if not folders and int(version.partition(".")[0]) < FIRST_DOCKER:
         raise Refused(
             f"Docker {version} takes no hooks: they come with {FIRST_DOCKER}.0",
-            "Wire its containers once they run: pipework apply FILE",
+            "Wire its containers as they start: pipework watch FILE",
         )
     if CDI not in folders:
         raise Refused(

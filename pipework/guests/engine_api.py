@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from pipework.errors import GuestStopped, GuestUnusable, NotInstalled, Refused
 from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
@@ -112,18 +113,40 @@ def guest_of(engine: Engine, container: Any) -> Guest:
     return Guest(name, engine.program, namespace, str(pid), pid, identifier)
 
 
+def connect(engine: Engine) -> socket.socket:
+    """A connection to the engine.  Raises NotInstalled where nobody listens, Refused."""
+    with _refusals(engine):
+        family = socket.AF_UNIX if not engine.host else socket.AF_INET6 if ":" in engine.host else socket.AF_INET
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(LIMIT)
+            connection.connect((engine.host, engine.port) if engine.host else engine.socket)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+
 def _get(engine: Engine, path: str) -> tuple[int, bytes]:
     """Status and body of a GET."""
     answer = b""
+    with _refusals(engine), closing(connect(engine)) as connection:
+        # HTTP/1.0: the answer comes in one piece and ends with the connection
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {engine.program}\r\n\r\n".encode("ascii"))
+        while chunk := connection.recv(1 << 16):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(None, 2)
+    if len(words) < 2 or not words[1].isdigit():
+        raise Refused(f"{engine.socket} does not speak HTTP", f"Look at it: {engine.program} info")
+    return int(words[1]), body
+
+
+@contextmanager
+def _refusals(engine: Engine) -> Iterator[None]:
+    """Say in our words what the system says of a connection to the engine."""
     try:
-        family = socket.AF_UNIX if not engine.host else socket.AF_INET6 if ":" in engine.host else socket.AF_INET
-        with closing(socket.socket(family, socket.SOCK_STREAM)) as connection:
-            connection.settimeout(LIMIT)
-            connection.connect((engine.host, engine.port) if engine.host else engine.socket)
-            # HTTP/1.0: the answer comes in one piece and ends with the connection
-            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {engine.program}\r\n\r\n".encode("ascii"))
-            while chunk := connection.recv(1 << 16):
-                answer += chunk
+        yield
     except (FileNotFoundError, ConnectionRefusedError):
         raise NotInstalled(
             f"{engine.label} does not run here: nobody listens at {engine.socket}",
@@ -138,8 +161,3 @@ def _get(engine: Engine, path: str) -> tuple[int, bytes]:
             f"{engine.label} at {engine.socket} does not answer: {error}",
             f"Look at the engine: {engine.program} info",
         ) from None
-    head, _, body = answer.partition(b"\r\n\r\n")
-    words = head.split(None, 2)
-    if len(words) < 2 or not words[1].isdigit():
-        raise Refused(f"{engine.socket} does not speak HTTP", f"Look at it: {engine.program} info")
-    return int(words[1]), body

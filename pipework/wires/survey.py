@@ -41,9 +41,12 @@ class Finding(Value):
     wired: Optional[Wired] = None
 
 
-def survey(host: Host, lines: Sequence[Line]) -> list[Finding]:
-    """How each of the lines stands, in their order; nothing is touched."""
-    by_guest, look = dict[str, list[Line]](), _Look(host)
+def survey(host: Host, lines: Sequence[Line], patience: float = 0) -> list[Finding]:
+    """How each of the lines stands, in their order; nothing is touched.
+
+    patience: seconds that a guest gets if it is not running yet.
+    """
+    by_guest, look = dict[str, list[Line]](), _Look(host, patience)
     for line in lines:
         by_guest.setdefault(line.request.guest, []).append(line)
     if len(by_guest) > FEW:
@@ -62,15 +65,16 @@ def surplus(host: Host, findings: Sequence[Finding]) -> list[Wired]:
 class _Look:
     """A look at this host and at one guest after the other."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, patience: float = 0) -> None:
         self._host = host
+        self._patience = patience
         self._resolved = dict[Way, tuple[LinkKind, Wire]]()
         self._planned = set[Way]()
 
     def at_guest(self, name: str, lines: Sequence[Line]) -> Iterator[Finding]:
         """How the lines of one guest stand."""
         try:
-            guest = guests.find(name, patience=0)
+            guest = guests.find(name, self._patience)
         except PipeworkError as error:
             state = ABSENT if isinstance(error, (GuestStopped, GuestNotFound, NotInstalled)) else WRONG
             yield from (Finding(line, state, error) for line in lines)

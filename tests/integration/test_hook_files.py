@@ -76,7 +76,7 @@ def test_plan_can_be_typed(looking: None, tmp_path: Path) -> None:
     [
         (
             TOO_OLD,
-            "Docker 24.0.7 takes no hooks: they come with 25.0\nWire its containers once they run: pipework apply",
+            "Docker 24.0.7 takes no hooks: they come with 25.0\nWire its containers as they start: pipework watch",
         ),
         (
             OFF,

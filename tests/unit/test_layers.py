@@ -26,7 +26,7 @@ FLOORS = (
     ("marks", "notes"),
     ("actions",),
     ("executor", "default_routes", "leases"),
-    ("guests", "firewall"),
+    ("guests", "firewall", "events"),
     ("links",),
     ("addressing",),
     ("wires",),

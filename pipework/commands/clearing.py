@@ -1,9 +1,9 @@
-"""``pipework hook run``, as a container's runtime types it after the last process: clear up."""
+"""Clear up after a guest that has ended: as the hook of its end, and in ``watch``."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack
 from itertools import groupby
 
@@ -17,30 +17,34 @@ from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Host
 from pipework.marks import read_mark
 from pipework.notes import Loan
-from pipework.oci import State
 from pipework.wires.inventory import find_all
 
 PATIENCE = 2.0  # seconds for the kernel to give back what a network namespace had
-PAUSE = 0.01  # seconds between two looks
+PAUSE = 0.01  # seconds between two looks, at first
 
 
-def clear_up(state: State) -> None:
-    """Take back what the container still has, and what it has left.  Raises PipeworkError."""
-    until = time.monotonic() + PATIENCE
+def clear_up(guests: Container[str], takes_back: bool) -> Iterator[str]:
+    """Remove what guests that are gone have left, and say what each was.  Raises PipeworkError.
+
+    guests: names and ids of those that have just ended, for whose links the kernel gets some time; takes_back: whether
+    they want none of their wires back, also where their namespaces outlive them, as a pod's does.
+    """
+    until, pause = time.monotonic() + PATIENCE, PAUSE
     while True:
         with ExitStack() as opened, session(False) as (own, log), log.alone():
-            _take_back(Host(own), state.id, log, opened)
-            log.keep()
-            for _ in remove_remnants(own, log):
-                pass
-            if not _is_left(own, state.id) or time.monotonic() > until:
+            if takes_back:
+                _take_back(Host(own), guests, log, opened)
+                log.keep()
+            yield from remove_remnants(own, log)
+            if not _is_left(own, guests) or time.monotonic() > until:
                 return
-        signals.sleep(PAUSE)
+        signals.sleep(pause)
+        pause *= 2
 
 
-def _take_back(host: Host, identifier: str, log: Log, opened: ExitStack) -> None:
-    """Take back its wires in namespaces that outlive it, as a pod's does; opened: keeps those open for the undo."""
-    wires = [wired for wired in find_all(host) if wired.guest == identifier and wired.path and not wired.guessed]
+def _take_back(host: Host, guests: Container[str], log: Log, opened: ExitStack) -> None:
+    """Take back the wires in namespaces that are still there; opened: keeps those open for the undo."""
+    wires = [wired for wired in find_all(host) if wired.guest in guests and wired.path and not wired.guessed]
     for path, of_guest in groupby(wires, lambda wired: wired.path):
         try:
             namespace = opened.enter_context(Namespace.open(path))
@@ -49,10 +53,10 @@ def _take_back(host: Host, identifier: str, log: Log, opened: ExitStack) -> None
         take_back(host, namespace, list(of_guest), log)
 
 
-def _is_left(own: Namespace, identifier: str) -> bool:
-    """Whether the kernel has not done yet with what it had: the host's ends of its wires, a NIC that comes home."""
+def _is_left(own: Namespace, guests: Container[str]) -> bool:
+    """Whether the kernel has not done yet with what they had: the host's ends of wires, a NIC that comes home."""
     marks = filter(None, map(read_mark, own.netlink.links()))
-    if any(mark.guest == identifier for mark in marks):
+    if any(mark.guest in guests for mark in marks):
         return True
     coming = {loan.cookie for loan in notes.every(Loan) if loan.host == own.cookie and not loan.home.link.kind}
     return bool(coming) and not coming <= set(_living())
