@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from pipework.errors import PipeworkError
+from pipework.errors import Elsewhere, NotInstalled
 from pipework.guests import docker, is_here, podman
 from pipework.guests.engine_api import Engine, connect
 from pipework.kernel.bare import read_json, socket
@@ -54,14 +54,19 @@ class Stream:
         return self._fd
 
     def connect(self) -> bool:
-        """Reach the engine, unless that was tried a moment ago; tell whether it is so by now and was not before."""
+        """Reach the engine, unless that was tried a moment ago; tell whether it is so by now and was not before.
+
+        Raises Refused if it is there and cannot be asked.
+        """
         if self._connection is not None or time.monotonic() < self._next:
             return False
         self._began = time.monotonic()
         self._next = self._began + AGAIN
         try:
             self._connection = self._listen()
-        except PipeworkError:
+        except Elsewhere:
+            raise
+        except NotInstalled:
             self._connection = self._start_program()
         return self._connection is not None
 

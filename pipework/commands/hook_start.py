@@ -46,10 +46,11 @@ def wire(state: State, request: Hook) -> None:
     with session(False, guest) as (host, log):
         if namespace.identity == host.identity:
             raise on_hosts_network(f"container {state.id[:12]}", NO_HOST_NETWORK)
+        _check_default_route(asked, guest, request, state)
         taken = set[str]()
         for place, attach in asked:
             try:
-                taken.add(_check(attach, host, guest, request, state, taken))
+                taken.add(_check(attach, host, guest, request, taken))
                 see_to(attach, guest, host, log)
             except Interrupted:
                 raise
@@ -82,8 +83,19 @@ def _host_name(state: State, asked: Sequence[tuple[str, Attach]]) -> str:
     return str(state.configuration().get("hostname") or state.id[:12]) if wanted else ""
 
 
-def _check(attach: Attach, host: Namespace, guest: Guest, request: Hook, state: State, taken: Container[str]) -> str:
-    """Refuse what who may start a container may not have, and what would not hold; IFNAME.  Raises Refused."""
+def _check_default_route(asked: Sequence[tuple[str, Attach]], guest: Guest, request: Hook, state: State) -> None:
+    """Refuse one that would not hold, for Docker brings its own later.  Raises Refused."""
+    routed = [place for place, attach in asked if not isinstance(attach.address, Static) or attach.address.gateway]
+    has_links = bool(guest.namespace.netlink.links(loopback=False))
+    if routed and request.engine == "docker" and not has_links and gets_network_later(state):
+        raise Refused(
+            f"{routed[0]}: Docker gives this container a network, and its default route, once this line is done",
+            "Start it with --network=none, or leave the gateway out.",
+        )
+
+
+def _check(attach: Attach, host: Namespace, guest: Guest, request: Hook, taken: Container[str]) -> str:
+    """Refuse what who may start a container may not have; IFNAME.  Raises Refused."""
     address = attach.address
     if isinstance(address, Dhcp) and (address.client == "dhcp" or address.options):
         raise BadArgument(
@@ -99,12 +111,10 @@ def _check(attach: Attach, host: Namespace, guest: Guest, request: Hook, state: 
             f"HOSTIF {nic} is a NIC of this host, which lines of containers may not use",
             f"Use a bridge, or allow it: pipework hook install --allow {','.join([*request.allowed, nic])}",
         )
-    routed = not isinstance(address, Static) or address.gateway
-    if routed and request.engine == "docker" and not _has_links(guest) and gets_network_later(state):
-        raise Refused(
-            "Docker gives this container a network, and its default route, once this line is done",
-            "Start it with --network=none, or leave the gateway out.",
-        )
+    held = host.netlink.link(attach.local_name) if attach.local_name else None
+    mark = read_mark(held) if held else None
+    if held and (mark is None or mark.guest != guest.name):
+        raise Refused(f"-l {held.name} is a link of this host already", "Choose another name, or leave -l out.")
     return ifname
 
 
@@ -117,10 +127,6 @@ def _nic_and_ifname(attach: Attach, host: Namespace, guest: Guest) -> tuple[str,
             raise
         return attach.hostif, attach.ifname or "eth1"  # it may be on loan already
     return asked.hostif if kind.uses_nic else "", asked.ifname
-
-
-def _has_links(guest: Guest) -> bool:
-    return any(read_mark(link) is None for link in guest.namespace.netlink.links(loopback=False))
 
 
 def _note(state: State, error: PipeworkError) -> None:

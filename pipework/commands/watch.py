@@ -20,7 +20,7 @@ from pipework import events, notes
 from pipework.commands.apply import check, keep
 from pipework.commands.clearing import clear_up
 from pipework.errors import PipeworkError, Refused, one_line
-from pipework.events import Event
+from pipework.events import Event, Stream
 from pipework.guests import RUNTIMES, STARTING
 from pipework.lines import Line
 from pipework.model import Watch
@@ -62,6 +62,7 @@ class _Watch:
         self._told = told
         self._streams = events.streams()
         self._names = events.names()
+        self._refusals = set[str]()
         self._waiting = deque[Task]()
         self._at_work = dict[int, Task]()
         self._ended, self._is_to_clear = set[str](), False
@@ -70,7 +71,7 @@ class _Watch:
     def run(self) -> None:
         """Until SIGTERM or SIGINT; then wait for what is being done, which is whole or undone in the end."""
         for stream in self._streams:  # who starts from now on is heard of
-            stream.connect()
+            self._connect(stream)
         self._say(f"watching {self._file}: {len(self._lines)} line{'s' * (len(self._lines) != 1)}")
         self._apply()
         while not self._is_over:
@@ -82,7 +83,7 @@ class _Watch:
                     self._hear(stream.read())
                     if stream.fileno() < 0:
                         self._say(f"{stream.runtime} has gone; it is looked for again")
-                elif stream.connect():
+                elif self._connect(stream):
                     self._say(f"{stream.runtime} is there")
                     self._apply()  # what happened meanwhile nobody tells
             for names in self._names:
@@ -95,6 +96,16 @@ class _Watch:
         while self._at_work:
             self._reap(wait=True)
         self._say("ended")
+
+    def _connect(self, stream: Stream) -> bool:
+        """As Stream.connect; what it says against that is told once."""
+        try:
+            return stream.connect()
+        except Refused as refusal:
+            if str(refusal) not in self._refusals:
+                self._refusals.add(str(refusal))
+                print(f"pipework: {refusal}", file=sys.stderr, flush=True)
+            return False
 
     def _await(self) -> set[int]:
         """Wait until there is something to do; what can be read."""

@@ -79,6 +79,8 @@ def test_beside_its_own_network(hooks: None, container: Containers) -> None:
     if version() >= BEFORE_NETWORK:
         assert "Start it with --network=none, or leave the gateway out." in refused(line(1, ROUTED))
         assert "Docker gives this container a network" in refused(line(1, "br-hook udhcpc"))
+        second = refused(line(1, "br-hook 0/0 -i eth6"), line(2, ROUTED))
+        assert "annotation pipework.2: Docker gives this container a network" in second
     else:
         routed = container(DEVICE, line(1, f"{ROUTED} -i eth5"), net="bridge")
         assert "default via 192.168.1.1 dev eth5" in docker("exec", routed.name, "ip", "route")

@@ -138,6 +138,17 @@ def test_all_that_is_wrong_at_once(container: Callable[[], Container]) -> None:
     assert not one.guest.link("eth1")
 
 
+def test_anothers_port(container: Callable[[], Container], guest_ns: Namespaces) -> None:
+    """-l does not take another guest's port away, not even one that is down; its own it may have again."""
+    one, other = container(), guest_ns()
+    assert one.host.pipework("br0", "-l", "port0", other.spec, "10.1.1.9/24").code == 0
+    one.host.run("ip", "link", "set", "port0", "down")
+    assert "-l port0 is a link of this host already" in one.start("br0 -l port0 10.1.1.1/24")[2]
+    assert one.host.link("port0") and other.link("eth1")
+    for _ in range(2):
+        assert one.start("br0 -l port1 10.1.1.1/24") == (0, "", "")
+
+
 def test_nics_are_to_be_allowed(container: Callable[[], Container], host_nic: Nics) -> None:
     """A NIC of the host, shared or handed over, by whichever name, is for who has allowed it alone."""
     one, nic = container(), host_nic("nic0")

@@ -194,6 +194,16 @@ def test_wrong_file(text: str, tmp_path: Path) -> None:
     assert "FILE '-' cannot be read again" in run_pipework("watch", "-").err
 
 
+def test_engine_that_cannot_be_asked(guest_ns: Namespaces, bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is told, once; the guests of others are wired all the same."""
+    name, guest = bridge(), guest_ns()
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
+    with watching(f"{name} {guest.spec} 10.1.1.1/24") as watch:
+        assert becomes(f"{guest.spec} eth1 10.1.1.1/24"), watch.told()
+        run("sleep", "3")
+        assert watch.told().count("DOCKER_HOST=tcp://192.0.2.1:2375 is another machine") == 1, watch.told()
+
+
 def test_idles(bridge: Bridge) -> None:
     """With nothing to do it takes next to nothing: less than half a percent of a processor, and 60 MB."""
     with watching(f"{bridge()} web 10.1.1.1/24") as watch:
