@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from pipework.grammar import VERBS, Option, Verb, Word
+from pipework.grammar import VERBS
+from pipework.rows import Option, Verb, Word
 from pipework.usage import options_of, purposes_of, shown, synopsis
 
 FOLDER = Path(__file__).resolve().parent
@@ -90,6 +91,11 @@ does with
 at the beginning, whenever a guest starts, an engine comes back or the file changes; what guests leave that end is
 removed as by
 .BR gc .
+Labels
+.I pipework
+and
+.I pipework.ANYTHING
+of containers count as lines without GUEST.
 SIGHUP has the file read again, SIGTERM ends it.""",
     "hook": """\
 The annotations

@@ -18,6 +18,7 @@ from pipework.guests.engine_api import Engine, connect
 from pipework.kernel.bare import read_json, socket
 from pipework.kernel.census import NAMED
 from pipework.kernel.programs import find_program
+from pipework.oci import is_lines_name
 from pipework.typed import Any, Callable, Optional, Union
 from pipework.value import Value
 
@@ -29,12 +30,16 @@ LXC_SOCKETS = "/proc/net/unix"  # of which each running container has one named 
 
 
 class Event(Value):
-    """A guest that has started, or ended.  id: of a container, "" where there is none."""
+    """A guest that has started, or ended.
+
+    id: of a container, "" where there is none; labelled: whether it has labels that hold lines, as far as that is told.
+    """
 
     runtime: str
     name: str
     id: str
     starts: bool
+    labelled: bool = False
 
 
 class Stream:
@@ -125,9 +130,11 @@ def _read(runtime: str, line: bytes) -> Optional[Event]:
         told: Any = read_json(line.decode("utf-8", "replace"))
         actor = told.get("Actor") or {}
         what = str(told.get("Action") or told.get("Status"))
-        name, identifier = actor.get("Attributes", {}).get("name") or told["Name"], actor.get("ID") or told["ID"]
+        attributes = actor.get("Attributes")  # with the labels; podman's program does not tell them
+        name, identifier = (attributes or {}).get("name") or told["Name"], actor.get("ID") or told["ID"]
         if what in STARTS or what in ENDS:
-            return Event(runtime, str(name), str(identifier), what in STARTS)
+            has_labels = attributes is None or any(map(is_lines_name, attributes))
+            return Event(runtime, str(name), str(identifier), what in STARTS, has_labels)
     return None
 
 

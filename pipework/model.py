@@ -235,14 +235,34 @@ class Apply(Value):
             raise BadArgument("FILE is empty", "Name a file of lines, or - for standard input.")
 
 
-class Watch(Value):
-    """See to it that the wires are there which the lines of a file ask for, at every start of a guest."""
+def _listed(allow: str) -> list[str]:
+    """The names of links between commas.  Raises BadArgument."""
+    names = allow.split(",") if allow else []
+    for name in names:
+        check_ifname("--allow", name, LONGEST_ALTNAME)
+    return names
 
-    file: str
+
+class Watch(Value):
+    """See to it that wires are there at every start of a guest.
+
+    file: of lines that ask for them, None for labels alone; allow: as of Hook, for labels; trusts_images: whether
+    labels of images count.
+    """
+
+    file: Optional[str] = None
+    allow: str = ""
+    trusts_images: bool = False
 
     def validate(self) -> None:
         if self.file in ("", "-"):
             raise BadArgument(f"FILE {self.file!r} cannot be read again", "Name a file of lines.")
+        _listed(self.allow)
+
+    @property
+    def allowed(self) -> list[str]:
+        """The names in allow."""
+        return _listed(self.allow)
 
 
 class Save(Value):
@@ -272,13 +292,12 @@ class Hook(Value):
     def validate(self) -> None:
         if self.action not in HOOK_ACTIONS:
             raise BadArgument(f"hook does not take {self.action!r}", "Type: hook install, uninstall or status")
-        for name in self.allowed:
-            check_ifname("--allow", name, LONGEST_ALTNAME)
+        _listed(self.allow)
 
     @property
     def allowed(self) -> list[str]:
         """The names in allow."""
-        return self.allow.split(",") if self.allow else []
+        return _listed(self.allow)
 
 
 class Help(Value):

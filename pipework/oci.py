@@ -33,8 +33,7 @@ class State(Value):
     @property
     def lines(self) -> list[tuple[str, str]]:
         """The annotations that hold lines, pipework.2 before pipework.10."""
-        ours = [one for one in self.annotations if one[0] == ANNOTATION or one[0].startswith(f"{ANNOTATION}.")]
-        return sorted(ours, key=lambda one: _in_order(one[0]))
+        return lines_among(dict(self.annotations))
 
     def configuration(self) -> dict[str, Any]:
         """The container's configuration.  Raises Refused."""
@@ -45,6 +44,16 @@ class State(Value):
         except (OSError, ValueError) as error:
             raise Refused(f"{path} cannot be read: {error}", f"Look at it: ls -l {path}") from None
         return told if isinstance(told, dict) else {}
+
+
+def is_lines_name(name: str) -> bool:
+    """Whether an annotation, or a label, of that name holds a line."""
+    return name == ANNOTATION or name.startswith(f"{ANNOTATION}.")
+
+
+def lines_among(told: dict[str, str]) -> list[tuple[str, str]]:
+    """Names and lines of those that hold one, name.2 before name.10."""
+    return sorted((one for one in told.items() if is_lines_name(one[0])), key=lambda one: _in_order(one[0]))
 
 
 def _in_order(name: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipework.grammar import VERBS, Option, Part, Verb, Word
+from pipework.grammar import VERBS
+from pipework.rows import Option, Part, Verb, Word
 from pipework.typed import Sequence
 
 # characters of a line: of the usage without its margin, and of what its words are

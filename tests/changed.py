@@ -15,6 +15,7 @@ from tests.lab.command import CHECKOUT
 # What has changed -> the files of tests/integration that drive it.  Of several rows the first that matches counts.
 ROWS = (
     (r"pipework/guests/by_process", "ls del"),
+    (r"pipework/guests/labels", "labels"),
     (r"pipework/guests/", "guests engines least_harm refusals races"),
     (
         r"pipework/(addressing|actions)/dhcp|pipework/(leases|kernel/(supervisor|sandbox))",
@@ -45,7 +46,8 @@ ROWS = (
         "apply save replace hooks watch",
     ),
     (r"pipework/(commands/hook|hook_files|oci|actions/files)", "hooks hook_files"),
-    (r"pipework/(commands/watch|events)", "watch"),
+    (r"pipework/(commands/(watch|by_labels)|events)", "watch labels"),
+    (r"pipework/commands/(own_lines|clearing)", "hooks watch labels"),
     (r"pipework/wires/names", "hooks ls save"),
     (r"pipework/wires/troubles", "ls apply firewall"),
     (r"pipework/kernel/containment", "one_shot"),

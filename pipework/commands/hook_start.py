@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Container
 
-from pipework import links
+from pipework.commands.own_lines import check_own
 from pipework.commands.replace import see_to
 from pipework.commands.session import session
-from pipework.errors import BadArgument, Interrupted, PipeworkError, Refused, one_line
+from pipework.errors import Interrupted, PipeworkError, Refused, one_line
 from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
 from pipework.kernel import sysfs
 from pipework.kernel.locks import RUN, run_directory
-from pipework.kernel.namespaces import Namespace
 from pipework.lines import read_own
-from pipework.marks import read_mark
 from pipework.model import Attach, Dhcp, Hook, Static
 from pipework.oci import State, gets_network_later
 from pipework.typed import Sequence
 
+INSTALL = "pipework hook install"
 REFUSAL = f"{RUN}/hook.refused"  # some runtimes, as crun, do not pass on what a hook says
 
 
@@ -50,7 +48,7 @@ def wire(state: State, request: Hook) -> None:
         taken = set[str]()
         for place, attach in asked:
             try:
-                taken.add(_check(attach, host, guest, request, taken))
+                taken.add(check_own(attach, host, guest, request.allowed, INSTALL, taken))
                 see_to(attach, guest, host, log)
             except Interrupted:
                 raise
@@ -92,41 +90,6 @@ def _check_default_route(asked: Sequence[tuple[str, Attach]], guest: Guest, requ
             f"{routed[0]}: Docker gives this container a network, and its default route, once this line is done",
             "Start it with --network=none, or leave the gateway out.",
         )
-
-
-def _check(attach: Attach, host: Namespace, guest: Guest, request: Hook, taken: Container[str]) -> str:
-    """Refuse what who may start a container may not have; IFNAME.  Raises Refused."""
-    address = attach.address
-    if isinstance(address, Dhcp) and (address.client == "dhcp" or address.options):
-        raise BadArgument(
-            f"ADDRESS {address.text} would have the engine, or this host, run what the line says",
-            "Write udhcpc, dhclient or dhcpcd, without options.",
-        )
-    nic, ifname = _nic_and_ifname(attach, host, guest)
-    if ifname in taken:
-        raise BadArgument(f"another line asks for {ifname}, too", "Name it with -i.")
-    allowed = {link.name for link in map(host.netlink.link, request.allowed) if link}.union(request.allowed)
-    if nic and allowed.isdisjoint((attach.hostif, nic)):
-        raise Refused(
-            f"HOSTIF {nic} is a NIC of this host, which lines of containers may not use",
-            f"Use a bridge, or allow it: pipework hook install --allow {','.join([*request.allowed, nic])}",
-        )
-    held = host.netlink.link(attach.local_name) if attach.local_name else None
-    mark = read_mark(held) if held else None
-    if held and (mark is None or mark.guest != guest.name):
-        raise Refused(f"-l {held.name} is a link of this host already", "Choose another name, or leave -l out.")
-    return ifname
-
-
-def _nic_and_ifname(attach: Attach, host: Namespace, guest: Guest) -> tuple[str, str]:
-    """The NIC of this host that a line would use, "" for none, and the name of the guest's end.  Raises Refused."""
-    try:
-        kind, asked = links.resolve(attach, host, guest)
-    except Refused:
-        if not attach.direct_phys:
-            raise
-        return attach.hostif, attach.ifname or "eth1"  # it may be on loan already
-    return asked.hostif if kind.uses_nic else "", asked.ifname
 
 
 def _note(state: State, error: PipeworkError) -> None:

@@ -1,4 +1,4 @@
-"""``pipework watch FILE``: see to it that the wires are there that the lines ask for, whenever a guest starts.
+"""``pipework watch [FILE]``: see to it that wires are there that lines and labels ask for, whenever a guest starts.
 
 This process waits and forks; what is to be done a child does, as the commands ``apply`` and ``gc`` do it, with all that
 they need loaded already.  It keeps nothing but the lines: a child looks at what there is.
@@ -17,6 +17,7 @@ from functools import partial
 from importlib import import_module
 
 from pipework import events, notes
+from pipework.commands import by_labels
 from pipework.commands.apply import check, keep
 from pipework.commands.clearing import clear_up
 from pipework.errors import PipeworkError, Refused, one_line
@@ -27,7 +28,7 @@ from pipework.model import Watch
 from pipework.typed import Callable, NoReturn, Optional
 from pipework.value import Value
 
-ALL, CLEARING = "all", "clearing"  # what is not for one guest
+ALL, LABELS, CLEARING = "all", "labels", "clearing"  # what is not for one guest
 AT_ONCE = 8  # children
 MOST_FILES = 4096
 LOOK = 0.5  # seconds between two looks at what nobody tells: the file, named namespaces, LXC
@@ -46,19 +47,20 @@ class Task(Value):
 def watch(request: Watch) -> None:
     """Wire, and clear up, until a signal ends it; SIGHUP has the file read again.  Raises Refused before it begins."""
     notes.check_kept()
-    lines = check(request.file)
+    lines = check(request.file) if request.file else []
     for module in WARM:
         import_module(f"pipework.{module}")
     with _signals() as told:
-        _Watch(request.file, lines, told).run()
+        _Watch(request, lines, told).run()
 
 
 class _Watch:
-    def __init__(self, file: str, lines: Sequence[Line], told: int) -> None:
+    def __init__(self, request: Watch, lines: Sequence[Line], told: int) -> None:
         """told: becomes readable, and holds their numbers, when signals have come."""
-        self._file = file
+        self._request = request
+        self._file = request.file or ""
         self._lines = lines
-        self._stamp = _stamp(file)
+        self._stamp = _stamp(self._file)
         self._told = told
         self._streams = events.streams()
         self._names = events.names()
@@ -72,7 +74,7 @@ class _Watch:
         """Until SIGTERM or SIGINT; then wait for what is being done, which is whole or undone in the end."""
         for stream in self._streams:  # who starts from now on is heard of
             self._connect(stream)
-        self._say(f"watching {self._file}: {len(self._lines)} line{'s' * (len(self._lines) != 1)}")
+        self._say(f"watching {self._shown()}")
         self._apply()
         while not self._is_over:
             self._begin()
@@ -122,26 +124,36 @@ class _Watch:
 
     def _hear(self, heard: Iterator[Event]) -> None:
         for event in heard:
-            lines = [line for line in self._lines if _is_of(line, event)] if event.starts else []
-            if lines:
-                self._later(Task(f"{event.runtime}:{event.id or event.name}", partial(keep, lines, STARTING)))
-            elif not event.starts:
+            if not event.starts:
                 self._ended.update(filter(None, (event.name, event.id)))
                 self._is_to_clear = True
+                continue
+            guest = f"{event.runtime}:{event.id or event.name}"
+            lines = [line for line in self._lines if _is_of(line, event)]
+            if lines:
+                self._later(Task(guest, partial(keep, lines, STARTING)))
+            if event.labelled:
+                wire = partial(by_labels.wire, event.runtime, event.id, self._request)
+                self._later(Task(f"labels of {guest}", wire))
 
     def _read_again(self) -> None:
         """Take the lines as they are now; those that were stay if one of these is wrong."""
         self._stamp = _stamp(self._file)
         try:
-            self._lines = check(self._file)
+            self._lines = check(self._file) if self._file else []
         except Refused as refusal:
             print(f"pipework: {refusal}; the lines stay as they were", file=sys.stderr, flush=True)
             return
-        self._say(f"read {self._file} again: {len(self._lines)} line{'s' * (len(self._lines) != 1)}")
+        self._say(f"read again {self._shown()}")
         self._apply()
+
+    def _shown(self) -> str:
+        count = len(self._lines)
+        return f"{self._file}: {count} line{'s' * (count != 1)}" if self._file else "labels of containers"
 
     def _apply(self) -> None:
         self._later(Task(ALL, partial(keep, self._lines, 0)))
+        self._later(Task(LABELS, partial(by_labels.wire_all, self._request)))
         self._is_to_clear = True
 
     def _later(self, task: Task) -> None:

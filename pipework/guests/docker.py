@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pipework.errors import Elsewhere, Refused
 from pipework.guests.base import Guest
-from pipework.guests.engine_api import Engine, guest_of, info, inspect, is_name, name_of
+from pipework.guests.engine_api import Engine, get, guest_of, inspect, is_name, name_of
 from pipework.kernel.bare import read_json, socket
 from pipework.typed import Any, Optional
 
@@ -39,7 +39,7 @@ def device_folders() -> tuple[str, list[str]]:
 
     Raises NotInstalled where no engine runs, Refused if it fails.
     """
-    told = info(engine())
+    told = get(engine(), "/info")
     return str(told.get("ServerVersion") or "0"), list(told.get("CDISpecDirs") or [])
 
 

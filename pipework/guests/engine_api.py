@@ -71,15 +71,15 @@ def inspect(engine: Engine, name: str) -> Optional[Any]:
     raise Refused(f"{engine.label} says of {name}: {said}", f"See the containers: {engine.program} ps --all --no-trunc")
 
 
-def info(engine: Engine) -> dict[str, Any]:
-    """What the engine tells of itself.  Raises NotInstalled where no engine listens, Refused if it fails."""
-    status, body = _get(engine, "/info")
+def get(engine: Engine, path: str) -> Any:
+    """What the engine tells there.  Raises NotInstalled where no engine listens, Refused if it fails."""
+    status, body = _get(engine, path)
     try:
         told = read_json(body.decode("utf-8", "surrogatepass"))
     except ValueError:
         told = None
-    if status != 200 or not isinstance(told, dict):
-        raise Refused(f"{engine.label} does not tell what it is: HTTP status {status}", f"See: {engine.program} info")
+    if status != 200 or not isinstance(told, (dict, list)):
+        raise Refused(f"{engine.label} does not tell {path}: HTTP status {status}", f"See: {engine.program} info")
     return told
 
 

@@ -17,10 +17,11 @@ DOCKERD = Path("/run/docker.pid")
 
 
 class Watch:
-    """A file of lines, and the command that watches it."""
+    """A file of lines, and the command that watches it; words: in the place of that file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
         self.file = folder / "wiring"
+        self.words = words or (str(self.file),)
         self.log = folder / "log"
         self.log.touch()
         self.process: subprocess.Popen[bytes]
@@ -35,7 +36,7 @@ class Watch:
         """Start it; when this returns it listens."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "watch", str(self.file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*COMMAND, "watch", *self.words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         assert self.says("watching")
 
@@ -54,10 +55,10 @@ class Watch:
 
 
 @contextmanager
-def watching(*lines: str) -> Iterator[Watch]:
-    """Watch these lines for the time of the block."""
+def watching(*lines: str, words: tuple[str, ...] = ()) -> Iterator[Watch]:
+    """Watch these lines for the time of the block; or, where there are words, what they say."""
     with tempfile.TemporaryDirectory(prefix="pipework-watch-") as folder:
-        watch = Watch(Path(folder))
+        watch = Watch(Path(folder), *words)
         watch.write(*lines)
         watch.start()
         try:

@@ -16,7 +16,7 @@ LONGEST = 400  # lines of a file
 
 # From the bottom up: modules import from their own floor or those below.
 FLOORS = (
-    ("errors", "quoting", "typed", "value", "model"),
+    ("errors", "quoting", "typed", "value", "model", "rows"),
     ("words",),
     ("grammar",),
     ("lines",),

@@ -11,8 +11,9 @@ import pytest
 
 from contrib import generate
 from pipework.errors import BadArgument
-from pipework.grammar import GUEST, HOSTIF, VERBS, Option, Verb, parse
+from pipework.grammar import GUEST, HOSTIF, VERBS, parse
 from pipework.model import Attach, Collect, Delete
+from pipework.rows import Option, Verb
 from pipework.usage import help_text, usage
 from tests.lab.command import CHECKOUT
 
