@@ -35,7 +35,7 @@ def clear_up(guests: Container[str], takes_back: bool) -> Iterator[str]:
             if takes_back:
                 _take_back(Host(own), guests, log, opened)
                 log.keep()
-            yield from remove_remnants(own, log)
+            yield from remove_remnants(own, log, opened)
             if not _is_left(own, guests) or time.monotonic() > until:
                 return
         signals.sleep(pause)

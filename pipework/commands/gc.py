@@ -18,19 +18,21 @@ from pipework.wires.remnants import find_remnants
 def collect(request: Collect) -> None:
     """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
     notes.check_kept()
-    with session(request.dry_run) as (own, log), log.alone():
-        for what in remove_remnants(own, log):
+    with ExitStack() as opened, session(request.dry_run) as (own, log), log.alone():
+        for what in remove_remnants(own, log, opened):
             if not request.dry_run:
                 print(one_line(f"removed {what}"))
 
 
-def remove_remnants(own: Namespace, log: Log) -> Iterator[str]:
-    """Remove one remnant after the other, and say what each was.  Raises PipeworkError."""
-    with ExitStack() as opened:
-        for remnant in find_remnants(_survey(Host(own), opened)):
-            log.carry_out(remnant.removal)
-            log.keep()
-            yield remnant.what
+def remove_remnants(own: Namespace, log: Log, opened: ExitStack) -> Iterator[str]:
+    """Remove one remnant after the other, and say what each was; opened: keeps namespaces open for the undo.
+
+    Raises PipeworkError.
+    """
+    for remnant in find_remnants(_survey(Host(own), opened)):
+        log.carry_out(remnant.removal)
+        log.keep()
+        yield remnant.what
 
 
 def _survey(host: Host, opened: ExitStack) -> Ground:
