@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from pipework.errors import BadArgument
@@ -42,6 +42,7 @@ def test_not_closed(line: str) -> None:
         split(line)
 
 
+@settings(deadline=None)  # a busy machine may stand still for seconds
 @given(some.lists(some.text(some.characters(min_codepoint=33, max_codepoint=126), min_size=1), min_size=1))
 def test_quoted_words_come_back(words: list[str]) -> None:
     """What save quotes is read as it was."""
@@ -49,6 +50,7 @@ def test_quoted_words_come_back(words: list[str]) -> None:
     assert split(line) == ["br0", *words]
 
 
+@settings(deadline=None)
 @given(some.lists(some.text()))
 def test_any_text(lines: list[str]) -> None:
     """Whatever stands in a file, each line is a request, nothing, or told with its place."""
