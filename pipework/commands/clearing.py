@@ -12,7 +12,7 @@ from pipework.commands.delete import take_back
 from pipework.commands.gc import remove_remnants
 from pipework.commands.session import Log, session
 from pipework.kernel import signals
-from pipework.kernel.census import residences
+from pipework.kernel.census import inhabited
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Host
 from pipework.marks import read_mark
@@ -59,13 +59,4 @@ def _is_left(own: Namespace, guests: Container[str]) -> bool:
     if any(mark.guest in guests for mark in marks):
         return True
     coming = {loan.cookie for loan in notes.every(Loan) if loan.host == own.cookie and not loan.home.link.kind}
-    return bool(coming) and not coming <= set(_living())
-
-
-def _living() -> Iterator[int]:
-    """The cookies of the network namespaces that somebody lives in."""
-    for residence in residences():
-        guest = residence.open()
-        if guest is not None:
-            with guest:
-                yield guest.cookie
+    return bool(coming) and not coming <= {guest.cookie for _, guest in inhabited()}

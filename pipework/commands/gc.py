@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pipework import notes
 from pipework.commands.session import Log, session
 from pipework.errors import one_line
-from pipework.kernel.census import Residence, residences
+from pipework.kernel.census import Residence, inhabited
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Ground, Host, Inhabitant
 from pipework.model import Collect
@@ -49,8 +49,5 @@ def _survey(host: Host, opened: ExitStack) -> Ground:
 
 
 def _inhabitants() -> Iterator[Inhabitant]:
-    for residence in residences():
-        guest = residence.open()
-        if guest is not None:
-            with guest:
-                yield Inhabitant(residence, guest.cookie, tuple(guest.netlink.links(loopback=False)))
+    for residence, guest in inhabited():
+        yield Inhabitant(residence, guest.cookie, tuple(guest.netlink.links(loopback=False)))

@@ -57,6 +57,15 @@ def residences() -> list[Residence]:
     ]
 
 
+def inhabited() -> Iterator[tuple[Residence, Namespace]]:
+    """Those of them that are still there, each open until the next is asked for."""
+    for residence in residences():
+        namespace = residence.open()
+        if namespace is not None:
+            with namespace:
+                yield residence, namespace
+
+
 def _pids() -> Iterator[int]:
     return iter(sorted(int(entry) for entry in os.listdir("/proc") if entry.isdecimal()))
 

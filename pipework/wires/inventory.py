@@ -6,11 +6,11 @@ none that the container's runtime has made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipework import links, notes
 from pipework.guests.base import Guest
-from pipework.kernel.census import Residence, residences
+from pipework.kernel.census import Residence, inhabited
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, LinkAddress
 from pipework.links.base import FarSide, Host, LinkKind, Seen, Wired
@@ -22,13 +22,10 @@ from pipework.typed import Optional
 def find_all(host: Host) -> list[Wired]:
     """Every wire of this host, in order of guest and interface."""
     host.read_all()
-    lending = bool(notes.names(Loan))
+    loans = notes.readable(Loan)
     wires = list[Wired]()
-    for residence in residences():
-        guest = residence.open()
-        if guest:
-            with guest:
-                wires += _find_in(host, residence, guest, lending)
+    for residence, guest in inhabited():
+        wires += _find_in(host, residence, guest, loans)
     if host.ports:
         wires += [wired for kind in links.every() for wired in kind.of_the_dead(host)]
     return sorted(wires, key=lambda wire: (wire.guest, wire.ifname))
@@ -37,7 +34,7 @@ def find_all(host: Host) -> list[Wired]:
 def find_of(host: Host, guest: Guest, ifname: Optional[str] = None) -> list[Wired]:
     """The wires of a guest that is held open; ifname: only the one whose end is called so now."""
     residence = Residence(guest.namespace.path, guest.namespace.identity[1], "", guest.pid or 0)
-    return _find_in(host, residence, guest.namespace, ifname=ifname)
+    return _find_in(host, residence, guest.namespace, notes.readable(Loan), ifname)
 
 
 def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
@@ -52,27 +49,28 @@ def maker_of(host: Host, wired: Wired) -> int:
 
 
 def _find_in(
-    host: Host, residence: Residence, guest: Namespace, lending: bool = True, ifname: Optional[str] = None
+    host: Host, residence: Residence, guest: Namespace, loans: Sequence[Loan], ifname: Optional[str] = None
 ) -> list[Wired]:
-    """The wires of one namespace.  lending: whether there may be NICs on loan; ifname: of one only."""
-    found = (_wire(guest, seen) for seen in _look(host, residence, guest, lending, ifname))
+    """The wires of one namespace.  loans: of NICs, to whomever; ifname: of one only."""
+    found = (_wire(guest, seen) for seen in _look(host, residence, guest, loans, ifname))
     return [wired for wired in found if wired]
 
 
-def _look(host: Host, residence: Residence, guest: Namespace, lending: bool, ifname: Optional[str]) -> Iterator[Seen]:
+def _look(
+    host: Host, residence: Residence, guest: Namespace, loans: Sequence[Loan], ifname: Optional[str]
+) -> Iterator[Seen]:
     """The links of a guest, or the one of that name, with all that tells whether they are wires."""
     there = guest.netlink.links(loopback=False)
     stacked = any(link.peer_namespace is not None for link in there)
     back = guest.netlink.known_namespace_id(host.namespace.fd) if stacked else None
-    every = notes.readable(Loan) if lending else []
-    loans = [loan for loan in every if loan.cookie == guest.cookie]
+    own = [loan for loan in loans if loan.cookie == guest.cookie] if loans else []
     for link in there:
         if ifname not in (None, link.name):
             continue
         end = host.link(link.peer) if link.peer_namespace is not None and link.peer_namespace == back else None
         # else the far end of a NIC on loan that is itself a veth, or of one that was on its way home
-        end = end if end and is_hosts_end(end) and not any(loan.is_same(end) for loan in every) else None
-        loan = next((loan for loan in loans if loan.is_of(link)), None)
+        end = end if end and is_hosts_end(end) and not any(loan.is_same(end) for loan in loans) else None
+        loan = next((loan for loan in own if loan.is_of(link)), None)
         yield Seen(host, residence, link, end, back, read_mark(end or link), loan)
 
 
