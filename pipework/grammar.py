@@ -25,6 +25,11 @@ def _read_attach(fields: dict[str, Any]) -> dict[str, Any]:
     return read_attach(fields)
 
 
+def _read_allowed(fields: dict[str, Any]) -> dict[str, Any]:
+    allow = fields.pop("allow", "")
+    return {**fields, "allow": tuple(allow.split(","))} if allow else fields
+
+
 HOSTIF = Word(
     "HOSTIF",
     "hostif",
@@ -150,6 +155,7 @@ VERBS = (
         "watch:watch",
         "do so at every start of a guest, also as labels of containers ask for it",
         (TRUST, ALLOW, FILE.replace(shown="[FILE]", optional=True)),
+        read=_read_allowed,
     ),
     Verb(
         "hook",
@@ -158,6 +164,7 @@ VERBS = (
         "have podman and Docker wire containers before their first process",
         (ACTION, ALLOW, ENGINE),
         around=(DRY_RUN,),
+        read=_read_allowed,
     ),
     Verb(
         "--wait",

@@ -35,11 +35,11 @@ class HookFile(Value):
     contents: Callable[[dict[str, Any]], dict[str, Any]]
     use: str
 
-    def text(self, allow: str) -> str:
+    def text(self, allow: Sequence[str]) -> str:
         """The whole file; allow: NICs that lines of containers may use.  Raises Refused."""
         from json import dumps  # only who installs it writes any
 
-        words = ["pipework", "hook", "run", *(["--allow", allow] if allow else []), self.engine]
+        words = ["pipework", "hook", "run", *(["--allow", ",".join(allow)] if allow else []), self.engine]
         passed_on = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
         hook = {"path": _own_path(), "args": words, "env": [f"PATH={PATH}", *passed_on], "timeout": TIMEOUT}
         return dumps(self.contents(hook), indent=2) + "\n"

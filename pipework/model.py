@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipework.errors import BadArgument
-from pipework.typed import TYPE_CHECKING, Any, Optional, Union
+from pipework.typed import TYPE_CHECKING, Any, Optional, Sequence, Union
 from pipework.value import Value
 
 if TYPE_CHECKING:  # only ADDRESS needs it at run time; see pipework.words
@@ -40,6 +40,11 @@ def _check_octets(mac: str, lengths: tuple[int, ...] = (6,)) -> None:
     octets = mac.split(":")
     if len(octets) not in lengths or not all(len(octet) == 2 and is_hex(octet, 2) for octet in octets):
         raise ValueError(f"{mac} is no MAC address as the kernel writes it")
+
+
+def _check_allowed(names: Sequence[str]) -> None:
+    for name in names:
+        check_ifname("--allow", name, LONGEST_ALTNAME)
 
 
 def _check_listed(guest: Optional[str]) -> None:
@@ -235,14 +240,6 @@ class Apply(Value):
             raise BadArgument("FILE is empty", "Name a file of lines, or - for standard input.")
 
 
-def _listed(allow: str) -> list[str]:
-    """The names of links between commas.  Raises BadArgument."""
-    names = allow.split(",") if allow else []
-    for name in names:
-        check_ifname("--allow", name, LONGEST_ALTNAME)
-    return names
-
-
 class Watch(Value):
     """See to it that wires are there at every start of a guest.
 
@@ -251,18 +248,13 @@ class Watch(Value):
     """
 
     file: Optional[str] = None
-    allow: str = ""
+    allow: tuple[str, ...] = ()
     trusts_images: bool = False
 
     def validate(self) -> None:
         if self.file in ("", "-"):
             raise BadArgument(f"FILE {self.file!r} cannot be read again", "Name a file of lines.")
-        _listed(self.allow)
-
-    @property
-    def allowed(self) -> list[str]:
-        """The names in allow."""
-        return _listed(self.allow)
+        _check_allowed(self.allow)
 
 
 class Save(Value):
@@ -281,23 +273,18 @@ class Hook(Value):
     """Have engines wire containers before their first process.
 
     engine: which runs it, None if that is no engine but a container's runtime alone; allow: names of NICs of this host
-    that lines of containers may use, a comma between two.
+    that lines of containers may use.
     """
 
     action: str
     engine: Optional[str] = None
-    allow: str = ""
+    allow: tuple[str, ...] = ()
     dry_run: bool = False
 
     def validate(self) -> None:
         if self.action not in HOOK_ACTIONS:
             raise BadArgument(f"hook does not take {self.action!r}", "Type: hook install, uninstall or status")
-        _listed(self.allow)
-
-    @property
-    def allowed(self) -> list[str]:
-        """The names in allow."""
-        return _listed(self.allow)
+        _check_allowed(self.allow)
 
 
 class Help(Value):

@@ -54,7 +54,7 @@ def _read(container: Labelled, guest: str, request: Watch) -> Iterator[Line]:
             place = f"label {one_line(name)} of {guest}"
             try:
                 attach = read_own(text, guest, sysfs.exists)
-                taken.add(check_own(attach, host, found, request.allowed, COMMAND, taken))
+                taken.add(check_own(attach, host, found, request.allow, COMMAND, taken))
                 yield Line(place, (f"{guest}:", *split(text)), attach)
             except PipeworkError as error:
                 print(f"pipework: {place}: {error}", file=sys.stderr)

@@ -14,6 +14,7 @@ from pipework.errors import NotInstalled, Refused
 from pipework.guests import docker, podman
 from pipework.hook_files import CDI, PODMANS, HookFile, command_in, missing_folders, of_docker, of_podman
 from pipework.model import Hook
+from pipework.typed import Sequence
 
 FIRST_DOCKER = 25  # with devices of the Container Device Interface
 INSTALL = "Type: pipework hook install"
@@ -68,7 +69,7 @@ def _check_docker() -> None:
         )
 
 
-def _written(file: HookFile, allow: str) -> list[Action]:
+def _written(file: HookFile, allow: Sequence[str]) -> list[Action]:
     former, text = file.there(), file.text(allow)
     if former == text:
         return []

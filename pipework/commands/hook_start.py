@@ -48,7 +48,7 @@ def wire(state: State, request: Hook) -> None:
         taken = set[str]()
         for place, attach in asked:
             try:
-                taken.add(check_own(attach, host, guest, request.allowed, INSTALL, taken))
+                taken.add(check_own(attach, host, guest, request.allow, INSTALL, taken))
                 see_to(attach, guest, host, log)
             except Interrupted:
                 raise
