@@ -71,17 +71,11 @@ class Note(Value):
         """Keep it, all of it or nothing.  Raises Refused, OSError."""
         from json import dumps  # most guests have no notes
 
+        from pipework.kernel.drafts import write_whole
+
         run_directory()
         kept = {"version": VERSION, "ifname": self.ifname, "ifindex": self.ifindex, **self.contents()}
-        draft = f"{self.path}.{processes.own_identity()}{DRAFT}"
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(dumps(kept))
-            os.rename(draft, self.path)
-        except BaseException:
-            os.unlink(draft)
-            raise
+        write_whole(self.path, f"{self.path}.{processes.own_identity()}{DRAFT}", dumps(kept))
 
     def erase(self) -> None:
         """Forget it."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from pipework.actions.base import Action
 from pipework.errors import Refused
+from pipework.kernel.drafts import write_whole
 from pipework.quoting import quote
 from pipework.typed import Optional
 
@@ -73,15 +74,7 @@ class RemoveFile(Action):
 
 
 def _write(path: str, text: str) -> None:
-    draft = f"{path}.new"  # engines read files that end in .json
-    try:
-        with open(draft, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-        os.rename(draft, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(draft)
-        raise
+    write_whole(path, f"{path}.new", text, 0o644)  # engines read files that end in .json
 
 
 def _refused(path: str, error: OSError) -> Refused:

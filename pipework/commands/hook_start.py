@@ -15,6 +15,7 @@ from pipework.commands.session import session
 from pipework.errors import Interrupted, PipeworkError, Refused, one_line
 from pipework.guests.base import NO_HOST_NETWORK, Guest, on_hosts_network, open_process_namespace
 from pipework.kernel import sysfs
+from pipework.kernel.drafts import write_whole
 from pipework.kernel.locks import RUN, run_directory
 from pipework.lines import read_own
 from pipework.model import Attach, Dhcp, Hook, Static
@@ -96,9 +97,7 @@ def _note(state: State, error: PipeworkError) -> None:
     """Keep what was refused for ``pipework hook status``."""
     try:
         run_directory()
-        with open(f"{REFUSAL}.{os.getpid()}", "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"container {state.id[:12]}: {error}\n")
-        os.rename(file.name, REFUSAL)
+        write_whole(REFUSAL, f"{REFUSAL}.{os.getpid()}", f"container {state.id[:12]}: {error}\n")
     except (OSError, Refused):  # it has been told already
         return
 

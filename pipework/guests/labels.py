@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipework.errors import NotInstalled, Refused
 from pipework.guests import docker, podman
-from pipework.guests.engine_api import LIMIT, Engine, get, name_of
-from pipework.kernel.bare import read_json
-from pipework.kernel.programs import run
+from pipework.guests.engine_api import get, name_of
 from pipework.oci import lines_among
 from pipework.typed import Any, Callable
 from pipework.value import Value
 
-ENGINES: dict[str, Callable[[], Engine]] = {"docker": docker.engine, "podman": lambda: podman.ENGINE}
+# each takes the path of a question to the API, and the words that put it to podman's program
+ENGINES: dict[str, Callable[[str, Sequence[str]], Any]] = {
+    "docker": lambda path, _: get(docker.engine(), path),
+    "podman": podman.ask,
+}
 
 
 class Labelled(Value):
@@ -29,34 +30,19 @@ class Labelled(Value):
 
 def labelled(runtime: str, identifier: str) -> Labelled:
     """What labels of a container ask for.  Raises Refused, NotInstalled."""
-    path, words = f"/containers/{identifier}/json", ["inspect", "--type", "container", "--", identifier]
-    container = _first(_ask(runtime, path, words))
+    ask = ENGINES[runtime]
+    container = _first(ask(f"/containers/{identifier}/json", ["inspect", "--type", "container", "--", identifier]))
     lines = lines_among(_labels(container))
     image = str(container.get("Image", ""))
-    there = _labels(_first(_ask(runtime, f"/images/{image}/json", ["image", "inspect", "--", image]))) if lines else {}
+    there = _labels(_first(ask(f"/images/{image}/json", ["image", "inspect", "--", image]))) if lines else {}
     of_image = [line for line in lines if there.get(line[0]) == line[1]]
     return Labelled(name_of(container), tuple(line for line in lines if line not in of_image), tuple(of_image))
 
 
 def all_labelled(runtime: str) -> Sequence[str]:
     """The ids of the containers that run and have labels that hold lines.  Raises Refused, NotInstalled."""
-    told = _ask(runtime, "/containers/json", ["ps", "--format", "json"])
+    told = ENGINES[runtime]("/containers/json", ["ps", "--format", "json"])
     return [str(one["Id"]) for one in told if lines_among(one.get("Labels") or {})]
-
-
-def _ask(runtime: str, path: str, words: Sequence[str]) -> Any:
-    engine = ENGINES[runtime]()
-    try:
-        return get(engine, path)
-    except NotInstalled:
-        if runtime != "podman":
-            raise
-    told = run(["podman", *words], LIMIT, "podman")
-    if told.status != 0:
-        raise Refused(
-            f"podman says of {words[-1]}: {told.err.strip()}", "See the containers: podman ps --all --no-trunc"
-        )
-    return read_json(told.out)
 
 
 def _first(told: Any) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipework.errors import NotInstalled, Refused
 from pipework.guests.base import Guest
-from pipework.guests.engine_api import LIMIT, Engine, guest_of, inspect, is_name
+from pipework.guests.engine_api import LIMIT, Engine, get, guest_of, inspect, is_name
 from pipework.kernel.bare import read_json
 from pipework.kernel.programs import run
 from pipework.typed import Any, Optional
 
+ALL = "See the containers: podman ps --all --no-trunc"
 ENGINE = Engine("podman", "podman", "/run/podman/podman.sock")
 
 
@@ -26,6 +27,20 @@ def find(name: str) -> Optional[Guest]:
     except NotInstalled:  # podman does its work without a server; the socket is an extra
         container = _inspect_by_program(name)
     return guest_of(ENGINE, container) if container is not None else None
+
+
+def ask(path: str, words: Sequence[str]) -> Any:
+    """What podman's API tells there, or, where nobody listens, its program asked with these words.
+
+    Raises NotInstalled, Refused.
+    """
+    try:
+        return get(ENGINE, path)
+    except NotInstalled:
+        told = run(["podman", *words], LIMIT, "podman")
+    if told.status != 0:
+        raise Refused(f"podman says of {words[-1]}: {told.err.strip()}", ALL)
+    return read_json(told.out)
 
 
 def names(ids: Iterable[str]) -> dict[str, str]:
@@ -48,4 +63,4 @@ def _inspect_by_program(name: str) -> Optional[Any]:
         return read_json(told.out)[0]
     if "no such container" in told.err:
         return None
-    raise Refused(f"podman says of {name}: {told.err.strip()}", "See the containers: podman ps --all --no-trunc")
+    raise Refused(f"podman says of {name}: {told.err.strip()}", ALL)

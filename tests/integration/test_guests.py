@@ -18,10 +18,10 @@ import pytest
 
 from tests.lab.command import PACKAGE, Result, run_pipework
 from tests.lab.engine import IMAGE, Container, docker
-from tests.lab.guest import SLOW, Guest, fresh_name, need, run
+from tests.lab.guest import Guest, fresh_name, need, run
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace
-from tests.lab.podman import PodmanContainer
+from tests.lab.podman import PODMAN_SOCKET, PodmanContainer, podman_service
 from tests.lab.snapshot import Unchanged
 
 pytestmark = pytest.mark.docker
@@ -44,7 +44,6 @@ PID = {
     "podman": ("podman", "inspect", "--format", "{{.State.Pid}}"),
     "lxc": ("lxc-info", "-p", "-H", "-n"),
 }
-PODMAN_SOCKET = Path("/run/podman/podman.sock")
 NOBODY = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -277,29 +276,6 @@ def test_ambiguous_prefix(twins: str, bridge: Bridges, host_unchanged: Unchanged
     else:
         done = run_pipework(bridge(), f"podman:{twins}", ADDRESS)
     refused(done, f"podman says of {twins}", "more than one", "podman ps --all")
-
-
-@contextmanager
-def podman_service() -> Iterator[None]:
-    """podman's API at its usual place, gone afterwards."""
-    if PODMAN_SOCKET.exists():
-        raise RuntimeError(f"{PODMAN_SOCKET} is in use; these tests need the place: systemctl stop podman.socket")
-    PODMAN_SOCKET.parent.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        ["podman", "system", "service", "--time=0", f"unix://{PODMAN_SOCKET}"],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 10 * SLOW
-        while not PODMAN_SOCKET.exists():
-            assert process.poll() is None and time.monotonic() < deadline, "podman's service did not start"
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(10 * SLOW)
-        PODMAN_SOCKET.unlink(missing_ok=True)
 
 
 def test_podman_by_its_socket(podman: Starter, bridge: Bridges, tmp_path: Path) -> None:

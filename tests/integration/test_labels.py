@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Callable
 
 import pytest
@@ -12,14 +11,13 @@ import pytest
 from tests.integration.test_watch import becomes
 from tests.lab.command import run_pipework
 from tests.lab.engine import IMAGE, Container, docker
-from tests.lab.guest import HOST, SLOW, eventually, fresh_name, run
-from tests.lab.podman import PodmanContainer
+from tests.lab.guest import HOST, eventually, fresh_name, run
+from tests.lab.podman import PodmanContainer, podman_service
 from tests.lab.watched import watching
 
 Containers = Callable[..., Container]
 Bridge = Callable[..., str]
 BY_LABELS = ("--allow", "nothing0")
-PODMAN_SOCKET = Path("/run/podman/podman.sock")
 
 
 def label(number: int, text: str) -> str:
@@ -128,27 +126,17 @@ def test_labels_of_images(image: Callable[[str], str], bridge: Bridge) -> None:
 @pytest.mark.parametrize("serves", [False, True], ids=["program", "server"])
 def test_podman(serves: bool, podman: Callable[..., PodmanContainer], bridge: Bridge) -> None:
     """The same for podman, with a server and without."""
-    name, server = bridge(), None
+    name = bridge()
     there = podman(label(1, f"{name} 10.1.1.9/24"))
-    if serves:
-        PODMAN_SOCKET.parent.mkdir(exist_ok=True)
-        server = subprocess.Popen(["podman", "system", "service", "--time=0", f"unix://{PODMAN_SOCKET}"])
-        assert eventually(PODMAN_SOCKET.is_socket)
-    try:
-        with watching(words=BY_LABELS) as watch:
-            wires = [f"podman:{there.name} eth1 10.1.1.9/24"]
-            assert becomes(*wires), watch.told()
-            web = podman(label(1, f"{name} 10.1.1.1/24"))
-            wires += [f"podman:{web.name} eth1 10.1.1.1/24"]
-            assert becomes(*wires), watch.told()
-            run("podman", "restart", "-t", "0", web.name)
-            assert watch.says(f"+ podman:{web.name}: {name} 10.1.1.1/24", 2), watch.told()
-            assert becomes(*wires), watch.told()
-    finally:
-        if server:
-            server.kill()
-            server.wait(20 * SLOW)
-            PODMAN_SOCKET.unlink()
+    with podman_service() if serves else nullcontext(), watching(words=BY_LABELS) as watch:
+        wires = [f"podman:{there.name} eth1 10.1.1.9/24"]
+        assert becomes(*wires), watch.told()
+        web = podman(label(1, f"{name} 10.1.1.1/24"))
+        wires += [f"podman:{web.name} eth1 10.1.1.1/24"]
+        assert becomes(*wires), watch.told()
+        run("podman", "restart", "-t", "0", web.name)
+        assert watch.says(f"+ podman:{web.name}: {name} 10.1.1.1/24", 2), watch.told()
+        assert becomes(*wires), watch.told()
 
 
 def test_wrong_words() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Callable
 
@@ -16,14 +15,13 @@ from tests.lab.engine import Container, docker
 from tests.lab.guest import HOST, SLOW, eventually, fresh_name, run
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace, named_namespace
-from tests.lab.podman import PodmanContainer
+from tests.lab.podman import PodmanContainer, podman_service
 from tests.lab.watched import restart_dockerd, watching
 
 Containers = Callable[..., Container]
 Namespaces = Callable[[], NamedNamespace]
 Bridge = Callable[..., str]
 CROWD = 20
-PODMAN_SOCKET = Path("/run/podman/podman.sock")
 
 
 def wired() -> list[str]:
@@ -87,22 +85,15 @@ def test_every_runtime(
 def test_podmans_server(podman: Callable[..., PodmanContainer], bridge: Bridge) -> None:
     """Where podman listens that is asked; when it comes back after having gone, what was missed is made up for."""
     name, web, db = bridge(), fresh_name("pwpod"), fresh_name("pwpod")
-    PODMAN_SOCKET.parent.mkdir(exist_ok=True)
-    serve = ["podman", "system", "service", "--time=0", f"unix://{PODMAN_SOCKET}"]
-    server = subprocess.Popen(serve)
-    try:
-        assert eventually(PODMAN_SOCKET.is_socket)
-        with watching(f"{name} {web} 10.1.1.1/24", f"{name} {db} 10.1.1.2/24") as watch:
-            podman(name=web)
-            assert becomes(f"podman:{web} eth1 10.1.1.1/24"), watch.told()
-            server.kill()
-            server.wait()
-            assert watch.says("podman has gone")
-            podman(name=db)
-            assert becomes(f"podman:{web} eth1 10.1.1.1/24", f"podman:{db} eth1 10.1.1.2/24"), watch.told()
-    finally:
+    lines = f"{name} {web} 10.1.1.1/24", f"{name} {db} 10.1.1.2/24"
+    with podman_service() as server, watching(*lines) as watch:
+        podman(name=web)
+        assert becomes(f"podman:{web} eth1 10.1.1.1/24"), watch.told()
         server.kill()
-        PODMAN_SOCKET.unlink(missing_ok=True)
+        server.wait()
+        assert watch.says("podman has gone")
+        podman(name=db)
+        assert becomes(f"podman:{web} eth1 10.1.1.1/24", f"podman:{db} eth1 10.1.1.2/24"), watch.told()
 
 
 def test_engine_restarted(container: Containers, bridge: Bridge) -> None:

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from tests.lab.engine import IMAGE
-from tests.lab.guest import Guest, fresh_name, need, run
+from tests.lab.guest import SLOW, Guest, fresh_name, need, run
 
+PODMAN_SOCKET = Path("/run/podman/podman.sock")
 # A root that may not raise its limits can still lower them.
 LIMITS = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")
+
+
+@contextmanager
+def podman_service() -> Iterator[subprocess.Popen[bytes]]:
+    """podman's API at its usual place, gone afterwards; a test may kill it before."""
+    if PODMAN_SOCKET.exists():
+        raise RuntimeError(f"{PODMAN_SOCKET} is in use; these tests need the place: systemctl stop podman.socket")
+    PODMAN_SOCKET.parent.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        ["podman", "system", "service", "--time=0", f"unix://{PODMAN_SOCKET}"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 10 * SLOW
+        while not PODMAN_SOCKET.exists():
+            assert process.poll() is None and time.monotonic() < deadline, "podman's service did not start"
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10 * SLOW)
+        PODMAN_SOCKET.unlink(missing_ok=True)
 
 
 def ensure_podman_image() -> None:
