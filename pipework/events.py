@@ -25,7 +25,7 @@ from pipework.value import Value
 ASK = "GET /events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D HTTP/1.0\r\nHost: {}\r\n\r\n"
 TELL = ["podman", "events", "--format", "json", "--filter", "type=container"]
 STARTS, ENDS = frozenset(["start"]), frozenset(["die", "died"])
-AGAIN, LATER = 1.0, 30.0  # seconds between two tries to reach an engine, and after one that left at once
+AGAIN, LATER = 1.0, 30.0  # seconds between two tries to reach an engine, and after a program that left at once
 LXC_SOCKETS = "/proc/net/unix"  # of which each running container has one named @FOLDER/NAME/command
 
 
@@ -116,10 +116,11 @@ class Stream:
         if isinstance(self._connection, subprocess.Popen):
             self._connection.kill()
             self._connection.wait()
+            if time.monotonic() - self._began < AGAIN:
+                self._next = time.monotonic() + LATER
         elif self._connection is not None:
             self._connection.close()
         self._connection, self._fd, self._heard = None, -1, b""
-        self._next = time.monotonic() + (LATER if time.monotonic() - self._began < AGAIN else 0)
 
 
 def _read(runtime: str, line: bytes) -> Optional[Event]:

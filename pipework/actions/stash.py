@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EADDRNOTAVAIL, EEXIST
+from errno import EADDRNOTAVAIL, EEXIST, ENETDOWN
 
 from pipework.actions.base import Action
 from pipework.actions.links import SetDown, SetUp, gone_is_fine
@@ -11,6 +11,8 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
 from pipework.kernel.records import LinkAddress, Route
 from pipework.quoting import quote
+
+TRIES = 3  # to bring a link up that somebody takes down at the same moment
 
 
 class TakeDown(Action):
@@ -28,12 +30,35 @@ class TakeDown(Action):
 
     def undo(self) -> None:
         with gone_is_fine(self.namespace, self.name):
-            if self.up:
-                SetUp(self.namespace, self.name).do()
-            put_back(self.namespace, self.namespace.netlink.index(self.name), self.addresses, self.routes)
+            for tries_left in reversed(range(TRIES)):
+                try:
+                    self._bring_up()
+                    return
+                except KernelRefused as refusal:  # somebody has taken it down meanwhile, as SeeUp tells
+                    if not (tries_left and self.up and refusal.errno == ENETDOWN):
+                        raise
+
+    def _bring_up(self) -> None:
+        if self.up:
+            SetUp(self.namespace, self.name).do()
+        put_back(self.namespace, self.namespace.netlink.index(self.name), self.addresses, self.routes)
 
     def say(self) -> str:
         return SetDown(self.namespace, self.name).say() if self.up else ""
+
+
+class SeeUp(TakeDown):
+    """Change nothing; undone, in the end, the link is up again with all that it had, whoever took it down meanwhile.
+
+    ovs-vswitchd that lets go of a link gives it back the flags that it remembers, by name (netdev-linux.c): by then the
+    name may be another link's.
+    """
+
+    def do(self) -> None:
+        """Nothing."""
+
+    def say(self) -> str:
+        return ""
 
 
 class DeleteAddress(Action):

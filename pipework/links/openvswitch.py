@@ -72,8 +72,12 @@ class OpenVSwitch(VethKind):
         return (*_unplug(wired.link), *super().remove(host, guest, wired))
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
+        from pipework.actions.stash import SeeUp, TakeDown  # as in stash()
+
         way = super().put_aside(host, wire, there)
-        return way.replace(first=[*_unplug(there.link), *way.first])
+        down = next(step for step in way.first if isinstance(step, TakeDown))
+        up_again = SeeUp(**{field: getattr(down, field) for field in down.fields})
+        return way.replace(first=[up_again, *_unplug(there.link), *way.first])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         bridge, guest = wire.far.netlink.link(wire.hostif), wire.near.namespace
