@@ -10,6 +10,7 @@ INSTALL := sh tests/lab/install-packages
 LIB     := $(PREFIX)/lib/pipework
 COMMAND := $(PREFIX)/bin/pipework
 SHARE   := $(PREFIX)/share
+UNIT    := $(PREFIX)/lib/systemd/system/pipework.service
 # What `make install` installs: this folder, or a wheel.
 SOURCE  ?= .
 
@@ -82,7 +83,7 @@ dist/.ready: setup.cfg pyproject.toml README.md LICENSE $(shell find pipework -n
 	@rm -rf build
 	@touch $@
 
-$(TESTED)/.ready: dist/.ready Makefile contrib/launcher.py contrib/bundled.py
+$(TESTED)/.ready: dist/.ready Makefile contrib/launcher.py contrib/bundled.py contrib/pipework.service
 	@$(MAKE) --no-print-directory install PREFIX=$(TESTED) SOURCE=dist/*.whl
 	@touch $@
 
@@ -153,13 +154,15 @@ install: python
 	@rm -rf "$(LIB)" && mv "$(LIB).new" "$(LIB)"
 	@"$(LIB)/bin/python" -I contrib/launcher.py "$(COMMAND)" --bundle "$(LIB)/start"
 	@install -D -m 644 contrib/pipework.8 "$(SHARE)/man/man8/pipework.8"
+	@mkdir -p "$(UNIT:/pipework.service=)"
+	@sed 's,/usr/bin/pipework,$(abspath $(COMMAND)),' contrib/pipework.service >"$(UNIT)"
 	@install -D -m 644 contrib/completion/pipework.bash "$(SHARE)/bash-completion/completions/pipework"
 	@install -D -m 644 contrib/completion/_pipework "$(SHARE)/zsh/site-functions/_pipework"
 	@echo "Installed $(COMMAND)"
 
 uninstall:
 	rm -rf "$(LIB)" "$(LIB).new"
-	rm -f "$(COMMAND)" "$(SHARE)/man/man8/pipework.8" "$(SHARE)/bash-completion/completions/pipework" \
+	rm -f "$(COMMAND)" "$(UNIT)" "$(SHARE)/man/man8/pipework.8" "$(SHARE)/bash-completion/completions/pipework" \
 	    "$(SHARE)/zsh/site-functions/_pipework"
 
 clean:

@@ -80,6 +80,7 @@ REPLACE = Option(
     "succeed where the wire is there as asked; change it where it is not",
     runs="replace:replace",
 )
+KEEP = Option("--keep", "keep", "keep the line, until del, for watch to do it again at every start of the guest")
 JSON = Option("--json", "as_json", "print an array of objects, for programs")
 ALL = Option("--all", "ifname", "take back all that pipework made in the guest", gives=None)
 PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does not name")
@@ -110,7 +111,7 @@ VERBS = (
         "attach:attach",
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
-        before=(DRY_RUN, REPLACE),
+        before=(DRY_RUN, REPLACE, KEEP),
         around=(DIRECT_PHYS,),
         own=False,
         read=_read_attach,

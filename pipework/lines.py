@@ -73,6 +73,20 @@ def _names_a_guest(words: list[str], is_interface: Callable[[str], bool]) -> boo
         return False
 
 
+def words_of(request: Attach) -> list[str]:
+    """The words behind ``pipework`` that ask for a wire: those of a line."""
+    tag = f"@{request.tag.text}" if request.tag else ""
+    return [
+        *(["--direct-phys"] if request.direct_phys else []),
+        request.hostif,
+        *(["-i", request.ifname] if request.ifname else []),
+        *(["-l", request.local_name] if request.local_name else []),
+        request.guest,
+        request.address.text,
+        *filter(None, [f"{request.mac or ''}{tag}"]),
+    ]
+
+
 def split(text: str) -> list[str]:
     """The words of a line, without a comment and without the command's own name.  Raises BadArgument."""
     words = text.split() if SPECIAL.isdisjoint(text) else _split(text)
@@ -105,4 +119,6 @@ def _request(words: list[str], is_interface: Callable[[str], bool]) -> Attach:
         )
     if request.dry_run:
         raise BadArgument("--dry-run in a line", "It is for the whole file: pipework --dry-run apply FILE")
+    if request.keep:
+        raise BadArgument("--keep in a line", "Leave it out: the file keeps the line.")
     return request

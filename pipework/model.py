@@ -111,6 +111,11 @@ class Static(Value):
             raise BadArgument(f"gateway {gateway} is the guest's own address", "Name the router's address.")
 
     @property
+    def text(self) -> str:
+        """ADDRESS as it is typed."""
+        return f"{self.interface or '0/0'}{f'@{self.gateway}' if self.gateway else ''}"
+
+    @property
     def family(self) -> int:
         """4 or 6; 4 where there is neither address nor gateway."""
         given = self.interface or self.gateway
@@ -143,7 +148,7 @@ class Attach(Value):
     """Put GUEST on the network behind HOSTIF.
 
     hostif: a link's name, or ``mac:`` and its address; ifname, local_name: None for the default; mac: of the guest's
-    end, six octets in lower case, None for the kernel's choice.
+    end, six octets in lower case, None for the kernel's choice; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -156,6 +161,7 @@ class Attach(Value):
     direct_phys: bool = False
     dry_run: bool = False
     replace_wire: bool = False
+    keep: bool = False
 
     def validate(self) -> None:
         if not self.guest:

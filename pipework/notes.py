@@ -14,7 +14,7 @@ from contextlib import suppress
 from pipework.errors import Refused
 from pipework.kernel import processes
 from pipework.kernel.bare import read_json
-from pipework.kernel.containment import is_of_the_host
+from pipework.kernel.containment import check_of_the_host
 from pipework.kernel.locks import RUN, run_directory
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, LinkAddress, Route
@@ -271,11 +271,7 @@ def names(kind: type[Note], cookie: Optional[int] = None) -> list[str]:
 
 def check_kept() -> None:
     """See that notes outlast this command, and that those of others can be seen.  Raises Refused."""
-    if not is_of_the_host(RUN):
-        raise Refused(
-            f"{RUN} is this container's own: what a wire has replaced would not come back",
-            f"Let it be the host's: docker run -v {RUN}:{RUN} ...",
-        )
+    check_of_the_host(RUN, "what a wire has replaced would not come back")
 
 
 def sweep() -> None:

@@ -5,7 +5,7 @@
 
 _pipework_verbs='route rule tc ls del gc apply save watch hook'
 _pipework_first='--wait --help --version'
-_pipework_before='--direct-phys --dry-run --replace'
+_pipework_before='--direct-phys --dry-run --replace --keep'
 
 # What a verb takes: options, words, and the word behind which no option comes.
 _pipework_table() {

@@ -25,8 +25,8 @@ from pipework.kernel.containment import is_contained
 from pipework.kernel.programs import find_program
 from pipework.kernel.supervisor import Supervised
 from pipework.links.base import Wire
-from pipework.model import Dhcp
-from pipework.typed import Callable, Optional
+from pipework.model import Dhcp, Static
+from pipework.typed import Callable, Optional, Union
 from pipework.value import Value
 
 PATIENCE = "PIPEWORK_DHCP_TIMEOUT"
@@ -160,6 +160,15 @@ def holds(dhcp: Dhcp) -> bool:
     """Whether a client of the host is told to stay in the foreground; what udhcpc does then, only -f says."""
     told = dhcp.client in CLIENTS and CLIENTS[dhcp.client].foreground in dhcp.options
     return told and (dhcp.foreground or dhcp.client != "udhcpc")
+
+
+def check_lasts(address: Union[Static, Dhcp]) -> None:
+    """Refuse what a line cannot ask for that is done without a terminal.  Raises BadArgument."""
+    if isinstance(address, Dhcp) and holds(address):
+        raise BadArgument(
+            f"ADDRESS {address.text} holds the terminal",
+            "Leave the option for the foreground out: udhcpc-f, dhclient-f and dhcpcd stay without one.",
+        )
 
 
 def _holder(obtain: Sequence[Action], dhcp: Dhcp) -> Optional[Callable[[], None]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pipework import guests, notes
+from pipework.actions.base import Action
+from pipework.commands import keeping
 from pipework.commands.session import Log, session
 from pipework.default_routes import bring_back_all_late
 from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused, warn
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Host, Wired
 from pipework.model import Delete
+from pipework.typed import Callable
 from pipework.wires import teardown
 from pipework.wires.inventory import find_of
 
@@ -21,11 +25,11 @@ def detach(request: Delete) -> None:
     try:
         guest = guests.find(request.guest)
     except GuestNotFound:
-        if request.if_exists:
+        if _forget_gone(request) or request.if_exists:
             return
         raise
     except GuestStopped as stopped:
-        if request.if_exists:
+        if _forget_gone(request) or request.if_exists:
             return
         raise GuestStopped(
             f"{stopped.message}, so its links are gone", "Remove what else it may have left: pipework gc"
@@ -38,18 +42,38 @@ def detach(request: Delete) -> None:
             for wired in find_of(host, guest)
             if wired.ifname == request.ifname or (request.ifname is None and not wired.guessed)
         ]
-        if not wires and not request.if_exists:
+        without = keeping.forget(guest, request.ifname, {wired.ifname for wired in wires})
+        if not (wires or without or request.if_exists):
             raise _nothing(request)
-        take_back(host, guest.namespace, wires, log)
+        take_back(host, guest.namespace, wires, log, partial(keeping.forget, guest))
+        log.carry_out(without)
 
 
-def take_back(host: Host, guest: Namespace, wires: Sequence[Wired], log: Log) -> None:
-    """Take back wires of a guest, each wholly or not at all.  Raises PipeworkError, with what had gone by then."""
+def _forget_gone(request: Delete) -> bool:
+    """Keep lines no longer of a guest that is not there; whether there were any.  Raises Refused."""
+    steps = keeping.forget_gone(request)
+    if steps:
+        with session(request.dry_run) as (_, log):
+            log.carry_out(steps)
+    return bool(steps)
+
+
+def take_back(
+    host: Host,
+    guest: Namespace,
+    wires: Sequence[Wired],
+    log: Log,
+    forget: Callable[[str], Sequence[Action]] = lambda _: (),
+) -> None:
+    """Take back wires of a guest, each wholly or not at all.  Raises PipeworkError, with what had gone by then.
+
+    forget: what is to be done about the line that is kept for a link, where it is not to come again.
+    """
     log.carry_out(bring_back_all_late(guest) if wires else [])
     gone: list[str] = []
     for wired, steps in list(teardown.plan(host, guest, wires)):
         try:
-            log.carry_out(steps)
+            log.carry_out([*forget(wired.ifname), *steps])
         except Exception as error:
             _tell_of([*gone, *([wired.ifname] if log.is_final else [])], error)
             raise

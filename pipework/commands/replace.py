@@ -8,7 +8,7 @@ from pipework import addressing, guests, links, notes
 from pipework.actions.base import Action
 from pipework.actions.links import SetAlias, SetMac
 from pipework.actions.stash import DeleteAddress, TakeDown
-from pipework.commands.session import Log, Plan, decide, session
+from pipework.commands.session import Log, Plan, decide, keep, session
 from pipework.default_routes import bring_back, noted_routes
 from pipework.errors import BeingMade, Refused
 from pipework.guests.base import Guest
@@ -34,7 +34,9 @@ def replace(request: Attach) -> None:
     notes.check_kept()
     guest = guests.find(request.guest)
     with session(request.dry_run, guest) as (host, log):
+        kept = keep(request, guest)
         plan = see_to(request, guest, host, log)
+        log.carry_out(kept)
     if plan and plan.hold and not request.dry_run:
         plan.hold()
 

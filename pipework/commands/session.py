@@ -12,6 +12,7 @@ from pipework.guests.base import Guest
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import LinkKind, Wire
+from pipework.model import Attach
 from pipework.typed import Callable, Optional, Union
 from pipework.value import Value
 
@@ -53,3 +54,12 @@ def decide(kind: LinkKind, wire: Wire) -> Plan:
     if any(step.keeps_note for step in (*plan.at_once, *plan.afterwards)):
         notes.check_kept()
     return plan
+
+
+def keep(request: Attach, guest: Guest) -> Sequence[Action]:
+    """What keeps the line, where that is asked for.  Raises Refused."""
+    if not request.keep:
+        return ()
+    from pipework.commands import keeping  # few lines are kept
+
+    return keeping.keep(request, guest)

@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 
-from pipework import events, notes
+from pipework import events, kept, notes
 from pipework.commands import by_labels
 from pipework.commands.apply import check, keep
 from pipework.commands.clearing import clear_up
 from pipework.errors import PipeworkError, Refused, one_line
 from pipework.events import Event, Stream
-from pipework.guests import RUNTIMES, STARTING
+from pipework.guests import STARTING, may_mean
+from pipework.kernel.locks import show_watching
 from pipework.lines import Line
 from pipework.model import Watch
 from pipework.typed import Callable, NoReturn, Optional
@@ -34,7 +35,6 @@ MOST_FILES = 4096
 LOOK = 0.5  # seconds between two looks at what nobody tells: the file, named namespaces, LXC
 REAP = 0.02  # seconds between two looks at children that are at work
 WARM = ("links.bridge", "links.openvswitch", "links.macvlan", "addressing.static", "addressing.dhcp", "default_routes")
-NAMESPACES = ("/run/netns/", "/var/run/netns/")
 
 
 class Task(Value):
@@ -47,20 +47,22 @@ class Task(Value):
 def watch(request: Watch) -> None:
     """Wire, and clear up, until a signal ends it; SIGHUP has the file read again.  Raises Refused before it begins."""
     notes.check_kept()
-    lines = check(request.file) if request.file else []
+    files = [*filter(None, [request.file]), kept.FILE]
+    lines = _lines_of(files)
     for module in WARM:
         import_module(f"pipework.{module}")
+    show_watching()
     with _signals() as told:
-        _Watch(request, lines, told).run()
+        _Watch(request, files, lines, told).run()
 
 
 class _Watch:
-    def __init__(self, request: Watch, lines: Sequence[Line], told: int) -> None:
+    def __init__(self, request: Watch, files: Sequence[str], lines: Sequence[Line], told: int) -> None:
         """told: becomes readable, and holds their numbers, when signals have come."""
         self._request = request
-        self._file = request.file or ""
+        self._files = files
         self._lines = lines
-        self._stamp = _stamp(self._file)
+        self._stamps = [*map(_stamp, files)]
         self._told = told
         self._streams = events.streams()
         self._names = events.names()
@@ -90,7 +92,7 @@ class _Watch:
                     self._apply()  # what happened meanwhile nobody tells
             for names in self._names:
                 self._hear(names.look())
-            if _stamp(self._file) != self._stamp:
+            if [*map(_stamp, self._files)] != self._stamps:
                 self._read_again()
             self._reap()
         for pid in self._at_work:
@@ -129,7 +131,8 @@ class _Watch:
                 self._is_to_clear = True
                 continue
             guest = f"{event.runtime}:{event.id or event.name}"
-            lines = [line for line in self._lines if _is_of(line, event)]
+            whom = event.runtime, event.name, event.id
+            lines = [line for line in self._lines if may_mean(line.request.guest, *whom)]
             if lines:
                 self._later(Task(guest, partial(keep, lines, STARTING)))
             if event.labelled:
@@ -138,9 +141,9 @@ class _Watch:
 
     def _read_again(self) -> None:
         """Take the lines as they are now; those that were stay if one of these is wrong."""
-        self._stamp = _stamp(self._file)
+        self._stamps = [*map(_stamp, self._files)]
         try:
-            self._lines = check(self._file) if self._file else []
+            self._lines = _lines_of(self._files)
         except Refused as refusal:
             print(f"pipework: {refusal}; the lines stay as they were", file=sys.stderr, flush=True)
             return
@@ -149,7 +152,7 @@ class _Watch:
 
     def _shown(self) -> str:
         count = len(self._lines)
-        return f"{self._file}: {count} line{'s' * (count != 1)}" if self._file else "labels of containers"
+        return f"{self._request.file or f'labels of containers, {kept.FILE}'}: {count} line{'s' * (count != 1)}"
 
     def _apply(self) -> None:
         self._later(Task(ALL, partial(keep, self._lines, 0)))
@@ -188,19 +191,9 @@ class _Watch:
         print(one_line(text), flush=True)
 
 
-def _is_of(line: Line, event: Event) -> bool:
-    """Whether a line may mean the guest that has started; who it means in the end is found out when it is wired."""
-    guest = line.request.guest
-    prefix, colon, name = guest.partition(":")
-    if colon and prefix in RUNTIMES:
-        if prefix != event.runtime:
-            return False
-    else:
-        name = guest
-    if event.runtime == "netns":
-        return name == event.name if prefix == "netns" else guest in [f"{at}{event.name}" for at in NAMESPACES]
-    name = name.lstrip("/")
-    return name == event.name or (bool(event.id) and event.id.startswith(name))
+def _lines_of(files: Sequence[str]) -> list[Line]:
+    """The lines of all files; that of the kept ones need not be there.  Raises Refused."""
+    return [line for file in files if file != kept.FILE or os.path.exists(file) for line in check(file)]
 
 
 def _stamp(file: str) -> Optional[tuple[int, int, int]]:

@@ -15,6 +15,7 @@ from importlib import import_module
 
 from pipework.errors import Elsewhere, GuestNotFound, GuestStopped, NotInstalled, Refused
 from pipework.guests.base import NO_HOST_NETWORK, Guest, Runtime, on_hosts_network
+from pipework.kernel.census import NAMED
 from pipework.kernel.namespaces import Namespace
 from pipework.typed import Optional, cast
 from pipework.value import Value
@@ -136,6 +137,27 @@ def _runtime(prefix: str) -> Runtime:
     if not is_here(prefix):
         raise NotInstalled(f"{prefix} is not installed here", f"Install it: apt-get install {prefix}")
     return cast(Runtime, import_module(RUNTIMES[prefix].module))
+
+
+def may_mean(text: str, runtime: str, name: str, identifier: str = "") -> bool:
+    """Whether the user may mean by a text the guest that a runtime calls so; which it is in the end, find() finds out.
+
+    identifier: the container's full id, or "".
+    """
+    prefix, colon, plain = text.partition(":")
+    if not colon or prefix not in RUNTIMES:
+        prefix, plain = "", text
+    if prefix not in ("", runtime):
+        return False
+    if runtime == "netns":
+        return (bool(prefix) or text.startswith("/")) and _path_of(plain) == _path_of(name)
+    plain = plain.removeprefix("/")
+    return plain == name or (bool(identifier) and identifier.startswith(plain))
+
+
+def _path_of(name: str) -> str:
+    """The file of a named namespace, under one of its paths."""
+    return os.path.join(NAMED, name).replace("/var/run/", "/run/", 1)
 
 
 def is_here(prefix: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from pipework.errors import Refused
+
 MARKERS = ("/.dockerenv", "/run/.containerenv")  # Docker and podman put one into each container
 FIRST = "/proc/1/root/"  # the root of the first process: the same in mount namespaces of one container, or one host
 
@@ -18,13 +20,19 @@ def is_contained() -> bool:
     return any(map(os.path.exists, MARKERS)) and _is_layered("/") and not _shares_files_with_the_first()
 
 
-def is_of_the_host(path: str) -> bool:
-    """Whether what is written to that folder, or where it would be made, outlasts this command."""
-    if not is_contained():
-        return True
-    while not os.path.exists(path):
-        path = os.path.dirname(path)
-    return os.stat(path).st_dev != os.stat("/").st_dev
+def check_of_the_host(folder: str, otherwise: str) -> None:
+    """See that what is written to that folder, or where it would be made, outlasts this command.
+
+    Raises Refused; otherwise: what would come of it.
+    """
+    there = folder
+    while is_contained() and not os.path.exists(there):
+        there = os.path.dirname(there)
+    if is_contained() and os.stat(there).st_dev == os.stat("/").st_dev:
+        raise Refused(
+            f"{folder} is this container's own: {otherwise}",
+            f"Let it be the host's: docker run -v {folder}:{folder} ...",
+        )
 
 
 def _is_layered(place: str) -> bool:

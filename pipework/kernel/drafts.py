@@ -14,6 +14,8 @@ def write_whole(path: str, draft: str, text: str, mode: int = 0o600) -> None:
     try:
         with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
+            file.flush()
+            os.fsync(fd)  # after a power cut there shall be the one or the other
         os.rename(draft, path)
     except BaseException:
         os.unlink(draft)

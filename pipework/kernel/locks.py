@@ -1,4 +1,4 @@
-"""One command at a time decides and plugs: a lock for the moments in which two could trip over each other."""
+"""One command at a time decides and plugs: locks for the moments in which two could trip over each other."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipework.errors import Refused
 from pipework.kernel import signals
 
 RUN = "/run/pipework"
+WATCHING = "watching"  # the lock that watch holds together with others of its kind
 PATIENCE = 60.0  # seconds; the lock is held for milliseconds
 
 
@@ -33,25 +34,20 @@ def run_directory() -> str:
 
 
 @contextmanager
-def host_lock(patient: bool = False) -> Iterator[None]:
+def host_lock(patient: bool = False, name: str = "lock") -> Iterator[None]:
     """Hold the lock of this host.  The kernel frees it when we die, however we die.
 
-    Raises Refused if its file is a link, or after PATIENCE seconds, and Interrupted on a signal unless patient (as
-    an undo step is).
+    name: of its file, for one that is not of the links.  Raises Refused if that is a link, or after PATIENCE seconds,
+    and Interrupted on a signal unless patient (as an undo step is).
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    path = f"{run_directory()}/lock"
-    try:
-        fd = os.open(path, flags, 0o600)
-    except OSError as error:
-        raise Refused(f"cannot open {path}: {error.strerror}", f"Look at it, then remove it: ls -l {path}") from None
+    fd = _open(name)
     try:
         pause, waited = 0.001, 0.0
-        while not _try(fd):
+        while not _try(fd, fcntl.LOCK_EX):
             if waited > PATIENCE:
                 raise Refused(
-                    f"another pipework has held {RUN}/lock for {PATIENCE:.0f} s",
-                    f"See which: fuser -v {RUN}/lock",
+                    f"another pipework has held {RUN}/{name} for {PATIENCE:.0f} s",
+                    f"See which: fuser -v {RUN}/{name}",
                 )
             (time.sleep if patient else signals.sleep)(pause)
             waited += pause
@@ -61,9 +57,33 @@ def host_lock(patient: bool = False) -> Iterator[None]:
         os.close(fd)
 
 
-def _try(fd: int) -> bool:
+def show_watching() -> int:
+    """Let others see that this process watches, for as long as it lives and the file is open that comes back."""
+    fd = _open(WATCHING)
+    fcntl.flock(fd, fcntl.LOCK_SH)
+    return fd
+
+
+def is_watched() -> bool:
+    """Whether a process watches."""
+    fd = _open(WATCHING)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return not _try(fd, fcntl.LOCK_EX)
+    finally:
+        os.close(fd)
+
+
+def _open(name: str) -> int:
+    path = f"{run_directory()}/{name}"
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Refused(f"cannot open {path}: {error.strerror}", f"Look at it, then remove it: ls -l {path}") from None
+
+
+def _try(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EAGAIN, errno.EACCES):
             raise

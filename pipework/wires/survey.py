@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 
 from pipework import addressing, guests, links, notes
-from pipework.addressing.dhcp import holds
+from pipework.addressing.dhcp import check_lasts
 from pipework.errors import BadArgument, GuestNotFound, GuestStopped, Interrupted, NotInstalled, PipeworkError
 from pipework.guests.base import Guest
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.lines import Line
 from pipework.links.base import Host, LinkKind, Wire, Wired
-from pipework.model import Attach, Dhcp
+from pipework.model import Attach
 from pipework.notes import Loan
 from pipework.typed import Optional
 from pipework.value import Value
@@ -98,11 +98,7 @@ class _Look:
 
     def _compare(self, request: Attach, guest: Guest, there: dict[str, Wired]) -> tuple[str, str]:
         """The name of the guest's end, and how it stands.  Raises PipeworkError."""
-        if isinstance(request.address, Dhcp) and holds(request.address):
-            raise BadArgument(
-                f"ADDRESS {request.address.text} holds the terminal",
-                "Leave the option for the foreground out: udhcpc-f, dhclient-f and dhcpcd stay without one.",
-            )
+        check_lasts(request.address)
         host, name = self._host.namespace, request.ifname or "eth1"
         lent = find_lent(request, host, guest, there.get(name))
         if lent:

@@ -58,7 +58,7 @@ PRELOADED = (
     "links.openvswitch",
 )
 FILED = ("unlink", "rename", "replace", "symlink", "link")  # what changes the names of files, as os has it
-PLACES = ("/run/", "/var/run/")  # where notes, names of namespaces and the like are kept
+PLACES = ("/run/", "/var/run/", "/var/lib/pipework/")  # where notes, names of namespaces, lines and the like are kept
 GET = 2  # of four message types each, linux/rtnetlink.h
 NETFILTER = 1 << 8  # from there on they are of its subsystems, of which only questions are asked
 # Links, addresses and routes are asked after time and again while something is waited for.

@@ -23,7 +23,7 @@ FLOORS = (
     ("usage",),
     ("kernel",),
     ("oci", "hook_files"),
-    ("marks", "notes"),
+    ("marks", "notes", "kept"),
     ("actions",),
     ("executor", "default_routes", "leases"),
     ("guests", "firewall", "events"),

@@ -1,0 +1,89 @@
+"""What is kept for ``watch`` with a wire, and forgotten with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from pipework import guests, kept, links
+from pipework.actions.base import Action
+from pipework.actions.files import MakeFolder
+from pipework.actions.kept import ChangeKept
+from pipework.actions.notice import Notice
+from pipework.errors import BadArgument, GuestNotFound, GuestStopped, NotInstalled, Refused
+from pipework.guests.base import Guest
+from pipework.kernel.locks import is_watched
+from pipework.lines import COMMAND, words_of
+from pipework.model import Attach, Delete
+from pipework.quoting import quote
+from pipework.typed import Optional
+
+DEFAULTS = frozenset(kind.ifname for kind in links.NAMED.values())  # of -i
+UNWATCHED = "the line is kept, but nobody watches who would do it again; type: pipework watch, or have its service run"
+
+
+def keep(request: Attach, guest: Guest) -> list[Action]:
+    """Keep the line, in the place of one for the same link of that guest.  Raises Refused if it cannot come again."""
+    from pipework.addressing.dhcp import check_lasts  # del needs none of it
+
+    kept.check_outlasts()
+    check_lasts(request.address)
+    if guest.runtime == "pid" or guest.name.startswith("/proc/"):
+        raise BadArgument(
+            f"GUEST {request.guest} is another at its next start, so the line cannot be kept",
+            "Name the container, or its namespace: ip netns list",
+        )
+    line = request.replace(guest=f"{guest.runtime}:{guest.name}")
+    text = f"{' '.join(map(quote, [COMMAND, *words_of(line)]))}\n"
+    drop = tuple(former for former, ifname in _of(guest) if (ifname or DEFAULTS) == (request.ifname or DEFAULTS))
+    change = [*_missing_folder(), ChangeKept(drop, (text,))] if drop != (text,) else []
+    return change if is_watched() else [*change, Notice(UNWATCHED)]
+
+
+def forget(guest: Guest, ifname: Optional[str], left: Collection[str] = ()) -> list[Action]:
+    """Keep the line of a link no longer, or, without ifname, any of that guest.  left: links whose line stays."""
+    there = ((text, asked) for text, asked in _of(guest) if _is_meant(ifname, asked))
+    drop = tuple(text for text, asked in there if not any(_is_meant(name, asked) for name in left))
+    return [ChangeKept(drop)] if drop else []
+
+
+def forget_gone(request: Delete) -> list[Action]:
+    """Keep lines no longer of a guest that is not there.  Raises Refused if several guests may be meant."""
+    if not os.path.exists(kept.FILE):
+        return []
+    drop = {text: asked.guest for text, asked in kept.lines() if _is_meant(request.ifname, asked.ifname)}
+    drop = {text: guest for text, guest in drop.items() if _means(request.guest, guest) and _is_gone(guest)}
+    meant = sorted(set(drop.values()))
+    if len(meant) > 1:
+        raise Refused(f"{request.guest} may be each of {', '.join(meant)}", f"Say which: pipework del {meant[0]}")
+    return [ChangeKept(tuple(drop))] if drop else []
+
+
+def _means(text: str, guest: str) -> bool:
+    """Whether the user may mean by a text whom a line names."""
+    prefix, colon, name = guest.partition(":")
+    return guest == text or (bool(colon) and guests.may_mean(text, prefix, name))
+
+
+def _is_gone(guest: str) -> bool:
+    try:
+        guests.find(guest, patience=0).namespace.close()
+    except (GuestNotFound, GuestStopped, NotInstalled):
+        return True
+    return False
+
+
+def _missing_folder() -> list[Action]:
+    return [] if os.path.isdir(kept.FOLDER) else [MakeFolder(kept.FOLDER)]
+
+
+def _of(guest: Guest) -> list[tuple[str, Optional[str]]]:
+    """The lines of a guest, each with what it says behind -i."""
+    if not os.path.exists(kept.FILE):
+        return []
+    whom = guest.runtime, guest.name, guest.id
+    return [(text, asked.ifname) for text, asked in kept.lines() if guests.may_mean(asked.guest, *whom)]
+
+
+def _is_meant(ifname: Optional[str], asked: Optional[str]) -> bool:
+    return ifname is None or ifname == asked or (asked is None and ifname in DEFAULTS)

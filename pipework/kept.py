@@ -1,0 +1,61 @@
+"""Lines that ``--keep`` has kept, one each as ``apply`` takes them, in a file that people may read and change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from pipework.errors import Refused
+from pipework.kernel import sysfs
+from pipework.kernel.containment import check_of_the_host
+from pipework.kernel.drafts import write_whole
+from pipework.kernel.locks import host_lock
+from pipework.lines import read
+from pipework.model import Attach
+
+FOLDER = "/var/lib/pipework"
+FILE = f"{FOLDER}/lines"
+HEAD = "# Lines that pipework --keep has kept, for pipework watch. pipework del removes those of what it takes back.\n"
+
+
+def texts() -> list[str]:
+    """What the file has, line by line, each with its end.  Raises Refused."""
+    try:
+        with open(FILE, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Refused(f"cannot read {FILE}: {error.strerror}", f"Look at it: ls -l {FILE}") from None
+
+
+def lines() -> list[tuple[str, Attach]]:
+    """What the lines ask for that can be read, each with its text.  Raises Refused."""
+    read_each = ((text, read(FILE, [text], sysfs.exists)[0]) for text in texts())
+    return [(text, line.request) for text, found in read_each for line in found]
+
+
+def change(drop: Sequence[str], add: Sequence[str]) -> None:
+    """Remove lines, and add others behind the rest.  Raises Refused, having changed nothing."""
+    with host_lock(patient=True, name="kept"):
+        there = texts()
+        for text in drop:
+            if text in there:
+                there.remove(text)
+        if there and not there[-1].endswith("\n"):
+            there[-1] += "\n"
+        there += add
+        try:
+            if there in ([], [HEAD]):
+                os.unlink(FILE)
+            else:
+                write_whole(FILE, f"{FILE}.new", "".join(there if HEAD in there else [HEAD, *there]), 0o644)
+        except OSError as error:
+            raise Refused(
+                f"cannot write {FILE}: {error.strerror}", "See whether that file system can be written to."
+            ) from None
+
+
+def check_outlasts() -> None:
+    """See that what is kept outlasts this command.  Raises Refused."""
+    check_of_the_host(FOLDER, "a line kept there would end with it")
