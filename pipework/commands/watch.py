@@ -95,6 +95,8 @@ class _Watch:
             if [*map(_stamp, self._files)] != self._stamps:
                 self._read_again()
             self._reap()
+        for stream in self._streams:
+            stream.close()
         for pid in self._at_work:
             os.kill(pid, signal.SIGTERM)
         while self._at_work:

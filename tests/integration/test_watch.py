@@ -94,6 +94,10 @@ def test_podmans_server(podman: Callable[..., PodmanContainer], bridge: Bridge) 
         assert watch.says("podman has gone")
         podman(name=db)
         assert becomes(f"podman:{web} eth1 10.1.1.1/24", f"podman:{db} eth1 10.1.1.2/24"), watch.told()
+        children = Path(f"/proc/{watch.process.pid}/task/{watch.process.pid}/children")
+        (events,) = children.read_text().split()
+        assert watch.end() == 0
+        assert not Path(f"/proc/{events}").exists()
 
 
 def test_engine_restarted(container: Containers, bridge: Bridge) -> None:
