@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "quoting", "typed", "value", "model", "rows"),
     ("words",),
     ("grammar",),
-    ("lines",),
+    ("lines", "pipework_cmd"),
     ("usage",),
     ("kernel",),
     ("oci", "hook_files"),
