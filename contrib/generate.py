@@ -95,7 +95,11 @@ Labels
 .I pipework
 and
 .I pipework.ANYTHING
-of containers count as lines without GUEST.
+of containers count as lines without GUEST; with
+.B \\-\\-pipework\\-cmd
+variables
+.I pipework_cmd
+of the wrapper image dreamcat4/pipework do, too.
 SIGHUP has the file read again, SIGTERM ends it.""",
     "hook": """\
 The annotations

@@ -86,6 +86,7 @@ ALL = Option("--all", "ifname", "take back all that pipework made in the guest",
 PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does not name")
 ALLOW = Option("--allow", "allow", "NICs that lines of containers may use, a comma between two", "NIC,NIC")
 TRUST = Option("--trust-image-labels", "trusts_images", "take lines from labels of images, too")
+VARIABLES = Option("--pipework-cmd", "takes_variables", "take lines from variables pipework_cmd, too")
 IF_EXISTS = Option("--if-exists", "if_exists", "succeed where nothing is there")
 
 
@@ -155,7 +156,7 @@ VERBS = (
         model.Watch,
         "watch:watch",
         "do so at every start of a guest, also as labels of containers ask for it",
-        (TRUST, ALLOW, FILE.replace(shown="[FILE]", optional=True)),
+        (VARIABLES, TRUST, ALLOW, FILE.replace(shown="[FILE]", optional=True)),
         read=_read_allowed,
     ),
     Verb(

@@ -249,13 +249,14 @@ class Apply(Value):
 class Watch(Value):
     """See to it that wires are there at every start of a guest.
 
-    file: of lines that ask for them, None for labels alone; allow: as of Hook, for labels; trusts_images: whether
-    labels of images count.
+    file: of lines that ask for them, None for those of containers alone; allow: as of Hook, for lines of containers;
+    trusts_images: whether those of images count; takes_variables: whether variables pipework_cmd do, besides labels.
     """
 
     file: Optional[str] = None
     allow: tuple[str, ...] = ()
     trusts_images: bool = False
+    takes_variables: bool = False
 
     def validate(self) -> None:
         if self.file in ("", "-"):

@@ -20,7 +20,7 @@ _pipework_table() {
         gc) behind='--dry-run' ;;
         apply) behind='--prune --dry-run' words='FILE' ;;
         save) words='GUEST' ;;
-        watch) behind='--trust-image-labels --allow=' words='FILE' ;;
+        watch) behind='--pipework-cmd --trust-image-labels --allow=' words='FILE' ;;
         hook) behind='--allow= --dry-run' words='ACTION ENGINE' ;;
         --wait) behind='-i=' ;;
         --help) ends='GUEST' ;;

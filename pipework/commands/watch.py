@@ -137,7 +137,7 @@ class _Watch:
             lines = [line for line in self._lines if may_mean(line.request.guest, *whom)]
             if lines:
                 self._later(Task(guest, partial(keep, lines, STARTING)))
-            if event.labelled:
+            if event.labelled or (self._request.takes_variables and event.id):
                 wire = partial(by_labels.wire, event.runtime, event.id, self._request)
                 self._later(Task(f"labels of {guest}", wire))
 
@@ -154,7 +154,8 @@ class _Watch:
 
     def _shown(self) -> str:
         count = len(self._lines)
-        return f"{self._request.file or f'labels of containers, {kept.FILE}'}: {count} line{'s' * (count != 1)}"
+        from_containers = f"labels {'and pipework_cmd ' * self._request.takes_variables}of containers"
+        return f"{self._request.file or f'{from_containers}, {kept.FILE}'}: {count} line{'s' * (count != 1)}"
 
     def _apply(self) -> None:
         self._later(Task(ALL, partial(keep, self._lines, 0)))

@@ -22,11 +22,19 @@ def find(name: str) -> Optional[Guest]:
     """
     if not is_name(name):
         return None
-    try:
-        container = inspect(ENGINE, name)
-    except NotInstalled:  # podman does its work without a server; the socket is an extra
-        container = _inspect_by_program(name)
+    container = told_of(name)
     return guest_of(ENGINE, container) if container is not None else None
+
+
+def told_of(name: str) -> Optional[Any]:
+    """What podman tells of the container of that name, id or id prefix; None if it knows none.
+
+    Raises NotInstalled, Refused if it fails.
+    """
+    try:
+        return inspect(ENGINE, name)
+    except NotInstalled:  # podman does its work without a server; the socket is an extra
+        return _inspect_by_program(name)
 
 
 def ask(path: str, words: Sequence[str]) -> Any:
