@@ -17,7 +17,7 @@ from tests.lab.crowd import unfinished
 from tests.lab.engine import Container, docker
 from tests.lab.faults import NONE, breaking
 from tests.lab.guest import HOST, SLOW, eventually, fresh_name
-from tests.lab.host import Host
+from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace
 from tests.lab.podman import PodmanContainer
 from tests.lab.snapshot import Unchanged
@@ -191,6 +191,7 @@ def test_file_that_cannot_be_changed(host: Host, guest_ns: Namespaces) -> None:
         each.check()
     FILE.rmdir()
     assert host.pipework("--keep", "br1", guest.spec, "10.1.1.1/24").code == 0
+    settle(host, guest)
     watched = Unchanged(host), Unchanged(guest)
     before = FILE.read_text()
     draft = FILE.with_suffix(".new")
