@@ -99,13 +99,3 @@ def _own_path() -> str:
     if path is None:
         raise Refused("there is no command pipework that an engine could run", "Install it first: make install")
     return os.path.abspath(path)
-
-
-def missing_folders(path: str) -> Sequence[str]:
-    """The folders above a file that are not there, the upper ones first."""
-    found = list[str]()
-    folder = os.path.dirname(path)
-    while not os.path.isdir(folder):
-        found.insert(0, folder)
-        folder = os.path.dirname(folder)
-    return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
 from pipework.actions.base import Action
-from pipework.errors import Refused
-from pipework.kernel.drafts import write_whole
+from pipework.kernel.drafts import not_written, write_whole
 from pipework.quoting import quote
 from pipework.typed import Optional
 
@@ -21,7 +21,7 @@ class MakeFolder(Action):
         try:
             os.mkdir(self.path, 0o755)
         except OSError as error:
-            raise _refused(self.path, error) from None
+            raise not_written(self.path, error) from None
 
     def undo(self) -> None:
         with suppress(OSError):
@@ -42,7 +42,7 @@ class WriteFile(Action):
         try:
             _write(self.path, self.text)
         except OSError as error:
-            raise _refused(self.path, error) from None
+            raise not_written(self.path, error) from None
 
     def undo(self) -> None:
         if self.former is None:
@@ -64,7 +64,7 @@ class RemoveFile(Action):
         try:
             os.unlink(self.path)
         except OSError as error:
-            raise _refused(self.path, error) from None
+            raise not_written(self.path, error) from None
 
     def undo(self) -> None:
         _write(self.path, self.former)
@@ -73,9 +73,15 @@ class RemoveFile(Action):
         return f"rm {quote(self.path)}"
 
 
+def missing_folders(path: str) -> Sequence[str]:
+    """The folders above a file that are not there, the upper ones first."""
+    found = list[str]()
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder):
+        found.insert(0, folder)
+        folder = os.path.dirname(folder)
+    return found
+
+
 def _write(path: str, text: str) -> None:
     write_whole(path, f"{path}.new", text, 0o644)  # engines read files that end in .json
-
-
-def _refused(path: str, error: OSError) -> Refused:
-    return Refused(f"cannot write {path}: {error.strerror}", "See whether that file system can be written to.")

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from pipework import guests, notes
 from pipework.commands.delete import take_back
-from pipework.commands.keeping import forget
+from pipework.commands.keeping import forget, lines_of
 from pipework.commands.progress import Progress, progress
 from pipework.commands.replace import see_to
 from pipework.commands.session import Log
@@ -170,7 +170,7 @@ class _Run:
                 there = [wired for wired in find_of(host, guest) if wired.ifname in names and is_prunable(wired)]
                 for wired in there:
                     self._tell("-", save(namespace, wired).words)
-                take_back(host, namespace, there, log, partial(forget, guest))
+                take_back(host, namespace, there, log, partial(forget, lines_of(guest)))
             self.count[REMOVED] += len(there)
         except Interrupted:
             raise

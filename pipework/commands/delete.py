@@ -42,10 +42,11 @@ def detach(request: Delete) -> None:
             for wired in find_of(host, guest)
             if wired.ifname == request.ifname or (request.ifname is None and not wired.guessed)
         ]
-        without = keeping.forget(guest, request.ifname, {wired.ifname for wired in wires})
+        lines = keeping.lines_of(guest)
+        without = keeping.forget(lines, request.ifname, {wired.ifname for wired in wires})
         if not (wires or without or request.if_exists):
             raise _nothing(request)
-        take_back(host, guest.namespace, wires, log, partial(keeping.forget, guest))
+        take_back(host, guest.namespace, wires, log, partial(keeping.forget, lines))
         log.carry_out(without)
 
 

@@ -7,12 +7,12 @@ import sys
 
 from pipework import guests
 from pipework.actions.base import Action
-from pipework.actions.files import MakeFolder, RemoveFile, WriteFile
+from pipework.actions.files import MakeFolder, RemoveFile, WriteFile, missing_folders
 from pipework.commands.hook_start import last_refusal
 from pipework.commands.session import session
 from pipework.errors import NotInstalled, Refused
 from pipework.guests import docker, podman
-from pipework.hook_files import CDI, PODMANS, HookFile, command_in, missing_folders, of_docker, of_podman
+from pipework.hook_files import CDI, PODMANS, HookFile, command_in, of_docker, of_podman
 from pipework.model import Hook
 from pipework.typed import Sequence
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from pipework import guests, kept, links
 from pipework.actions.base import Action
-from pipework.actions.files import MakeFolder
+from pipework.actions.files import MakeFolder, missing_folders
 from pipework.actions.kept import ChangeKept
 from pipework.actions.notice import Notice
 from pipework.errors import BadArgument, GuestNotFound, GuestStopped, NotInstalled, Refused
@@ -18,6 +18,8 @@ from pipework.model import Attach, Delete
 from pipework.quoting import quote
 from pipework.typed import Optional
 
+Lines = Sequence[tuple[str, Optional[str]]]  # each with what it says behind -i
+SHORT_ID = 12  # characters of an id that engines show
 DEFAULTS = frozenset(kind.ifname for kind in links.NAMED.values())  # of -i
 UNWATCHED = "the line is kept, but nobody watches who would do it again; type: pipework watch, or have its service run"
 
@@ -35,14 +37,30 @@ def keep(request: Attach, guest: Guest) -> list[Action]:
         )
     line = request.replace(guest=f"{guest.runtime}:{guest.name}")
     text = f"{' '.join(map(quote, [COMMAND, *words_of(line)]))}\n"
-    drop = tuple(former for former, ifname in _of(guest) if (ifname or DEFAULTS) == (request.ifname or DEFAULTS))
-    change = [*_missing_folder(), ChangeKept(drop, (text,))] if drop != (text,) else []
-    return change if is_watched() else [*change, Notice(UNWATCHED)]
+    drop = tuple(former for former, ifname in lines_of(guest) if (ifname or DEFAULTS) == (request.ifname or DEFAULTS))
+    steps = [*map(MakeFolder, missing_folders(kept.FILE)), ChangeKept(drop, (text,))] if drop != (text,) else []
+    return steps if is_watched() else [*steps, Notice(UNWATCHED)]
 
 
-def forget(guest: Guest, ifname: Optional[str], left: Collection[str] = ()) -> list[Action]:
-    """Keep the line of a link no longer, or, without ifname, any of that guest.  left: links whose line stays."""
-    there = ((text, asked) for text, asked in _of(guest) if _is_meant(ifname, asked))
+def lines_of(guest: Guest) -> Lines:
+    """Those that are kept for a guest.  Raises Refused."""
+    if not os.path.exists(kept.FILE):
+        return []
+    # a prefix of an id may be another guest's name
+    names = [name for name in (guest.name, guest.id, guest.id[:SHORT_ID]) if name]
+    return [
+        (text, asked.ifname)
+        for text, asked in kept.lines(*map(os.path.basename, names))
+        if any(guests.may_mean(asked.guest, guest.runtime, name) for name in names)
+    ]
+
+
+def forget(lines: Lines, ifname: Optional[str], left: Collection[str] = ()) -> list[Action]:
+    """Keep the line of a link no longer, or, without ifname, any of that guest.
+
+    lines: that are kept for it; left: links whose line stays.
+    """
+    there = ((text, asked) for text, asked in lines if _is_meant(ifname, asked))
     drop = tuple(text for text, asked in there if not any(_is_meant(name, asked) for name in left))
     return [ChangeKept(drop)] if drop else []
 
@@ -51,7 +69,8 @@ def forget_gone(request: Delete) -> list[Action]:
     """Keep lines no longer of a guest that is not there.  Raises Refused if several guests may be meant."""
     if not os.path.exists(kept.FILE):
         return []
-    drop = {text: asked.guest for text, asked in kept.lines() if _is_meant(request.ifname, asked.ifname)}
+    there = kept.lines(os.path.basename(request.guest).rpartition(":")[2])
+    drop = {text: asked.guest for text, asked in there if _is_meant(request.ifname, asked.ifname)}
     drop = {text: guest for text, guest in drop.items() if _means(request.guest, guest) and _is_gone(guest)}
     meant = sorted(set(drop.values()))
     if len(meant) > 1:
@@ -71,18 +90,6 @@ def _is_gone(guest: str) -> bool:
     except (GuestNotFound, GuestStopped, NotInstalled):
         return True
     return False
-
-
-def _missing_folder() -> list[Action]:
-    return [] if os.path.isdir(kept.FOLDER) else [MakeFolder(kept.FOLDER)]
-
-
-def _of(guest: Guest) -> list[tuple[str, Optional[str]]]:
-    """The lines of a guest, each with what it says behind -i."""
-    if not os.path.exists(kept.FILE):
-        return []
-    whom = guest.runtime, guest.name, guest.id
-    return [(text, asked.ifname) for text, asked in kept.lines() if guests.may_mean(asked.guest, *whom)]
 
 
 def _is_meant(ifname: Optional[str], asked: Optional[str]) -> bool:

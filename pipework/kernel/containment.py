@@ -25,10 +25,12 @@ def check_of_the_host(folder: str, otherwise: str) -> None:
 
     Raises Refused; otherwise: what would come of it.
     """
+    if not is_contained():
+        return
     there = folder
-    while is_contained() and not os.path.exists(there):
+    while not os.path.exists(there):
         there = os.path.dirname(there)
-    if is_contained() and os.stat(there).st_dev == os.stat("/").st_dev:
+    if os.stat(there).st_dev == os.stat("/").st_dev:
         raise Refused(
             f"{folder} is this container's own: {otherwise}",
             f"Let it be the host's: docker run -v {folder}:{folder} ...",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pipework.errors import Refused
+
 
 def write_whole(path: str, draft: str, text: str, mode: int = 0o600) -> None:
     """Write a file; whoever reads it meanwhile finds what was there.  Raises OSError, having left nothing.
@@ -20,3 +22,8 @@ def write_whole(path: str, draft: str, text: str, mode: int = 0o600) -> None:
     except BaseException:
         os.unlink(draft)
         raise
+
+
+def not_written(path: str, error: OSError) -> Refused:
+    """The refusal of a command that cannot write there."""
+    return Refused(f"cannot write {path}: {error.strerror}", "See whether that file system can be written to.")

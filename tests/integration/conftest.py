@@ -1,4 +1,4 @@
-"""What the integration tests share: a throwaway host, bridges of the machine that go with the test."""
+"""What the integration tests share: a throwaway host; bridges, images and a NIC that go with the test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Callable
 
 import pytest
 
+from tests.lab.engine import IMAGE, docker
 from tests.lab.filtered import bare
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.host import host, host_nic
@@ -45,3 +46,28 @@ def bridge() -> Iterator[Callable[..., str]]:
                 subprocess.run([program, "-D", "DOCKER-USER", *rule], capture_output=True, check=False).returncode == 0
             ):
                 pass
+
+
+@pytest.fixture
+def image(engine: None) -> Iterator[Callable[[str], str]]:
+    """A factory of images that differ from that of the guests by a line of a Dockerfile."""
+    made: list[str] = []
+
+    def make(line: str) -> str:
+        made.append(fresh_name("pwimage"))
+        base = docker("create", IMAGE, "true").strip()
+        docker("commit", "--change", line, base, made[-1])
+        docker("rm", base)
+        return made[-1]
+
+    yield make
+    for name in made:
+        docker("rmi", "-f", name)
+
+
+@pytest.fixture
+def pwnic0() -> Iterator[None]:
+    """A NIC of that name, which no other test knows."""
+    HOST.run("ip", "link", "add", "pwnic0", "up", "type", "veth", "peer", "name", "pwnic1")
+    yield
+    HOST.run("ip", "link", "del", "pwnic0")

@@ -155,6 +155,17 @@ def test_guest_that_is_gone(container: Callable[..., Container], bridge: Callabl
     assert "no guest" in run_pipework("del", f"{db.name}x").err
 
 
+@pytest.mark.docker
+def test_name_that_begins_an_id(container: Callable[..., Container], bridge: Callable[..., str]) -> None:
+    """A container of a name with which the id of another begins keeps its line when the other's goes."""
+    name, web = bridge(), container()
+    other = container(name=web.id[:6])
+    for number, guest in enumerate((web, other), 1):
+        assert run_pipework("--keep", name, guest.name, f"10.1.1.{number}/24").code == 0
+    assert run_pipework("del", web.name) == (0, "", "")
+    assert lines() == [f"pipework {name} docker:{other.name} 10.1.1.2/24"]
+
+
 WRONG = [
     ("pid:{pid}", "10.1.1.1/24", "GUEST pid:{pid} is another at its next start, so the line cannot be kept"),
     ("/proc/{pid}/ns/net", "10.1.1.1/24", "GUEST /proc/{pid}/ns/net is another at its next start"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Callable
 
@@ -10,8 +9,8 @@ import pytest
 
 from tests.integration.test_watch import becomes
 from tests.lab.command import run_pipework
-from tests.lab.engine import IMAGE, Container, docker
-from tests.lab.guest import HOST, eventually, fresh_name, run
+from tests.lab.engine import Container, docker
+from tests.lab.guest import eventually, fresh_name, run
 from tests.lab.podman import PodmanContainer, podman_service
 from tests.lab.watched import watching
 
@@ -22,23 +21,6 @@ BY_LABELS = ("--allow", "nothing0")
 
 def label(number: int, text: str) -> str:
     return f"--label=pipework.{number}={text}"
-
-
-@pytest.fixture
-def image(engine: None) -> Iterator[Callable[[str], str]]:
-    """A factory of images that have a label pipework.1."""
-    made: list[str] = []
-
-    def make(text: str) -> str:
-        made.append(fresh_name("pwimage"))
-        base = docker("create", IMAGE, "true").strip()
-        docker("commit", "--change", f'LABEL pipework.1="{text}"', base, made[-1])
-        docker("rm", base)
-        return made[-1]
-
-    yield make
-    for name in made:
-        docker("rmi", "-f", name)
 
 
 def test_labels(container: Containers, bridge: Bridge) -> None:
@@ -69,10 +51,9 @@ def test_beside_a_file(container: Containers, bridge: Bridge) -> None:
         assert becomes(f"docker:{web} eth1 10.1.1.1/24", f"docker:{web} eth2 10.1.1.2/24"), watch.told()
 
 
-def test_wrong_labels(container: Containers, bridge: Bridge) -> None:
+def test_wrong_labels(container: Containers, bridge: Bridge, pwnic0: None) -> None:
     """Each is one message with its place and the fix, and keeps no other from being done."""
     name = bridge(create=True)
-    HOST.run("ip", "link", "add", "pwnic0", "type", "veth", "peer", "name", "pwnic1")
     wrong = {
         2: (f"{name} 10.1.1.2", "ADDRESS 10.1.1.2 has no netmask"),
         3: (f"{name} other 10.1.1.3/24", f"{name} other 10.1.1.3/24 names a guest"),
@@ -83,34 +64,27 @@ def test_wrong_labels(container: Containers, bridge: Bridge) -> None:
         8: ("del --all", "a line does not take --all"),
         9: ("--direct-phys pwnic0 10.1.1.9/24 -i eth9", "which lines of containers may not use"),
     }
-    try:
-        with watching(words=BY_LABELS) as watch:
-            lines = [label(number, text) for number, (text, _) in wrong.items()]
-            web = container(label(1, f"{name} 10.1.1.1/24"), label(11, f"{name} 10.1.1.11/24 -i eth11"), *lines)
-            assert becomes(f"docker:{web.name} eth1 10.1.1.1/24", f"docker:{web.name} eth11 10.1.1.11/24"), watch.told()
-            told = watch.told()
-            for number, (_, said) in wrong.items():
-                place = f"pipework: label pipework.{number} of docker:{web.name}: "
-                assert told.count(place) == 1 and said in told.partition(place)[2].partition("pipework: ")[0], told
-    finally:
-        HOST.run("ip", "link", "del", "pwnic0")
+    with watching(words=BY_LABELS) as watch:
+        lines = [label(number, text) for number, (text, _) in wrong.items()]
+        web = container(label(1, f"{name} 10.1.1.1/24"), label(11, f"{name} 10.1.1.11/24 -i eth11"), *lines)
+        assert becomes(f"docker:{web.name} eth1 10.1.1.1/24", f"docker:{web.name} eth11 10.1.1.11/24"), watch.told()
+        told = watch.told()
+        for number, (_, said) in wrong.items():
+            place = f"pipework: label pipework.{number} of docker:{web.name}: "
+            assert told.count(place) == 1 and said in told.partition(place)[2].partition("pipework: ")[0], told
 
 
-def test_allowed_nic(container: Containers) -> None:
+def test_allowed_nic(container: Containers, pwnic0: None) -> None:
     """A NIC that was allowed is shared."""
-    HOST.run("ip", "link", "add", "pwnic0", "up", "type", "veth", "peer", "name", "pwnic1")
-    try:
-        with watching(words=("--allow", "eno7,pwnic0")) as watch:
-            web = container(label(1, "pwnic0 10.1.1.1/24"))
-            assert becomes(f"docker:{web.name} eth1 10.1.1.1/24"), watch.told()
-    finally:
-        HOST.run("ip", "link", "del", "pwnic0")
+    with watching(words=("--allow", "eno7,pwnic0")) as watch:
+        web = container(label(1, "pwnic0 10.1.1.1/24"))
+        assert becomes(f"docker:{web.name} eth1 10.1.1.1/24"), watch.told()
 
 
 def test_labels_of_images(image: Callable[[str], str], bridge: Bridge) -> None:
     """They are left out, and that is told, unless they are trusted; what was given at the start counts."""
     name, web, db = bridge(), fresh_name("pwc"), fresh_name("pwc")
-    of_image = image(f"{name} 10.1.1.1/24")
+    of_image = image(f'LABEL pipework.1="{name} 10.1.1.1/24"')
     docker("run", "-d", "--net=none", "--name", web, of_image, "sleep", "100000")
     docker("run", "-d", "--net=none", "--name", db, label(1, f"{name} 10.1.1.2/24"), of_image, "sleep", "100000")
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Callable
 
@@ -23,23 +22,6 @@ WRAPPER = "dreamcat4/pipework:lab"
 
 def variable(text: str, name: str = "pipework_cmd") -> str:
     return f"--env={name}={text}"
-
-
-@pytest.fixture
-def image(engine: None) -> Iterator[Callable[[str], str]]:
-    """A factory of images that have a variable pipework_cmd."""
-    made: list[str] = []
-
-    def make(text: str) -> str:
-        made.append(fresh_name("pwimage"))
-        base = docker("create", IMAGE, "true").strip()
-        docker("commit", "--change", f'ENV pipework_cmd="{text}"', base, made[-1])
-        docker("rm", base)
-        return made[-1]
-
-    yield make
-    for name in made:
-        docker("rmi", "-f", name)
 
 
 def refusal(watch: Watch, name: str, guest: str) -> str:
@@ -95,10 +77,9 @@ def test_without_the_flag(container: Containers, bridge: Bridge) -> None:
         assert "pipework: " not in watch.told(), watch.told()
 
 
-def test_wrong_variables(container: Containers, bridge: Bridge) -> None:
+def test_wrong_variables(container: Containers, bridge: Bridge, pwnic0: None) -> None:
     """Each is one message with its place and the fix, and keeps no other from being done."""
     name, db = bridge(create=True), container()
-    HOST.run("ip", "link", "add", "pwnic0", "type", "veth", "peer", "name", "pwnic1")
     wrong = {
         "01": (f"{name} @CONTAINER_NAME@ 10.1.1.2", "ADDRESS 10.1.1.2 has no netmask"),
         "02": (f"{name} {db.name} 10.1.1.3/24", f"GUEST {db.name} is another than docker:"),
@@ -113,40 +94,33 @@ def test_wrong_variables(container: Containers, bridge: Bridge) -> None:
         "11": ("", "the variable is empty"),
     }
     wrong = {f"pipework_cmd_{key}": row for key, row in wrong.items()}
-    try:
-        with watching(words=(FLAG,)) as watch:
-            lines = [variable(text, key) for key, (text, _) in wrong.items()]
-            beside = [variable("true", "pipework_host_route"), variable("abc", "pipework_key")]
-            web = container(
-                variable(f"{name} @CONTAINER_NAME@ 10.1.1.1/24"),
-                variable(f"{name} -i eth11 @CONTAINER_NAME@ 10.1.1.11/24", "pipework_cmd_99"),
-                *lines,
-                *beside,
-            )
-            assert becomes(f"docker:{web.name} eth1 10.1.1.1/24", f"docker:{web.name} eth11 10.1.1.11/24"), watch.told()
-            for key, (_, said) in wrong.items():
-                assert said in refusal(watch, key, f"docker:{web.name}"), watch.told()
-            for key in ("pipework_host_route", "pipework_key"):
-                assert watch.told().count(f"pipework: docker:{web.name} has {key}, which does nothing here: ") == 1
-    finally:
-        HOST.run("ip", "link", "del", "pwnic0")
+    with watching(words=(FLAG,)) as watch:
+        lines = [variable(text, key) for key, (text, _) in wrong.items()]
+        beside = [variable("true", "pipework_host_route"), variable("abc", "pipework_key")]
+        web = container(
+            variable(f"{name} @CONTAINER_NAME@ 10.1.1.1/24"),
+            variable(f"{name} -i eth11 @CONTAINER_NAME@ 10.1.1.11/24", "pipework_cmd_99"),
+            *lines,
+            *beside,
+        )
+        assert becomes(f"docker:{web.name} eth1 10.1.1.1/24", f"docker:{web.name} eth11 10.1.1.11/24"), watch.told()
+        for key, (_, said) in wrong.items():
+            assert said in refusal(watch, key, f"docker:{web.name}"), watch.told()
+        for key in ("pipework_host_route", "pipework_key"):
+            assert watch.told().count(f"pipework: docker:{web.name} has {key}, which does nothing here: ") == 1
 
 
-def test_allowed_nic(container: Containers) -> None:
+def test_allowed_nic(container: Containers, pwnic0: None) -> None:
     """A NIC that was allowed is shared."""
-    HOST.run("ip", "link", "add", "pwnic0", "up", "type", "veth", "peer", "name", "pwnic1")
-    try:
-        with watching(words=(FLAG, "--allow", "pwnic0")) as watch:
-            web = container(variable("pwnic0 -i eth0 @CONTAINER_NAME@ 10.1.1.1/24"))
-            assert becomes(f"docker:{web.name} eth0 10.1.1.1/24"), watch.told()
-    finally:
-        HOST.run("ip", "link", "del", "pwnic0")
+    with watching(words=(FLAG, "--allow", "pwnic0")) as watch:
+        web = container(variable("pwnic0 -i eth0 @CONTAINER_NAME@ 10.1.1.1/24"))
+        assert becomes(f"docker:{web.name} eth0 10.1.1.1/24"), watch.told()
 
 
 def test_variables_of_images(image: Callable[[str], str], bridge: Bridge) -> None:
     """They are left out, and that is told, unless images are trusted; what was given at the start counts."""
     name, web, db = bridge(), fresh_name("pwc"), fresh_name("pwc")
-    of_image = image(f"{name} @CONTAINER_NAME@ 10.1.1.1/24")
+    of_image = image(f'ENV pipework_cmd="{name} @CONTAINER_NAME@ 10.1.1.1/24"')
     given = variable(f"{name} @CONTAINER_NAME@ 10.1.1.2/24")
     docker("run", "-d", "--net=none", "--name", web, of_image, "sleep", "100000")
     docker("run", "-d", "--net=none", "--name", db, given, of_image, "sleep", "100000")
