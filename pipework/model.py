@@ -290,7 +290,7 @@ class Hook(Value):
 
     def validate(self) -> None:
         if self.action not in HOOK_ACTIONS:
-            raise BadArgument(f"hook does not take {self.action!r}", "Type: hook install, uninstall or status")
+            raise BadArgument(f"hook does not take {self.action!r}", "Type: pipework hook install, uninstall or status")
         _check_allowed(self.allow)
 
 

@@ -384,6 +384,9 @@ MALFORMED: list[tuple[list[str], str, str]] = [
     (["--wait", "-i", "eth1", "more"], "--wait does not take 'more'", "pipework --wait -i IFNAME"),
     (["--wait", "-i", "eth/1"], "-i 'eth/1' is not a valid ifname", "1 to 15"),
     (["br0", "web", "-i", "eth0", "0/0"], "-i stands behind GUEST", "pipework br0 -i ... web ADDRESS"),
+    (["br0", "--keep", "web", "0/0"], "--keep stands behind HOSTIF", "pipework --keep br0 ..."),
+    (["br0", "web", "--replace", "0/0"], "--replace stands behind GUEST", "pipework --replace br0 ..."),
+    (["br0", "-i", "eth0", "--dry-run", "web", "0/0"], "--dry-run stands behind HOSTIF", "pipework --dry-run br0 ..."),
     # the verbs of our own
     (["ls", "web", "db"], "ls does not take 'db'", "--help"),
     (["ls", "--all"], "ls does not take --all", "--json"),
