@@ -117,6 +117,8 @@ def _look(host: Host, wire: Wire) -> Optional[Wired]:
             f"{wire.ifname} of {wire.near.name} has been in the making by process {maker} for {PATIENCE:.0f} s",
             f"See what that waits for: ps -fp {maker}",
         )
+    if there and there.state == "unfinished":  # it may have been finished since that look
+        there = find(Host(host.namespace), wire.near, wire.ifname)
     if there and links.kind(there.kind).handed_over and not is_as_asked(wire, there):
         raise Refused(
             f"{wire.ifname} of {wire.near.name} is a NIC on loan",
