@@ -21,7 +21,14 @@ from tests.vm.wiring import delete
 
 pytestmark = pytest.mark.vm
 UNITS = Path("/etc/systemd/system")
-OTHERS = ("containerd.service", "docker.service", "docker.socket", "podman.socket")  # which would begin at boot
+OTHERS = (  # what would begin at boot, and what would empty /tmp, where other tests have files
+    "containerd.service",
+    "docker.service",
+    "docker.socket",
+    "podman.socket",
+    "systemd-tmpfiles-setup.service",
+    "systemd-tmpfiles-clean.timer",
+)
 # Processes, mounts and cgroups as at boot, and systemd as the first process; the network is that of the machine.
 BOOT = """
     mkdir -p /sys/fs/cgroup/booted
@@ -97,7 +104,7 @@ def _first_of(unshared: int) -> int | None:
 
 @pytest.fixture
 def unit() -> Iterator[Path]:
-    """The unit as `make install` has written it, and the engines' switched off, for they are others' tests."""
+    """The unit as `make install` has written it, and the engines' switched off, for those are others' tests."""
     path = UNITS / "pipework.service"
     if INSTALLED:
         text = (Path(INSTALLED) / "lib" / "systemd" / "system" / path.name).read_text()
