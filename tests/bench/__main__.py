@@ -22,6 +22,7 @@ from tests.bench.hooked import print_hooked
 from tests.bench.lines import print_lines
 from tests.bench.measuring import Result, in_turn
 from tests.bench.starting import print_starting
+from tests.bench.watched import print_watched
 from tests.lab.engine import ensure_image, running_engine
 from tests.lab.guest import HOST, fresh_name
 from tests.lab.netns import named_namespace
@@ -45,6 +46,7 @@ def main() -> None:
             results = in_turn(there, max(wanted.rounds, 7))
         print_whole(results)
         print_hooked(max(wanted.rounds, 7))
+        print_watched(max(wanted.rounds, 7))
     print_many(wanted.guests)
     print_lines(max(wanted.rounds, 7))
     print_link()
