@@ -7,14 +7,16 @@ written from the same table (pipework.usage, contrib/generate.py).  The command 
     pipework route|rule|tc GUEST ARGUMENT...
     pipework --wait [-i IFNAME]
 
-and, where no link of the host has their name, the words ls, del, gc, apply, save, watch and hook.
+with options of ours in front, and, where no link of the host has their name, the words ls, del, gc, apply, save, watch
+and hook.
 """
 
 from __future__ import annotations
 
 from pipework import model
+from pipework.address import DHCP_CLIENTS
 from pipework.errors import BadArgument, UsageError
-from pipework.model import DHCP_CLIENTS, Request
+from pipework.model import Request
 from pipework.rows import Option, Verb, Word
 from pipework.typed import Any, Callable, Optional, Sequence
 
@@ -46,10 +48,11 @@ GUEST = Word(
 )
 ADDRESS = Word(
     "ADDRESS",
-    "address",
-    f"IP/PREFIX, IP/PREFIX@GATEWAY, 0/0 (none), or {', '.join(DHCP_CLIENTS)}, each with :OPTIONS if wished",
+    "addresses",
+    "IP/PREFIX, IP/PREFIX@GATEWAY, 0/0 (none), auto or auto:TOKEN (IPv6, from the router), or "
+    f"{', '.join(DHCP_CLIENTS)}, each with :OPTIONS if wished; several with commas between",
     example="192.168.1.100/24",
-    completes=f"0/0 {' '.join(DHCP_CLIENTS)}",
+    completes=f"0/0 auto {' '.join(DHCP_CLIENTS)}",
 )
 MAC = Word(
     "MAC",
@@ -73,6 +76,15 @@ FAMILY = Option(
     "-a", "family", "4 or 6; taken from the address where it is left out", "FAMILY", blank=False, completes="4 6"
 )
 DIRECT_PHYS = Option("--direct-phys", "direct_phys", "hand the NIC itself to the guest")
+ROUTE = Option(
+    "--route",
+    "routes",
+    "a route out of the interface, to what is behind a router or on the link; as often as wished",
+    "NETWORK[@ROUTER]",
+    repeats=True,
+)
+METRIC = Option("--metric", "metric", "of the routes; default routes with another metric stay", "N")
+MTU = Option("--mtu", "mtu", "of the guest's end, in bytes (that of HOSTIF)", "N")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
 REPLACE = Option(
     "--replace",
@@ -113,7 +125,7 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS,),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU),
         own=False,
         read=_read_attach,
     ),
@@ -247,10 +259,11 @@ def _take(option: Option, words: list[str], given: dict[str, str]) -> None:
         given[option.name] = ""
     elif not words:
         raise UsageError(f"{option.name} needs a value")
-    elif option.name in given:
-        raise BadArgument(f"{option.name} is given twice")
+    elif option.name in given and not option.repeats:
+        raise BadArgument(f"{option.name} is given twice", "Leave one of them out.")
     else:
-        given[option.name] = words.pop(0)
+        before = f"{given[option.name]}," if option.name in given else ""
+        given[option.name] = before + words.pop(0)
 
 
 def _request(verb: Verb, words: list[str], given: dict[str, str], plain: list[str]) -> Request:

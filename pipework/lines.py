@@ -78,11 +78,12 @@ def words_of(request: Attach) -> list[str]:
     tag = f"@{request.tag.text}" if request.tag else ""
     return [
         *(["--direct-phys"] if request.direct_phys else []),
+        *request.options,
         request.hostif,
         *(["-i", request.ifname] if request.ifname else []),
         *(["-l", request.local_name] if request.local_name else []),
         request.guest,
-        request.address.text,
+        request.address,
         *filter(None, [f"{request.mac or ''}{tag}"]),
     ]
 

@@ -1,23 +1,17 @@
-"""What a command line asks for, as values: addresses, tags and requests.  Only what is valid can be constructed."""
+"""What a command line asks for, as values: tags and requests.  Only what is valid can be constructed."""
 
 from __future__ import annotations
 
+from pipework.address import AnyAddress, Auto, Static, Via, check_together
 from pipework.errors import BadArgument
-from pipework.typed import TYPE_CHECKING, Any, Optional, Sequence, Union
+from pipework.typed import Optional, Sequence, Union
 from pipework.value import Value
 
-if TYPE_CHECKING:  # only ADDRESS needs it at run time; see pipework.words
-    from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-
-    Address = Union[IPv4Address, IPv6Address]
-    Interface = Union[IPv4Interface, IPv6Interface]
-else:
-    Address = Interface = Any
-
-DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")  # as they are typed; -f: it stays
 TOOLS = ("route", "rule", "tc")
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
 LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
+LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 68, 1280, 65535  # bytes: RFC 791, RFC 8200, IP_MAX_MTU of the kernel
+MOST_METRIC = 0xFFFEFFFF  # above it, default routes wait that are to go (actions/default_route.py)
 
 
 def is_hex(text: str, longest: int) -> bool:
@@ -88,72 +82,18 @@ def _no_vlan(text: str) -> BadArgument:
     return BadArgument(f"VLAN @{text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100.")
 
 
-class Static(Value):
-    """A fixed address (None for 0/0 or 0.0.0.0/N: no address) and the gateway of the default route, if any."""
-
-    interface: Optional[Interface]
-    gateway: Optional[Address]
-
-    def validate(self) -> None:
-        interface, gateway = self.interface, self.gateway
-        if interface and interface.ip.is_multicast:
-            raise BadArgument(
-                f"ADDRESS {interface} is a multicast address, no host's own", "Give the guest a unicast address."
-            )
-        if gateway and (gateway.is_multicast or gateway.is_unspecified or gateway.is_loopback):
-            raise BadArgument(f"gateway {gateway} cannot be a router's address", "Name the router's own address.")
-        if interface and gateway and interface.version != gateway.version:
-            raise BadArgument(
-                f"gateway {gateway} is IPv{gateway.version}, but {interface} is IPv{interface.version}",
-                f"Name an IPv{interface.version} gateway, or run pipework once for each family.",
-            )
-        if interface and interface.ip == gateway:
-            raise BadArgument(f"gateway {gateway} is the guest's own address", "Name the router's address.")
-
-    @property
-    def text(self) -> str:
-        """ADDRESS as it is typed."""
-        return f"{self.interface or '0/0'}{f'@{self.gateway}' if self.gateway else ''}"
-
-    @property
-    def family(self) -> int:
-        """4 or 6; 4 where there is neither address nor gateway."""
-        given = self.interface or self.gateway
-        return given.version if given else 4
-
-
-class Dhcp(Value):
-    """A DHCP client to run: its name, its extra options, and whether it stays (``-f``)."""
-
-    client: str
-    options: tuple[str, ...]
-    foreground: bool
-
-    def validate(self) -> None:
-        if self.client not in DHCP_CLIENTS or self.client.endswith("-f"):
-            raise ValueError(f"{self.client} is no DHCP client")
-
-    @property
-    def text(self) -> str:
-        """ADDRESS as it is typed."""
-        return f"{self.client}{'-f' if self.foreground else ''}{':' if self.options else ''}{' '.join(self.options)}"
-
-    @property
-    def family(self) -> int:
-        """4 or 6: of which family the lease is to be."""
-        return 6 if "-6" in self.options else 4
-
-
 class Attach(Value):
     """Put GUEST on the network behind HOSTIF.
 
-    hostif: a link's name, or ``mac:`` and its address; ifname, local_name: None for the default; mac: of the guest's
-    end, six octets in lower case, None for the kernel's choice; keep: whether the line is kept for watch.
+    hostif: a link's name, or ``mac:`` and its address; addresses: one or more; ifname, local_name: None for the
+    default; mac: of the guest's end, six octets in lower case, None for the kernel's choice; routes: besides default
+    routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
+    is on; keep: whether the line is kept for watch.
     """
 
     hostif: str
     guest: str
-    address: Union[Static, Dhcp]
+    addresses: tuple[AnyAddress, ...]
     ifname: Optional[str] = None
     local_name: Optional[str] = None
     mac: Optional[str] = None
@@ -162,6 +102,9 @@ class Attach(Value):
     dry_run: bool = False
     replace_wire: bool = False
     keep: bool = False
+    routes: tuple[Via, ...] = ()
+    metric: Optional[int] = None
+    mtu: Optional[int] = None
 
     def validate(self) -> None:
         if not self.guest:
@@ -176,6 +119,66 @@ class Attach(Value):
             check_ifname("-l", self.local_name)
         if self.mac is not None:
             _check_octets(self.mac)
+        if len(self.addresses) > 1:
+            check_together(self.addresses)
+        if self.routes:
+            self._check_routes()
+        if self.metric is not None:
+            self._check_metric(self.metric)
+        if self.mtu is not None:
+            self._check_mtu(self.mtu)
+
+    def _check_routes(self) -> None:
+        # IPv6 gives the route that comes with an address another metric than any other
+        own = {one.interface.network: one.text for one in self.addresses if isinstance(one, Static) and one.interface}
+        for number, route in enumerate(self.routes):
+            if route.network in {before.network for before in self.routes[:number]}:
+                raise BadArgument(f"--route {route.network} is given twice", "Leave one of them out.")
+            if route.network.version == 4 and route.network in own and self.metric is None:
+                raise BadArgument(
+                    f"--route {route.text} is the network of {own[route.network]} itself",
+                    "Leave it out: that route comes with the address.",
+                )
+
+    def _check_metric(self, metric: int) -> None:
+        if not 1 <= metric <= MOST_METRIC:
+            raise BadArgument(f"--metric {metric} is out of range", f"A metric is a number from 1 to {MOST_METRIC}.")
+        if not self.routes and not any(
+            isinstance(one, Auto) or (isinstance(one, Static) and one.gateway) for one in self.addresses
+        ):
+            raise BadArgument(
+                f"--metric {metric} has no route to be of",
+                "It is for the routes of IP/PREFIX@GATEWAY, auto and --route; a DHCP client sets its own.",
+            )
+
+    def _check_mtu(self, mtu: int) -> None:
+        if not LEAST_MTU <= mtu <= MOST_MTU:
+            raise BadArgument(f"--mtu {mtu} is out of range", f"An MTU is a number from {LEAST_MTU} to {MOST_MTU}.")
+        if mtu < LEAST_IPV6_MTU and 6 in self.families:
+            raise BadArgument(f"--mtu {mtu} is too little for IPv6", f"IPv6 wants {LEAST_IPV6_MTU} bytes or more.")
+
+    @property
+    def families(self) -> set[int]:
+        """The families, 4 and 6, of its addresses and routes."""
+        return {one.family for one in self.addresses} | {route.network.version for route in self.routes}
+
+    @property
+    def address(self) -> str:
+        """ADDRESS as it is typed."""
+        return ",".join(one.text for one in self.addresses)
+
+    @property
+    def untold(self) -> str:
+        """ADDRESS as it is typed, where the kernel does not tell it, else "": who leases one, or announces it."""
+        return "" if all(isinstance(one, Static) for one in self.addresses) else self.address
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that say what the addresses do not, as they are typed."""
+        routes = [word for route in self.routes for word in ("--route", route.text)]
+        metric = [] if self.metric is None else ["--metric", str(self.metric)]
+        mtu = [] if self.mtu is None else ["--mtu", str(self.mtu)]
+        return (*routes, *metric, *mtu)
 
 
 class Passthrough(Value):

@@ -1,4 +1,4 @@
-"""What the kernel does not remember: replaced default routes, a NIC's home, who got and who keeps a lease, a zone.
+"""What the kernel does not remember: replaced default routes, a NIC's home, what was asked for, a lease, a zone.
 
 One small file under /run/pipework for each, named after the guest's namespace and the link's ifindex there: a link
 that the guest renames keeps its notes.  They live as long as the namespaces themselves, until the next boot.
@@ -205,18 +205,22 @@ class Lease(Note):
 
 
 class Asked(Note):
-    """The DHCP client that a link was asked for with: ADDRESS as it was typed, which the lease does not tell."""
+    """What a link was asked for with that nobody else tells.
+
+    address: ADDRESS as it was typed, "" where all are fixed; options: those of Attach.options.
+    """
 
     kind = "asked"
 
     address: str
+    options: tuple[str, ...] = ()
 
     def contents(self) -> dict[str, Any]:
-        return {"address": self.address}
+        return {"address": self.address, "options": list(self.options)}
 
     @classmethod
     def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Asked:
-        return cls(**base, address=str(kept["address"]))
+        return cls(**base, address=str(kept["address"]), options=tuple(map(str, kept.get("options", ()))))
 
 
 class Zone(Note):

@@ -12,7 +12,8 @@ class Option(Value):
 
     field: of the request, which it fills; value: the name of what stands behind it, "" for a flag; gives: what a flag
     puts into its field; blank: whether an empty value is as good as none, for scripts with an empty variable;
-    completes: the words that a shell offers for its value; runs: as in Verb, where it is given.
+    completes: the words that a shell offers for its value; runs: as in Verb, where it is given; repeats: whether it may
+    be given more than once, which is the same as once with commas between the values.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Option(Value):
     blank: bool = True
     completes: str = ""
     runs: str = ""
+    repeats: bool = False
 
 
 class Word(Value):

@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
+from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Static, Via
 from pipework.errors import BadArgument, UsageError
-from pipework.model import DHCP_CLIENTS, LONGEST_ALTNAME, Address, Dhcp, Interface, Static, Tag, check_ifname, is_hex
-from pipework.typed import Any, NoReturn, Optional, Union
+from pipework.model import LONGEST_ALTNAME, Tag, check_ifname, is_hex
+from pipework.typed import Any, NoReturn, Optional
 
+GATEWAY = "ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1"
 FAMILIES = {"4": 4, "inet": 4, "6": 6, "inet6": 6}
 
 
 def read_attach(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an Attach, from those that are still text: hostif, family, address and mac.  Raises BadArgument.
+    """The fields of an Attach, from those that are still text.  Raises BadArgument.
 
     mac: what stands behind ADDRESS, any number of words.
     """
     fields = dict(given)
-    if not fields["address"]:
+    if not fields["addresses"]:
         hostif, guest = fields["hostif"], fields["guest"]
         raise UsageError("ADDRESS is empty", f"For example: pipework {hostif} {guest} 192.168.1.100/24")
     fields["mac"], fields["tag"] = parse_mac_and_tag(fields.pop("mac", ()))
     fields["hostif"] = parse_hostif(fields["hostif"])
-    fields["address"] = parse_address(fields["address"], parse_family(fields.pop("family", None)))
+    fields["addresses"] = parse_addresses(fields["addresses"], parse_family(fields.pop("family", None)))
+    if "routes" in fields:
+        fields["routes"] = tuple(map(parse_route, fields["routes"].split(",")))
+    for option, example in (("metric", 100), ("mtu", 1400)):
+        if option in fields:
+            fields[option] = _parse_number(f"--{option}", fields[option], example)
     return fields
 
 
-def parse_address(text: str, family: Optional[int] = None) -> Union[Static, Dhcp]:
-    """Read ADDRESS; family (4, 6 or None) is what ``-a`` said.  Raises BadArgument."""
-    client, _, options = text.partition(":")
+def parse_addresses(text: str, family: Optional[int] = None) -> tuple[AnyAddress, ...]:
+    """Read ADDRESS, one or more with commas between; family (4, 6 or None) is what ``-a`` said.  Raises BadArgument.
+
+    The options of a DHCP client go to the end of the word: they may have commas.
+    """
+    found: list[AnyAddress] = []
+    rest, more = text, ","
+    while more:
+        one, more, after = rest.partition(",")
+        if one.partition(":")[0] in DHCP_CLIENTS and ":" in one:
+            one, more, after = rest, "", ""
+        if not one:
+            raise BadArgument(f"ADDRESS {text!r} has an empty part", "Write one comma between two addresses.")
+        found.append(_parse_address(one, family))
+        rest = after
+    return tuple(found)
+
+
+def _parse_address(text: str, family: Optional[int]) -> AnyAddress:
+    client, colon, options = text.partition(":")
     if client in DHCP_CLIENTS:
         return Dhcp(client.replace("-f", ""), tuple(options.split()), client.endswith("-f"))
+    if client == "auto":
+        if family == 4:
+            raise BadArgument(f"-a 4 does not go with {text}, which is of IPv6", "Leave -a out.")
+        return Auto(_parse_token(text, options) if colon else None)
     address, _, gateway = text.partition("@")
     static = Static(_parse_interface(address, text), _parse_gateway(gateway) if gateway else None)
     if family and (static.interface or static.gateway) and family != static.family:
@@ -39,6 +67,46 @@ def parse_address(text: str, family: Optional[int] = None) -> Union[Static, Dhcp
             "Leave -a out: the family is taken from the address.",
         )
     return static
+
+
+def _parse_token(text: str, token: str) -> Address:
+    try:
+        return ip_address(token)
+    except ValueError:
+        raise BadArgument(
+            f"ADDRESS {text} has no token behind auto:", "Write auto, or auto: and a token: auto:::123"
+        ) from None
+
+
+def parse_route(text: str) -> Via:
+    """Read NETWORK[@ROUTER] of ``--route``.  Raises BadArgument."""
+    network, at, router = text.partition("@")
+    if network == "default":
+        raise BadArgument(f"--route {text} is a default route", "Name the router in ADDRESS: IP/PREFIX@GATEWAY")
+    return Via(
+        _parse_network(network),
+        _parse_gateway(router, "router", "--route NETWORK@ROUTER, such as 10.0.0.0/8@192.168.1.1") if at else None,
+    )
+
+
+def _parse_network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ip_interface(text).network
+    except ValueError:
+        raise BadArgument(
+            f"--route {text!r} is no network", "Write NETWORK/PREFIX@ROUTER, such as 10.0.0.0/8@192.168.1.1."
+        ) from None
+    raise BadArgument(f"--route {text} has bits set behind its prefix", f"Did you mean {meant} ?")
+
+
+def _parse_number(option: str, text: str, example: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 10:
+        raise BadArgument(f"{option} {text!r} is not a number", f"Such as: {option} {example}")
+    return int(text)
 
 
 def parse_mac(text: str) -> str:
@@ -133,18 +201,18 @@ def _refuse_without_prefix(address: str, text: str) -> NoReturn:
     )
 
 
-def _parse_gateway(text: str) -> Address:
+def _parse_gateway(text: str, part: str = "gateway", form: str = GATEWAY) -> Address:
     plain, slash, _ = text.partition("/")
     try:
         gateway = ip_address(plain)
     except ValueError:
         raise BadArgument(
-            f"gateway {text!r} is not an IP address",
-            "Write ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1.",
+            f"{part} {text!r} is not an IP address",
+            f"Write {form}.",
         ) from None
     if slash or "%" in plain:
         raise BadArgument(
-            f"gateway {text} must be a plain address",
+            f"{part} {text} must be a plain address",
             f"Write it without what follows the address: @{plain.partition('%')[0]}",
         )
     return gateway

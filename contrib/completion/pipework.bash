@@ -5,13 +5,13 @@
 
 _pipework_verbs='route rule tc ls del gc apply save watch hook'
 _pipework_first='--wait --help --version'
-_pipework_before='--direct-phys --dry-run --replace --keep'
+_pipework_before='--direct-phys --route= --metric= --mtu= --dry-run --replace --keep'
 
 # What a verb takes: options, words, and the word behind which no option comes.
 _pipework_table() {
     behind='' words='' ends=''
     case $1 in
-        '') behind='-i= -l= -a= --direct-phys' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
+        '') behind='-i= -l= -a= --direct-phys --route= --metric= --mtu=' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
         route) words='GUEST route.ARGUMENT' ends='GUEST' ;;
         rule) words='GUEST rule.ARGUMENT' ends='GUEST' ;;
         tc) words='GUEST tc.ARGUMENT' ends='GUEST' ;;
@@ -33,7 +33,7 @@ _pipework_offer() {
     case $1 in
         HOSTIF) _pipework_links "$2" ;;
         GUEST) _pipework_guests ;;
-        ADDRESS) printf '%s\n' 0/0 dhcp udhcpc udhcpc-f dhclient dhclient-f dhcpcd ;;
+        ADDRESS) printf '%s\n' 0/0 auto dhcp udhcpc udhcpc-f dhclient dhclient-f dhcpcd ;;
         -i) printf '%s\n' eth0 eth1 ;;
         -a) printf '%s\n' 4 6 ;;
         route.ARGUMENT) printf '%s\n' show add del replace get ;;

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pipework.actions.base import Action
 from pipework.actions.lines import ipv6_line
 from pipework.actions.links import gone_is_fine
+from pipework.address import Address, Interface, Network
 from pipework.errors import Refused
 from pipework.kernel import signals, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE
-from pipework.model import Address, Interface
 from pipework.quoting import quote
 from pipework.typed import Optional
 
@@ -60,31 +60,61 @@ class AddAddress(Action):
 
 
 class AddRoute(Action):
-    """Add the default route (to is None), or a route to one host, out of a link of the guest."""
+    """Add the default route (to is None), or a route to a network, out of a link of the guest."""
 
     namespace: Namespace
     link: str
     family: int
-    to: Optional[Address]
+    to: Optional[Network]
     gateway: Optional[Address]
+    metric: Optional[int] = None
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        netlink.add_route(self.family, netlink.index(self.link), self.gateway, self.to)
+        netlink.add_route(self.family, netlink.index(self.link), self.gateway, self.to, self.metric)
 
     def undo(self) -> None:
         netlink = self.namespace.netlink
-        gateway, to = (str(self.gateway) if self.gateway else None), (str(self.to) if self.to else None)
+        gateway = str(self.gateway) if self.gateway else None
         with gone_is_fine(self.namespace, self.link):
             index = netlink.index(self.link)
             for route in netlink.routes(self.family):
-                if (route.link, route.gateway, route.destination) == (index, gateway, to):
+                way = route.link, route.gateway, route.prefix
+                if way == (index, gateway, str(self.to or "/0")) and self.metric in (None, route.metric):
                     netlink.delete_route(route)
 
     def say(self) -> str:
-        to = str(self.to) if self.to else "default"
         via = f" via {self.gateway}" if self.gateway else ""
-        return self.namespace.say(f"ip -{self.family} route add {to}{via} dev {quote(self.link)}")
+        metric = f" metric {self.metric}" if self.metric else ""
+        words = f"{_shown(self.to)}{via} dev {quote(self.link)}{metric}"
+        return self.namespace.say(f"ip -{self.family} route add {words}")
+
+
+def _shown(to: Optional[Network]) -> str:
+    if to is None:
+        return "default"
+    return str(to if to.num_addresses > 1 else to.network_address)
+
+
+class SetMtu(Action):
+    """Give a guest's link another MTU, in bytes; was: of the link, if it is there before."""
+
+    namespace: Namespace
+    link: str
+    mtu: int
+    was: Optional[int]
+
+    def do(self) -> None:
+        netlink = self.namespace.netlink
+        netlink.set_link(netlink.index(self.link), IFLA_MTU=self.mtu)
+
+    def undo(self) -> None:
+        if self.was:
+            with gone_is_fine(self.namespace, self.link):
+                self.replace(mtu=self.was).do()
+
+    def say(self) -> str:
+        return self.namespace.say(f"ip link set dev {quote(self.link)} mtu {self.mtu}")
 
 
 class SettleAddress(Action):

@@ -6,10 +6,10 @@ from contextlib import suppress
 from ipaddress import IPv4Address
 
 from pipework.actions.base import Action
+from pipework.address import Address
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.packets import gratuitous_arp, unsolicited_advertisement
-from pipework.model import Address
 from pipework.quoting import quote
 
 PATIENCE = 0.1  # seconds for the link's carrier to be noticed; microseconds to few ms in practice

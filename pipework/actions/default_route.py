@@ -15,6 +15,7 @@ from pipework.kernel.records import Route
 # The link of a route is down or gone, or the gateway or the source address that it names; or somebody was faster.
 NO_WAY = (EEXIST, ENETDOWN, ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL)
 LAST = 0xFFFF0000  # metrics from here on: behind every route that somebody has set
+NOWHERE = 0xFFFFFFFF  # of the kernel's own default route of IPv6, which leads nowhere (ip6_null_entry)
 
 
 class DeleteRoute(Action):
@@ -69,7 +70,7 @@ class PutBackRoute(Action):
 
 
 class PostponeDefault(Action):
-    """Give IPv4 default routes the last metrics: they serve until a better one comes, and are in nobody's way."""
+    """Give default routes of one family the last metrics: they serve until a better one comes, in nobody's way."""
 
     namespace: Namespace
     routes: tuple[Route, ...]
@@ -86,19 +87,23 @@ class PostponeDefault(Action):
 
 class YieldDefault(Action):
     """Remove postponed default routes if a link has one of its own by now; else they are again what they were, and the
-    note of them goes."""
+    note is of the others only."""
 
     namespace: Namespace
     link: str
     routes: tuple[Route, ...]
+    others: tuple[Route, ...]
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        ifindex = netlink.index(self.link)
-        if any(route.link == ifindex for route in netlink.default_routes(4)):
+        ifindex, family = netlink.index(self.link), self.routes[0].family
+        if any(route.link == ifindex for route in netlink.default_routes(family)):
             _exchange(self.namespace, _postponed(self.routes), ()).do()
+            return
+        _exchange(self.namespace, _postponed(self.routes), self.routes).do()
+        if self.others:
+            NoteRoutes(self.namespace, self.link, self.others).do()
         else:
-            _exchange(self.namespace, _postponed(self.routes), self.routes).do()
             self._note.undo()
 
     def undo(self) -> None:
@@ -106,17 +111,18 @@ class YieldDefault(Action):
 
     @property
     def _note(self) -> NoteRoutes:
-        return NoteRoutes(self.namespace, self.link, self.routes)
+        return NoteRoutes(self.namespace, self.link, (*self.routes, *self.others))
 
 
 def is_postponed(route: Route) -> bool:
     """Whether a route waits at the end of the line, as PostponeDefault leaves it."""
-    return route.family == 4 and route.metric >= LAST
+    return LAST <= route.metric < NOWHERE
 
 
 def _exchange(namespace: Namespace, old: tuple[Route, ...], new: tuple[Route, ...]) -> Together:
     """Add the new routes that are missing, then remove the old ones that are there: the guest is never without."""
-    there = {route.way for route in namespace.netlink.default_routes(4)}
+    family = (*old, *new)[0].family
+    there = {route.way for route in namespace.netlink.default_routes(family)}
     adding = [PutBackRoute(namespace, route) for route in new if route.way not in there]
     # a metric of 0 in a request would stand for any metric
     removing = [DeleteRoute(namespace, route) for route in old if route.way in there]

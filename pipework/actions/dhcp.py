@@ -14,12 +14,12 @@ from contextlib import suppress
 from pipework.actions.announce import Announce
 from pipework.actions.base import Action
 from pipework.actions.notes import KeepOnceThere
+from pipework.address import Address
 from pipework.errors import Refused, warn
 from pipework.kernel import processes, signals
 from pipework.kernel.bare import signal
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.supervisor import Supervised
-from pipework.model import Address
 from pipework.notes import Lease
 from pipework.quoting import quote
 from pipework.typed import Callable, Optional

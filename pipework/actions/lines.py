@@ -33,7 +33,12 @@ def is_the_kernels(route: Route) -> bool:
 
 def ipv6_line(link: str, allowed: bool) -> str:
     """Allow a link IPv6, or not; sysctl would read the dots of a VLAN link's name as slashes."""
-    return f"sysctl -qw {quote(f'net/ipv6/conf/{link}/disable_ipv6={0 if allowed else 1}')}"
+    return ipv6_setting(link, "disable_ipv6", "0" if allowed else "1")
+
+
+def ipv6_setting(link: str, setting: str, value: str) -> str:
+    """Change a setting that a link has of IPv6."""
+    return f"sysctl -qw {quote(f'net/ipv6/conf/{link}/{setting}={value}')}"
 
 
 def address_line(namespace: Namespace, link: str, address: LinkAddress) -> str:

@@ -85,9 +85,11 @@ class NoteAsked(KeepOnceThere):
     guest: Namespace
     link: str
     address: str
+    options: tuple[str, ...]
 
     def note(self) -> Asked:
-        return Asked(self.guest.cookie, self.link, self.guest.netlink.index(self.link), "", self.address)
+        index = self.guest.netlink.index(self.link)
+        return Asked(self.guest.cookie, self.link, index, "", self.address, self.options)
 
 
 class NoteArrival(Action):

@@ -1,4 +1,4 @@
-"""An address by DHCP: the link up, then a client that gets the lease.
+"""An address by DHCP: a client that gets the lease once the link is up.
 
 ``dhcp``, ``udhcpc`` and ``dhclient`` end once the lease is had.  ``udhcpc-f``, ``dhclient-f``, ``dhcpcd`` and
 ``dhcp:-f`` stay in the background and renew it until the guest, or its link, is gone.  A client of the host that
@@ -12,21 +12,17 @@ import math
 import os
 from collections.abc import Sequence
 
-from pipework import links
-from pipework.actions.addresses import EnableIPv6
 from pipework.actions.base import Action
-from pipework.actions.default_route import PostponeDefault, YieldDefault
+from pipework.actions.default_route import PostponeDefault
 from pipework.actions.dhcp import AnnounceLease, AwaitLease, NoteLease, StartClient, StopClient
-from pipework.actions.links import SetUp
-from pipework.actions.notes import NoteAsked, NoteRoutes
-from pipework.addressing.base import AddressPlan, replaced_routes
+from pipework.address import AnyAddress, Dhcp
+from pipework.addressing.base import Part, Room
 from pipework.errors import BadArgument, NotInstalled, Refused
 from pipework.kernel.containment import is_contained
 from pipework.kernel.programs import find_program
 from pipework.kernel.supervisor import Supervised
 from pipework.links.base import Wire
-from pipework.model import Dhcp, Static
-from pipework.typed import Callable, Optional, Union
+from pipework.typed import Callable, Optional
 from pipework.value import Value
 
 PATIENCE = "PIPEWORK_DHCP_TIMEOUT"
@@ -81,22 +77,16 @@ CLIENTS = {
 }
 
 
-def plan(wire: Wire) -> AddressPlan:
+def plan(wire: Wire, dhcp: Dhcp, room: Room) -> Part:
     """Refuse whatever can be seen to be missing: client, image, a kind of guest that can have it; then decide."""
-    dhcp, guest, link = wire.request.address, wire.near.namespace, wire.ifname
-    assert isinstance(dhcp, Dhcp)
-    family = dhcp.family
+    guest, link, family = wire.near.namespace, wire.ifname, dhcp.family
     obtain = _in_container(wire, dhcp) if dhcp.client == "dhcp" else _of_host(wire, dhcp, family)
-    postponed = replaced_routes(wire, 4) if family == 4 else ()
-    settle: list[Action] = []
-    if postponed:
-        settle += [NoteRoutes(guest, link, postponed), PostponeDefault(guest, postponed)]
-    settle += [*links.kind(wire.kind).opening(wire), *obtain]
-    if postponed:
-        settle.append(YieldDefault(guest, link, postponed))
-    settle += [AnnounceLease(guest, link, family), NoteAsked(guest, link, dhcp.text)]
-    up: list[Action] = [EnableIPv6(guest, link)] if family == 6 else []
-    return AddressPlan([*up, SetUp(guest, link)], settle, _holder(obtain, dhcp))
+    settle: list[Action] = [PostponeDefault(guest, room.routes)] if room.routes else []
+    settle += obtain
+    if room.routes:
+        settle.append(room.yielded(guest, link))
+    settle.append(AnnounceLease(guest, link, family))
+    return Part(settle=settle, hold=_holder(obtain, dhcp))
 
 
 def _of_host(wire: Wire, dhcp: Dhcp, family: int) -> Sequence[Action]:
@@ -162,13 +152,14 @@ def holds(dhcp: Dhcp) -> bool:
     return told and (dhcp.foreground or dhcp.client != "udhcpc")
 
 
-def check_lasts(address: Union[Static, Dhcp]) -> None:
+def check_lasts(addresses: Sequence[AnyAddress]) -> None:
     """Refuse what a line cannot ask for that is done without a terminal.  Raises BadArgument."""
-    if isinstance(address, Dhcp) and holds(address):
-        raise BadArgument(
-            f"ADDRESS {address.text} holds the terminal",
-            "Leave the option for the foreground out: udhcpc-f, dhclient-f and dhcpcd stay without one.",
-        )
+    for address in addresses:
+        if isinstance(address, Dhcp) and holds(address):
+            raise BadArgument(
+                f"ADDRESS {address.text} holds the terminal",
+                "Leave the option for the foreground out: udhcpc-f, dhclient-f and dhcpcd stay without one.",
+            )
 
 
 def _holder(obtain: Sequence[Action], dhcp: Dhcp) -> Optional[Callable[[], None]]:

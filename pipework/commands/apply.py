@@ -169,7 +169,7 @@ class _Run:
                 host = Host(self._own)
                 there = [wired for wired in find_of(host, guest) if wired.ifname in names and is_prunable(wired)]
                 for wired in there:
-                    self._tell("-", save(namespace, wired).words)
+                    self._tell("-", save(namespace, wired))
                 take_back(host, namespace, there, log, partial(forget, lines_of(guest)))
             self.count[REMOVED] += len(there)
         except Interrupted:

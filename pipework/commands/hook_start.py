@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from pipework.address import Dhcp
 from pipework.commands.own_lines import check_own
 from pipework.commands.replace import see_to
 from pipework.commands.session import session
@@ -18,7 +19,7 @@ from pipework.kernel import sysfs
 from pipework.kernel.drafts import write_whole
 from pipework.kernel.locks import RUN, run_directory
 from pipework.lines import read_own
-from pipework.model import Attach, Dhcp, Hook, Static
+from pipework.model import Attach, Hook
 from pipework.oci import State, gets_network_later
 from pipework.typed import Sequence
 
@@ -78,13 +79,13 @@ def _read(state: State, name: str) -> list[tuple[str, Attach]]:
 
 def _host_name(state: State, asked: Sequence[tuple[str, Attach]]) -> str:
     """What the container calls itself, where somebody will ask."""
-    wanted = any(isinstance(attach.address, Dhcp) for _, attach in asked)
+    wanted = any(isinstance(one, Dhcp) for _, attach in asked for one in attach.addresses)
     return str(state.configuration().get("hostname") or state.id[:12]) if wanted else ""
 
 
 def _check_default_route(asked: Sequence[tuple[str, Attach]], guest: Guest, request: Hook, state: State) -> None:
     """Refuse one that would not hold, for Docker brings its own later.  Raises Refused."""
-    routed = [place for place, attach in asked if not isinstance(attach.address, Static) or attach.address.gateway]
+    routed = [place for place, attach in asked if any(one.sets_default_route for one in attach.addresses)]
     has_links = bool(guest.namespace.netlink.links(loopback=False))
     if routed and request.engine == "docker" and not has_links and gets_network_later(state):
         raise Refused(

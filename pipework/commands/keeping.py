@@ -29,7 +29,7 @@ def keep(request: Attach, guest: Guest) -> list[Action]:
     from pipework.addressing.dhcp import check_lasts  # del needs none of it
 
     kept.check_outlasts()
-    check_lasts(request.address)
+    check_lasts(request.addresses)
     if guest.runtime == "pid" or guest.name.startswith("/proc/"):
         raise BadArgument(
             f"GUEST {request.guest} is another at its next start, so the line cannot be kept",

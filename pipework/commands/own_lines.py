@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Container
 
 from pipework import links
+from pipework.address import Dhcp
 from pipework.errors import BadArgument, Refused
 from pipework.guests.base import Guest
 from pipework.kernel.namespaces import Namespace
 from pipework.marks import read_mark
-from pipework.model import Attach, Dhcp
+from pipework.model import Attach
 from pipework.typed import Sequence
 
 
@@ -21,12 +22,12 @@ def check_own(
     allow: names of NICs of this host that such lines may use, command: what is typed to allow one, taken: names of
     links that other lines ask for.  What comes back is the one that this line asks for.
     """
-    address = attach.address
-    if isinstance(address, Dhcp) and (address.client == "dhcp" or address.options):
-        raise BadArgument(
-            f"ADDRESS {address.text} would have the engine, or this host, run what the line says",
-            "Write udhcpc, dhclient or dhcpcd, without options.",
-        )
+    for address in attach.addresses:
+        if isinstance(address, Dhcp) and (address.client == "dhcp" or address.options):
+            raise BadArgument(
+                f"ADDRESS {address.text} would have the engine, or this host, run what the line says",
+                "Write udhcpc, dhclient or dhcpcd, without options.",
+            )
     nic, ifname = _nic_and_ifname(attach, host, guest)
     if ifname in taken:
         raise BadArgument(f"another line asks for {ifname}, too", "Name it with -i.")

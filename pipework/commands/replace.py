@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from pipework import addressing, guests, links, notes
+from pipework.actions.addresses import SetMtu
 from pipework.actions.base import Action
 from pipework.actions.links import SetAlias, SetMac
 from pipework.actions.stash import DeleteAddress, TakeDown
@@ -97,10 +98,13 @@ def _change_in_place(lent: Lent) -> Plan:
         # the first one last, for others may go with it
         *(DeleteAddress(guest, name, address) for address in reversed(addresses)),
     ]
-    mac = wire.request.mac or lent.home_mac or link.mac
+    home = lent.home or link
+    mac = wire.request.mac or home.mac
     if mac != link.mac:
         at_once.append(SetMac(guest, name, mac, link.mac))
-    address = addressing.choose(wire).plan(wire)
+    if not wire.request.mtu and home.mtu != link.mtu:
+        at_once.append(SetMtu(guest, name, home.mtu, link.mtu))
+    address = addressing.plan(wire)
     finish = [*address.settle, mark_finished(guest, name, wire)]
     return Plan([*at_once, *address.assign], finish, address.hold)
 

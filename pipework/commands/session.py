@@ -49,7 +49,7 @@ def session(dry_run: bool, guest: Optional[Guest] = None) -> Iterator[tuple[Name
 def decide(kind: LinkKind, wire: Wire) -> Plan:
     """Read what there is and decide what to do.  Raises PipeworkError, having touched nothing."""
     link = kind.plan(wire)
-    address = addressing.choose(wire).plan(wire)
+    address = addressing.plan(wire)
     plan = Plan([*link.make, *address.assign], [*address.settle, *link.finish], address.hold)
     if any(step.keeps_note for step in (*plan.at_once, *plan.afterwards)):
         notes.check_kept()

@@ -7,6 +7,7 @@ from ipaddress import ip_interface, ip_network
 
 from pipework.actions.base import Action
 from pipework.actions.notice import Notice
+from pipework.address import AnyAddress, Interface, Static
 from pipework.errors import KernelRefused
 from pipework.firewall.base import Firewall, Source
 from pipework.firewall.iptables import FIREWALL as IPTABLES
@@ -15,8 +16,7 @@ from pipework.firewall.ruleset import ADDRESSES, PORTS, UNSEEN, WAY_BACK, Frame,
 from pipework.kernel import nf_tables, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
-from pipework.model import Dhcp, Interface, Static
-from pipework.typed import Callable, Optional, Union
+from pipework.typed import Callable, Optional
 
 LINK_LOCAL = ip_network("fe80::/64")
 
@@ -42,16 +42,20 @@ class Inquiry:
         self._routes: dict[str, list[Route]] = {}
 
     def plan(
-        self, bridge: str, port: str, address: Union[Static, Dhcp], ours_alone: Callable[[], bool]
+        self,
+        bridge: str,
+        port: str,
+        addresses: Sequence[AnyAddress],
+        ours_alone: Callable[[], bool],
     ) -> tuple[list[Action], list[Action]]:
         """What lets a guest's frames pass, and what says who still stops them.
 
         port: the bridge's that leads to the guest; ours_alone: whether a rule for all of the bridge would let only
         frames pass that come from our guests, or go to them.  Raises Refused.
         """
-        interface = address.interface if isinstance(address, Static) else None
+        interfaces = [one.interface for one in addresses if isinstance(one, Static) and one.interface]
         ways, stopped = dict[Action, None](), list[tuple[Firewall, Stop]]()
-        for firewall, stop in self._stops(_frames(bridge, port, [interface] if interface else [])):
+        for firewall, stop in self._stops(_frames(bridge, port, interfaces)):
             way = firewall.way_past(self._host, stop, None)
             if way and not ours_alone():
                 way = firewall.way_past(self._host, stop, port)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pipework.actions.base import Action
-from pipework.model import Dhcp, Static
-from pipework.typed import Callable, Sequence, Union
+from pipework.address import AnyAddress
+from pipework.typed import Callable, Sequence
 
 
 class Inquiry:
     """Nothing is asked."""
 
     def plan(
-        self, bridge: str, port: str, address: Union[Static, Dhcp], ours_alone: Callable[[], bool]
+        self, bridge: str, port: str, addresses: Sequence[AnyAddress], ours_alone: Callable[[], bool]
     ) -> tuple[list[Action], list[Action]]:
         """Nothing is to be done, and nothing told."""
         return [], []

@@ -35,6 +35,7 @@ NUMBER = 0x3FFF  # NLA_TYPE_MASK: the upper bits of an attribute's number are fl
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_LINKINFO, IFLA_IFALIAS = 1, 3, 4, 5, 10, 18, 20
 IFLA_AF_SPEC, IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_ALT_IFNAME, IFLA_PERM_ADDRESS = 26, 27, 37, 53, 54
 INFO_KIND, INFO_DATA = 1, 2
+INET6_TOKEN = 7  # IFLA_INET6_TOKEN
 BRIDGE_VLAN_INFO = 2  # linux/if_bridge.h
 # linux/if_addr.h
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
@@ -163,6 +164,7 @@ NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "RTA_DST": (RTA_DST, ip),
     "RTA_OIF": (RTA_OIF, u32),
     "RTA_GATEWAY": (RTA_GATEWAY, ip),
+    "RTA_PRIORITY": (RTA_PRIORITY, u32),
     "NETNSA_NSID": (NETNSA_NSID, u32),
     "NETNSA_FD": (3, u32),
 }
@@ -196,6 +198,12 @@ def port_vlan(family: int, ifindex: int, flags: int, vlan: int) -> bytes:
     """A VLAN of a bridge port; flags: BRIDGE_VLAN_INFO_*."""
     spec = attribute(BRIDGE_VLAN_INFO, VLAN.pack(flags, vlan))
     return LINK.pack(family, 0, ifindex, 0, 0) + attribute(IFLA_AF_SPEC, spec)
+
+
+def token(family: int, ifindex: int, value: bytes) -> bytes:
+    """The interface identifier of a link, as an address; family: AF_INET6."""
+    spec = attribute(family, attribute(INET6_TOKEN, value))
+    return LINK.pack(0, 0, ifindex, 0, 0) + attribute(IFLA_AF_SPEC, spec)
 
 
 def address(ifindex: int, family: int = 0, prefixlen: int = 0, scope: int = 0, **named: Any) -> bytes:

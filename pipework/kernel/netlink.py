@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from errno import EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENODEV, ENOENT, ESRCH
 
+from pipework.address import Address, Interface, Network
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import messages
 from pipework.kernel.bare import socket
 from pipework.kernel.records import SCOPE_LINK, Link, LinkAddress, Route, read_address, read_link, read_route
-from pipework.model import LONGEST_NAME, Address, Interface
+from pipework.model import LONGEST_NAME
 from pipework.typed import Any, Optional
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
@@ -190,6 +191,10 @@ class Netlink:
         """Change a link; attributes are IFLA_*."""
         self.request(SETLINK, messages.link(index, up, **attributes))
 
+    def set_token(self, index: int, token: Address) -> None:
+        """Choose the lower half of the addresses that a link makes of announced prefixes (``ip token set``)."""
+        self.request(SETLINK, messages.token(FAMILY[6], index, token.packed))
+
     def delete_link(self, index: int) -> None:
         self.request(DELLINK, messages.link(index))
 
@@ -279,13 +284,16 @@ class Netlink:
         wide = ((head, told) for head, told in headers if head[1] <= longest)
         return [read_route(told) for head, told in wide if head[4] != LOCAL_TABLE and not head[8] & CLONED]
 
-    def add_route(self, family: int, index: int, gateway: Optional[Address], to: Optional[Address]) -> None:
-        """Add a route to one host, or the default route (to is None), out of a link."""
+    def add_route(
+        self, family: int, index: int, gateway: Optional[Address], to: Optional[Network], metric: Optional[int] = None
+    ) -> None:
+        """Add a route to a network, or the default route (to is None), out of a link."""
         scope = SCOPE_UNIVERSE if gateway or family == 6 else SCOPE_LINK
         attributes: dict[str, Any] = {"RTA_OIF": index}
-        attributes.update({"RTA_DST": str(to)} if to else {})
+        attributes.update({"RTA_DST": str(to.network_address)} if to else {})
         attributes.update({"RTA_GATEWAY": str(gateway)} if gateway else {})
-        length = to.max_prefixlen if to else 0
+        attributes.update({"RTA_PRIORITY": metric} if metric else {})
+        length = to.prefixlen if to else 0
         self.request(
             NEWROUTE, messages.route(FAMILY[family], MAIN_TABLE, BOOT, scope, length, **attributes), CREATE | EXCL
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ipaddress import ip_interface
 
+from pipework.address import Interface
 from pipework.kernel import messages
 from pipework.kernel.bare import socket
-from pipework.model import Interface
 from pipework.typed import TYPE_CHECKING, Any, Optional, TypeVar
 from pipework.value import Value
 

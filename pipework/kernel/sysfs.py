@@ -40,17 +40,28 @@ def has_ipv6(name: str) -> Optional[bool]:
 def allow_ipv6(name: str, allowed: bool) -> None:
     """Let the link have IPv6, or not.  The kernel acts upon every writing, so what is as wished is left alone."""
     if has_ipv6(name) not in (None, allowed):
-        try:
-            with open(f"{IPV6}/{name}/disable_ipv6", "w", encoding="ascii") as file:
-                file.write("0" if allowed else "1")
-        except OSError as error:
-            if error.errno not in (EACCES, EROFS):
-                raise
-            raise Refused(
-                f"IPv6 is off on {name}, and /proc/sys cannot be written here",
-                "Run the container that this is in with --security-opt systempaths=unconfined "
-                "--security-opt apparmor=unconfined, or use IPv4.",
-            ) from None
+        set_ipv6(name, "disable_ipv6", "0" if allowed else "1", f"IPv6 is off on {name}")
+
+
+def set_ipv6(name: str, setting: str, value: str, trouble: str) -> bool:
+    """Change a setting that a link has of IPv6; False: this kernel has no such setting.
+
+    trouble: what is so as it is.  Raises Refused where settings cannot be written.
+    """
+    try:
+        with open(f"{IPV6}/{name}/{setting}", "w", encoding="ascii") as file:
+            file.write(value)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno not in (EACCES, EROFS):
+            raise
+        raise Refused(
+            f"{trouble}, and /proc/sys cannot be written here",
+            "Run the container that this is in with --security-opt systempaths=unconfined "
+            "--security-opt apparmor=unconfined, or use IPv4.",
+        ) from None
+    return True
 
 
 def ports(bridge: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, MarkNewborn, SetAlias
+from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
@@ -311,6 +312,15 @@ class LinkKind:
     def say_tag(self, tag: int) -> str:
         """A FarSide.vlan as people read it."""
         return str(tag)
+
+
+def check_mtu(wire: Wire, name: str, most: int) -> None:
+    """Refuse an MTU that is more than that of the link of that name, which the guest's frames go through."""
+    if wire.request.mtu and wire.request.mtu > most:
+        raise Refused(
+            f"--mtu {wire.request.mtu} is more than {name} carries, {most}",
+            f"Leave it out, or raise that first: ip link set dev {name} mtu {wire.request.mtu}",
+        )
 
 
 def half_made(ground: Ground, kind: str) -> Iterator[Remnant]:

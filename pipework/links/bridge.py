@@ -43,7 +43,7 @@ class Bridge(VethKind):
         local = local_name(wire)
         way = make_way(wire, local)
         make: list[Action] = [*way.first]
-        ways, notices = inquiry.plan(bridge, local, request.address, lambda: _is_ours_alone(host, bridge))
+        ways, notices = inquiry.plan(bridge, local, request.addresses, lambda: _is_ours_alone(host, bridge))
         if there is None:
             make.append(CreateBridge(host, bridge, bool(vlan)))
         make += make_pair(wire, local, there.mtu if there else None, bridge)
@@ -81,7 +81,7 @@ class Bridge(VethKind):
         bridge = wire.far.netlink.link(wire.hostif)
         ours = bridge and bridge.group == NEWBORN and end.master == bridge.ifindex
         ways, notices = firewall.inquire(wire.far, wire.hostif).plan(
-            wire.hostif, end.name, wire.request.address, lambda: _is_ours_alone(wire.far, wire.hostif)
+            wire.hostif, end.name, wire.request.addresses, lambda: _is_ours_alone(wire.far, wire.hostif)
         )
         if _joins_no_vlan(wire.hostif) and wire.far.netlink.port_vlan(end.ifindex) is None:
             notices = [*notices, _in_no_vlan(wire.hostif, end.name)]

@@ -18,6 +18,7 @@ from pipework.links.base import (
     Remnant,
     Seen,
     Wire,
+    check_mtu,
     half_made,
     mark_finished,
     mark_unfinished,
@@ -46,6 +47,7 @@ class IPoIB(LinkKind):
             )
         pkey = request.tag.pkey if request.tag else None
         parent = find_nic(wire)
+        check_mtu(wire, parent.name, parent.mtu)
         way = make_way(wire)
         make: list[Action] = [*way.first]
         # the kernel refuses a child that is born under its parent's name, in whatever namespace

@@ -16,6 +16,7 @@ from pipework.links.base import (
     Remnant,
     Seen,
     Wire,
+    check_mtu,
     half_made,
     mark_finished,
     mark_unfinished,
@@ -43,6 +44,7 @@ class Macvlan(LinkKind):
                 f"Hand it over whole: pipework --direct-phys {nic.name} ...",
             )
         check_shared(wire, nic)
+        check_mtu(wire, nic.name, nic.mtu)
         way = make_way(wire)
         make: list[Action] = [*way.first]
         finish: list[Action] = []

@@ -8,7 +8,7 @@ from pipework.actions.base import Action
 from pipework.actions.links import CreateVeth, DeleteLink
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.links.base import Host, LinkKind, Wire, Wired, mark_unfinished
+from pipework.links.base import Host, LinkKind, Wire, Wired, check_mtu, mark_unfinished
 from pipework.links.stash import Way, removal, stash
 from pipework.marks import digest_name
 from pipework.model import LONGEST_NAME
@@ -46,8 +46,12 @@ def is_default_name(name: str) -> bool:
 
 
 def make_pair(wire: Wire, local: str, mtu: Optional[int], master: Optional[str]) -> list[Action]:
-    """Make the pair.  mtu: of the bridge, None if it is new; master: the Linux bridge to be a port of."""
+    """Make the pair.  mtu: of the bridge, None if it is new; master: the Linux bridge to be a port of.
+
+    Another MTU is for the guest's end alone: that of a port becomes the bridge's.  Raises Refused.
+    """
     guest, mac = wire.near.namespace, wire.request.mac
+    check_mtu(wire, wire.hostif, mtu or DEFAULT_MTU)
     pair = CreateVeth(wire.far, local, guest, wire.ifname, mtu or DEFAULT_MTU, mac, master)
     return [pair, mark_unfinished(wire.far, local)]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pipework import links, notes
+from pipework.address import Auto, Dhcp, Static
 from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Link
+from pipework.kernel.records import Link, Route
 from pipework.links.base import Wire, Wired
-from pipework.model import Dhcp, Static
+from pipework.model import Attach
 from pipework.notes import Asked, Lease
-from pipework.typed import Union
 
 
 def is_as_asked(wire: Wire, there: Wired) -> bool:
@@ -19,34 +19,71 @@ def is_as_asked(wire: Wire, there: Wired) -> bool:
     works = there.state == "up" or (there.state == "no carrier" and not there.link)
     leads = (there.kind, there.hostif, there.vlan) == (wire.kind, wire.hostif, links.kind(wire.kind).wanted_tag(wire))
     same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
-    return works and leads and same_names and _has_address(request.address, wire.near.namespace, there)
+    return works and leads and same_names and _is_addressed(request, wire.near.namespace, there)
 
 
-def _has_address(address: Union[Static, Dhcp], guest: Namespace, wired: Wired) -> bool:
-    link, there = wired.there, wired.assigned
-    if link is None:
+def _is_addressed(request: Attach, guest: Namespace, wired: Wired) -> bool:
+    """Whether it has the addresses and routes that are asked for, the client, and the MTU."""
+    link = wired.there
+    if link is None or request.mtu not in (None, link.mtu):
         return False
-    if not isinstance(address, Static):
-        return any(one.may_be_leased(address.family) for one in there) and _is_kept_as_asked(address, guest, link)
-    # what the LAN's routers have brought about comes and goes with them
-    kept = [one for one in there if not one.is_routers]
-    wanted = [address.interface] if address.interface else []
-    if [one.interface for one in kept] != wanted or not all(one.is_permanent for one in kept):
-        return False
-    routes = [route for route in guest.netlink.default_routes(address.family) if route.link == link.ifindex]
-    gateways = [route.gateway for route in routes if not route.is_routers]
-    leased = notes.of_link(Lease, guest, link)  # who keeps a lease would change what is fixed
-    return leased is None and gateways == ([str(address.gateway)] if address.gateway else [])
-
-
-def _is_kept_as_asked(address: Dhcp, guest: Namespace, link: Link) -> bool:
-    """Whether the client is the one that is asked for, and goes on if it is to."""
     asked = notes.of_link(Asked, guest, link)  # which earlier versions have not noted
-    if asked and asked.address != address.text:
+    if asked and (asked.address, asked.options) != (request.untold, request.options):
+        return False
+    clients = [one for one in request.addresses if isinstance(one, Dhcp)]
+    others = {4, 6} - {one.family for one in clients}
+    return (
+        all(_has_lease(one, guest, wired, link) for one in clients)
+        and (bool(clients) or notes.of_link(Lease, guest, link) is None)  # who keeps one would change what is fixed
+        and _has_fixed(request, others, wired)
+        and _has_gateways(request, guest, link)
+        and _has_routes(request, guest, link)
+    )
+
+
+def _has_lease(client: Dhcp, guest: Namespace, wired: Wired, link: Link) -> bool:
+    """Whether the client has got an address, and goes on if it is to."""
+    if not any(one.may_be_leased(client.family) for one in wired.assigned):
         return False
     from pipework.addressing.dhcp import stays  # most wires have no lease
 
     lease = notes.of_link(Lease, guest, link)
-    if not stays(address):
+    if not stays(client):
         return lease is None
     return lease is not None and (not lease.supervisor or processes.is_alive(lease.supervisor))
+
+
+def _has_fixed(request: Attach, families: set[int], wired: Wired) -> bool:
+    """Whether these families have the fixed addresses alone, and one of a router's if that is asked for."""
+    wanted = {one.interface for one in request.addresses if isinstance(one, Static) and one.interface}
+    there = [one for one in wired.assigned if one.interface.version in families]
+    # what the LAN's routers have brought about comes and goes with them
+    kept = [one for one in there if not one.is_routers]
+    made = len(kept) < len(there) or not any(isinstance(one, Auto) for one in request.addresses)
+    return made and {one.interface for one in kept} == wanted and all(one.is_permanent for one in kept)
+
+
+def _has_gateways(request: Attach, guest: Namespace, link: Link) -> bool:
+    for family in {one.family for one in request.addresses if isinstance(one, Static)}:
+        routes = [route for route in guest.netlink.default_routes(family) if route.link == link.ifindex]
+        wanted = [
+            str(one.gateway)
+            for one in request.addresses
+            if isinstance(one, Static) and one.gateway and one.family == family
+        ]
+        own = [route for route in routes if not route.is_routers]
+        if [route.gateway for route in own] != wanted or not all(_has_metric(request, route) for route in own):
+            return False
+    return True
+
+
+def _has_routes(request: Attach, guest: Namespace, link: Link) -> bool:
+    if not request.routes:
+        return True
+    there = [route for route in guest.netlink.routes_via(link.ifindex) if _has_metric(request, route)]
+    ways = {(route.prefix, route.gateway) for route in there}
+    return all((str(one.network), str(one.router) if one.router else None) in ways for one in request.routes)
+
+
+def _has_metric(request: Attach, route: Route) -> bool:
+    return request.metric in (None, route.metric)

@@ -6,6 +6,7 @@ from pipework import links
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
 from pipework.links.base import Wire, Wired
 from pipework.links.loan import loan_of
 from pipework.model import Attach
@@ -14,11 +15,11 @@ from pipework.value import Value
 
 
 class Lent(Value):
-    """A NIC on loan: the wire as it is asked for, and as it is."""
+    """A NIC on loan: the wire as it is asked for, and as it is; home: the NIC as it was there, if that is known."""
 
     wire: Wire
     there: Wired
-    home_mac: str
+    home: Optional[Link]
 
 
 def find_lent(request: Attach, host: Namespace, guest: Guest, there: Optional[Wired]) -> Optional[Lent]:
@@ -29,11 +30,11 @@ def find_lent(request: Attach, host: Namespace, guest: Guest, there: Optional[Wi
     if there is None or not request.direct_phys or not links.kind(there.kind).handed_over:
         return None
     loan = loan_of(guest.namespace, there)
-    home_mac = loan.home.link.mac if loan else ""
-    names = (there.hostif, f"mac:{home_mac}")
+    home = loan.home.link if loan else None
+    names = (there.hostif, f"mac:{home.mac if home else ''}")
     vlan = request.tag.vlan if request.tag else None
     if (request.hostif in names or _is_mac_of(request.hostif, there)) and vlan == there.vlan:
-        return Lent(Wire(request, host, guest, there.kind, there.hostif, there.ifname), there, home_mac)
+        return Lent(Wire(request, host, guest, there.kind, there.hostif, there.ifname), there, home)
     return None
 
 

@@ -33,7 +33,8 @@ def find_remnants(ground: Ground) -> Iterator[Remnant]:
         if guest is None:
             yield _of_the_dead(asked)
         elif not _is_there(ground, guest, asked):
-            yield Remnant(f"note of {asked.ifname}, which asked for {asked.address}", (Forget(asked),))
+            what = " ".join(filter(None, [asked.address, *asked.options]))
+            yield Remnant(f"note of {asked.ifname}, which was asked for with {what}", (Forget(asked),))
 
 
 def _stale_names() -> Iterator[Remnant]:

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipework import links, notes
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import Link, LinkAddress
+from pipework.kernel.records import Link
 from pipework.links.base import Wired
 from pipework.links.loan import loan_of
 from pipework.links.veth import is_default_name
 from pipework.notes import Asked
 from pipework.typed import Optional
-from pipework.value import Value
 
 
-class Saved(Value):
-    """The words behind ``pipework``, and the addresses of the link that one line has no place for."""
+def save(guest: Namespace, wired: Wired) -> tuple[str, ...]:
+    """The words behind ``pipework`` that make a wire of a guest that is held open.
 
-    words: tuple[str, ...]
-    left_out: tuple[str, ...]
-
-
-def save(guest: Namespace, wired: Wired) -> Saved:
-    """The line that makes a wire of a guest that is held open.  Raises Refused for a note that cannot be read."""
+    Raises Refused for a note that cannot be read.
+    """
     assert wired.there
     kind = links.kind(wired.kind)
-    address, left_out = _address(guest, wired, wired.there)
+    asked = notes.of_link(Asked, guest, wired.there)
     vlan = f"@{kind.say_tag(wired.vlan).removeprefix('0x')}" if wired.vlan else ""
-    words = [
+    return (
         *(["--direct-phys"] if kind.handed_over else []),
+        *(asked.options if asked else []),
         wired.hostif,
         *(["-i", wired.ifname] if wired.ifname != links.NAMED[wired.kind].ifname else []),
         *(["-l", wired.link] if wired.link and not is_default_name(wired.link) else []),
         f"{wired.runtime}:{wired.guest}",
-        address,
+        asked.address if asked and asked.address else _addresses(guest, wired, wired.there),
         *filter(None, [f"{_mac(guest, wired)}{vlan}"]),
-    ]
-    return Saved(tuple(words), left_out)
+    )
 
 
 def _mac(guest: Namespace, wired: Wired) -> str:
@@ -46,20 +43,22 @@ def _mac(guest: Namespace, wired: Wired) -> str:
     return (loan.given or "") if loan else wired.mac
 
 
-def _address(guest: Namespace, wired: Wired, link: Link) -> tuple[str, tuple[str, ...]]:
-    """ADDRESS, and the addresses that are left out.  A router's come and go with that."""
-    asked = notes.of_link(Asked, guest, link)
-    if asked:
-        return asked.address, ()
+def _addresses(guest: Namespace, wired: Wired, link: Link) -> str:
+    """ADDRESS, where all are fixed.  A router's come and go with that."""
     there = [one for one in wired.assigned if not one.is_routers]
-    first, others = (there[0], there[1:]) if there else (None, [])
-    gateway = _gateway(guest, link, first)
-    text = first.text if first else "0/0"
-    return f"{text}@{gateway}" if gateway else text, tuple(one.text for one in others)
+    if not there:
+        gateway = _gateway(guest, link, (4, 6))
+        return f"0/0@{gateway}" if gateway else "0/0"
+    told = list[str]()
+    for family in (4, 6):
+        # of IPv6 the kernel tells the latest first
+        own = [one.text for one in there if one.interface.version == family][:: 1 if family == 4 else -1]
+        gateway = _gateway(guest, link, (family,)) if own else None
+        told += [f"{own[0]}@{gateway}", *own[1:]] if gateway else own
+    return ",".join(told)
 
 
-def _gateway(guest: Namespace, link: Link, address: Optional[LinkAddress]) -> Optional[str]:
-    families = (address.interface.version,) if address else (4, 6)
+def _gateway(guest: Namespace, link: Link, families: Sequence[int]) -> Optional[str]:
     routes = [route for family in families for route in guest.netlink.default_routes(family)]
     own = (route.gateway for route in routes if route.link == link.ifindex and not route.is_routers)
     return next(filter(None, own), None)

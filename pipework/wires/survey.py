@@ -98,7 +98,7 @@ class _Look:
 
     def _compare(self, request: Attach, guest: Guest, there: dict[str, Wired]) -> tuple[str, str]:
         """The name of the guest's end, and how it stands.  Raises PipeworkError."""
-        check_lasts(request.address)
+        check_lasts(request.addresses)
         host, name = self._host.namespace, request.ifname or "eth1"
         lent = find_lent(request, host, guest, there.get(name))
         if lent:
@@ -124,10 +124,11 @@ class _Look:
     def _plan(self, kind: LinkKind, wire: Wire) -> None:
         """Let the kind say what cannot be: once for the same HOSTIF, asked for in the same way."""
         request = wire.request
-        way = (request.hostif, request.direct_phys, request.tag, type(request.address), wire.vacated)
+        ways = tuple(map(type, request.addresses))
+        way = (request.hostif, request.direct_phys, request.tag, request.mtu, ways, wire.vacated)
         if way not in self._planned:
             kind.plan(wire)
-            addressing.choose(wire).plan(wire)
+            addressing.plan(wire)
             self._planned.add(way)
 
 

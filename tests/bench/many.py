@@ -15,11 +15,12 @@ from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import Any
 
+from pipework.address import Static
 from pipework.commands.attach import attach
 from pipework.kernel import messages
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
-from pipework.model import Attach, Static
+from pipework.model import Attach
 from tests.bench.contenders import CNI_BRIDGE, cni_configuration, cni_environment
 from tests.lab.command import COMMAND
 
@@ -39,7 +40,7 @@ def attach_all(bridge: str, names: Sequence[str], first: int = 0) -> None:
     """Attach by the package's own story."""
     for number, name in enumerate(names, first):
         wanted = Static(ip_interface(address(number)), ip_address(GATEWAY))
-        attach(Attach(bridge, f"netns:{name}", wanted))
+        attach(Attach(bridge, f"netns:{name}", (wanted,)))
 
 
 def apply_all(bridge: str, names: Sequence[str]) -> None:

@@ -67,6 +67,12 @@ def test_each_address(address: str) -> None:
     assert_same(partial(scene, "bridge", address), "attach")
 
 
+@pytest.mark.parametrize("kind", ["options", "direct-options"])
+def test_options(kind: str) -> None:
+    """The same with routes, a metric and an MTU."""
+    assert_same(partial(scene, kind, "several"), "attach")
+
+
 @pytest.mark.parametrize("address", ["v4-gateway", "v6-off-link"])
 @pytest.mark.parametrize("kind", ["bridge-new", "openvswitch", "macvlan", "direct", "direct-port"])
 def test_del(kind: str, address: str) -> None:

@@ -18,11 +18,24 @@ def undone(kind: str, address: str, fault: str) -> int:
     return broken_at_every_step(partial(scene, kind, address), fault, f"{kind} {address}")
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("address", [key for key in ADDRESSES if key != "several"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_refused_at_any_step(kind: str, address: str) -> None:
     """Whichever request the kernel refuses, host and guest are as before; exit 2."""
     assert undone(kind, address, "refuse") > 10
+
+
+@pytest.mark.parametrize("fault", ["refuse", "INT"])
+@pytest.mark.parametrize("kind", ["options", "direct-options"])
+def test_options_at_any_step(kind: str, fault: str) -> None:
+    """The same with routes, a metric and an MTU, for addresses of both families."""
+    assert undone(kind, "several", fault) > 20
+
+
+@pytest.mark.parametrize("fault", ["refuse", "TERM"])
+def test_announced_at_any_step(fault: str) -> None:
+    """The same with an address and a default route of the router's."""
+    assert undone("announced", "auto:::99", fault) > 5
 
 
 @pytest.mark.parametrize("fault", ["break", "INT", "TERM"])
@@ -70,6 +83,9 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("fake-switch-vlan", "v4-gateway"),
         ("dead-port", "none"),
         ("lan", "udhcpc-f"),
+        ("options", "several"),
+        ("direct-options", "several"),
+        ("announced", "auto"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:

@@ -62,7 +62,15 @@ PLACES = ("/run/", "/var/run/", "/var/lib/pipework/")  # where notes, names of n
 GET = 2  # of four message types each, linux/rtnetlink.h
 NETFILTER = 1 << 8  # from there on they are of its subsystems, of which only questions are asked
 # Links, addresses and routes are asked after time and again while something is waited for.
-WAITING = ("SettleAddress", "AwaitForwarding", "Announce", "AwaitLease", "AwaitLeaseInContainer", "StopClient")
+WAITING = (
+    "SettleAddress",
+    "AwaitAuto",
+    "AwaitForwarding",
+    "Announce",
+    "AwaitLease",
+    "AwaitLeaseInContainer",
+    "StopClient",
+)
 
 
 class Broken(NamedTuple):

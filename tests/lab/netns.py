@@ -129,20 +129,30 @@ def dnsmasq(nic: Nic, timeout: float = 10 * SLOW) -> Iterator[DhcpServer]:
             process.wait(timeout)
 
 
+BEHIND = "fd00:99::/48"  # the network that the router says it leads to, besides all the rest
+
+
 @contextmanager
-def announcing(nic: Nic) -> Iterator[str]:
-    """Let the far end of the NIC play an IPv6 router that announces itself and its network, whose prefix is yielded."""
-    argv = nic.lan.enter(
-        "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", "--pid-file=",
-        f"--interface={nic.far}", "--bind-interfaces", "--enable-ra", f"--ra-param={nic.far},4",
-        f"--dhcp-range=::,constructor:{nic.far},ra-only", "--dhcp-leasefile=/dev/null",
-    )  # fmt: skip
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield nic.address6.removesuffix("1")
-    finally:
-        process.terminate()
-        process.wait(10 * SLOW)
+def announcing(nic: Nic, prefix: bool = True) -> Iterator[str]:
+    """Let the far end of the NIC play an IPv6 router that announces itself, BEHIND and its network's prefix, yielded.
+
+    prefix: whether guests may make themselves addresses of that.
+    """
+    nic.lan.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    network = nic.address6.removesuffix("1")
+    with tempfile.TemporaryDirectory(prefix="pipework-radvd-") as folder:
+        file = Path(folder, "radvd.conf")
+        file.write_text(
+            f"interface {nic.far} {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;\n"
+            f"prefix {network}/64 {{ AdvAutonomous {'on' if prefix else 'off'}; }};\nroute {BEHIND} {{ }};\n}};\n"
+        )
+        argv = nic.lan.enter("radvd", "--nodaemon", "--logmethod=none", f"--config={file}", f"--pidfile={folder}/pid")
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield network
+        finally:
+            process.terminate()
+            process.wait(10 * SLOW)
 
 
 @pytest.fixture

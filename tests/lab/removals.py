@@ -26,12 +26,14 @@ REFUSED = [
     *((kind, "v4-gateway") for kind in (*KINDS, *NICS)),
     ("bridge", "v6-gateway"),
     ("direct", "v6-gateway"),
+    ("options", "several"),
     FAKE,
 ]
 KILLED = [
     *((kind, "v4-gateway", order) for kind in (*KINDS, *NICS) for order in ORDERS),
     *((kind, "v4", ORDERS[0]) for kind in KINDS),
     *((kind, "v6-gateway", ORDERS[1]) for kind in (*KINDS, "namesake")),
+    ("options", "several", ORDERS[0]),
     (*FAKE, ORDERS[1]),
 ]
 IN_MACHINE = ("vlan", "direct-vlan", "filtering", "dummy", "ipoib", "radio")

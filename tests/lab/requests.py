@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from errno import ENODEV
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Callable
 
 from pipework.actions import links
@@ -265,15 +265,26 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         [route(24, NEW, ("RTA_OIF", 6), ("RTA_GATEWAY", "10.0.0.1"), family=2, scope=0, **NEW_ROUTE)],
     ),
     "route to a host": (
-        lambda s: AddRoute(s.guest, "eth1", 4, ip_address("10.9.0.1"), None).do(),
+        lambda s: AddRoute(s.guest, "eth1", 4, ip_network("10.9.0.1"), None).do(),
         [route(24, NEW, ("RTA_OIF", 6), ("RTA_DST", "10.9.0.1"), family=2, dst_len=32, scope=253, **NEW_ROUTE)],
+    ),
+    "route with a metric": (
+        lambda s: AddRoute(s.guest, "eth1", 4, ip_network("10.8.0.0/13"), ip_address("10.0.0.1"), 7).do(),
+        [
+            route(
+                24,
+                NEW,
+                *(("RTA_OIF", 6), ("RTA_DST", "10.8.0.0"), ("RTA_GATEWAY", "10.0.0.1"), ("RTA_PRIORITY", 7)),
+                **{"family": 2, "dst_len": 13, "scope": 0, **NEW_ROUTE},
+            )
+        ],
     ),
     "IPv6 default route": (
         lambda s: AddRoute(s.guest, "eth1", 6, None, ip_address("fd00::1")).do(),
         [route(24, NEW, ("RTA_OIF", 6), ("RTA_GATEWAY", "fd00::1"), family=10, scope=0, **NEW_ROUTE)],
     ),
     "IPv6 route to a host": (
-        lambda s: AddRoute(s.guest, "eth1", 6, ip_address("fd09::1"), None).do(),
+        lambda s: AddRoute(s.guest, "eth1", 6, ip_network("fd09::1"), None).do(),
         [route(24, NEW, ("RTA_OIF", 6), ("RTA_DST", "fd09::1"), family=10, dst_len=128, scope=0, **NEW_ROUTE)],
     ),
 }

@@ -13,7 +13,7 @@ from tests.lab.guest import HOST, SLOW, Guest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
 from tests.lab.kept import cookie, kept_of
 from tests.lab.modules import infiniband_of, radio_of
-from tests.lab.netns import NamedNamespace, Nic, dnsmasq, named_namespace
+from tests.lab.netns import NamedNamespace, Nic, announcing, dnsmasq, named_namespace
 from tests.lab.snapshot import Snapshot, diff, watching
 from tests.lab.switch_host import SwitchHost, switch_host
 
@@ -24,8 +24,10 @@ ADDRESSES = {
     "v4-off-link": "192.168.77.9/32@192.168.88.1",
     "v6-gateway": "fd00:77::9/64@fd00:77::1",
     "v6-off-link": "fd00:77::9/128@fd00:88::1",
+    "several": "192.168.77.9/24@192.168.77.1,10.7.7.9/24,fd00:77::9/64@fd00:77::1",
     "none": "0/0",
 }
+ROUTES = ["--route", "10.8.0.0/13@192.168.77.3", "--route", "10.16.0.0/12", "--route", "fd00:8::/48@fd00:88::3"]
 CLIENTS = ("udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd")
 SWITCHED = {
     "switch": ["sw0"],
@@ -44,6 +46,11 @@ ON_NIC = {
     "lan": ["lan0"],
     "vlan": ["nic0"],
     "direct-vlan": ["--direct-phys", "nic0"],
+}
+OPTIONED = {
+    "options": [*ROUTES, "--metric", "7", "--mtu", "1400", "br0"],
+    "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
+    "announced": ["lan0"],
 }
 OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0", "-i", "eth1"], "radio": ["--direct-phys", "wlan0"]}
 DEVICES = {"ipoib": infiniband_of, "radio": radio_of}
@@ -100,18 +107,21 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         host = switch.host if switch else stack.enter_context(throwaway_host())
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest)
-        words = {**SWITCHED, **ON_NIC, **OTHERS}.get(kind, ["br0"])
-        if kind in ("bridge", "shared-bridge", "replaced-port"):
+        words = {**SWITCHED, **ON_NIC, **OPTIONED, **OTHERS}.get(kind, ["br0"])
+        if kind in ("bridge", "shared-bridge", "replaced-port", "options"):
             bridge_on(host)
         if kind == "shared-bridge":
             other = stack.enter_context(named_namespace())
             assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
-        if kind in ON_NIC:
-            nic = stack.enter_context(nic_of(host, words[0] if kind == "lan" else "nic0"))
+        if kind in (*ON_NIC, "direct-options", "announced"):
+            nic = stack.enter_context(nic_of(host, words[0] if kind in ("lan", "announced") else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
+            if kind == "announced":  # and the host takes nothing of it
+                host.run("sysctl", "-qw", f"net.ipv6.conf.{nic.name}.accept_ra=0")
+                stack.enter_context(announcing(nic))
             if kind == "direct-furnished":
                 furnish(host, nic)
             else:

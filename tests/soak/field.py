@@ -19,10 +19,11 @@ from statistics import median
 from typing import Callable, NamedTuple
 
 from pipework.actions.announce import Announce
+from pipework.address import Static
 from pipework.commands.attach import attach
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import Netlink
-from pipework.model import Attach, Static
+from pipework.model import Attach
 from tests.bench.many import address, requests, send
 from tests.lab.command import CHECKOUT, COMMAND
 from tests.lab.host import Host
@@ -98,7 +99,7 @@ def by_kernel(bridge: str, interfaces: int, guests: Sequence[str]) -> Iterator[C
 def by_package(bridge: str, interfaces: int, guests: Sequence[str]) -> Iterator[Callable[[], None]]:
     """Each attach as the package does it."""
     for name, ifname, number in attaches(interfaces, guests):
-        wanted = Attach(bridge, f"netns:{name}", Static(ip_interface(address(number)), None), ifname)
+        wanted = Attach(bridge, f"netns:{name}", (Static(ip_interface(address(number)), None),), ifname)
         yield partial(attach, wanted)
 
 

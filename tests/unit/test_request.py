@@ -8,10 +8,11 @@ from typing import Any, Optional
 
 import pytest
 
+from pipework.address import Dhcp, Static
 from pipework.errors import BadArgument, PipeworkError, UsageError
 from pipework.grammar import parse
-from pipework.model import Attach, Collect, Delete, Dhcp, Help, List, Passthrough, Request, Static, Tag, Version, Wait
-from pipework.words import parse_address, parse_mac
+from pipework.model import Attach, Collect, Delete, Help, List, Passthrough, Request, Tag, Version, Wait
+from pipework.words import parse_addresses, parse_mac
 
 MAC = "02:42:ac:11:00:02"
 
@@ -29,7 +30,7 @@ def static(address: Optional[str], gateway: Optional[str] = None) -> Static:
 
 
 def attach(hostif: str, guest: str, address: Any, **rest: Any) -> Attach:
-    return Attach(hostif, guest, address, **rest)
+    return Attach(hostif, guest, address if isinstance(address, tuple) else (address,), **rest)
 
 
 def refusal(words: list[str], is_interface: Callable[[str], bool] = nothing_there) -> PipeworkError:
@@ -184,10 +185,10 @@ def test_means(line: str) -> None:
 def test_dhcp_client(client: str) -> None:
     """Every DHCP client goes with and without options; -f says that it stays."""
     plain, stays = client.replace("-f", ""), client.endswith("-f")
-    assert parse_address(client) == Dhcp(plain, (), stays)
-    assert parse_address(f"{client}:") == Dhcp(plain, (), stays)
-    assert parse_address(f"{client}:-t 5  -A 3") == Dhcp(plain, ("-t", "5", "-A", "3"), stays)
-    assert parse_address(f"{client}:-x 0x3d:aabb") == Dhcp(plain, ("-x", "0x3d:aabb"), stays)
+    assert parse_addresses(client) == (Dhcp(plain, (), stays),)
+    assert parse_addresses(f"{client}:") == (Dhcp(plain, (), stays),)
+    assert parse_addresses(f"{client}:-t 5  -A 3") == (Dhcp(plain, ("-t", "5", "-A", "3"), stays),)
+    assert parse_addresses(f"{client}:-x 0x3d:aabb") == (Dhcp(plain, ("-x", "0x3d:aabb"), stays),)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from pipework.address import Static
 from pipework.errors import PipeworkError
 from pipework.grammar import parse
 from pipework.model import (
@@ -22,7 +23,6 @@ from pipework.model import (
     List,
     Passthrough,
     Save,
-    Static,
     Version,
     Wait,
     check_ifname,
@@ -105,9 +105,9 @@ def is_valid(request: Attach) -> None:
             check_ifname("name", name)
     if request.mac is not None:
         assert len(request.mac) == 17 and parse_mac(request.mac) == request.mac
-    if isinstance(request.address, Static):
-        assert request.address.family in (4, 6)
-        assert isinstance(request.address.gateway, (IPv4Address, IPv6Address, type(None)))
+    for one in request.addresses:
+        assert one.family in (4, 6)
+        assert not isinstance(one, Static) or isinstance(one.gateway, (IPv4Address, IPv6Address, type(None)))
     if request.tag is not None:
         for number, longest in (("vlan", 4094), ("pkey", 0xFFFF)):
             try:
@@ -163,10 +163,11 @@ def test_address_round_trip(drawn: tuple[Any, int, Any]) -> None:
     assume(ip != gateway and not ip.is_multicast and ip != IPv4Address(0))
     assume(not (gateway.is_multicast or gateway.is_loopback or gateway.is_unspecified))
     request = parse(["br0", "web", f"{ip}/{prefix}@{gateway}"], lambda name: False)
-    assert isinstance(request, Attach) and isinstance(request.address, Static)
-    assert request.address.interface is not None
-    assert (request.address.interface.ip, request.address.gateway) == (ip, gateway)
-    assert request.address.interface.network.prefixlen == prefix
+    assert isinstance(request, Attach)
+    (there,) = request.addresses
+    assert isinstance(there, Static) and there.interface is not None
+    assert (there.interface.ip, there.gateway) == (ip, gateway)
+    assert there.interface.network.prefixlen == prefix
 
 
 @pytest.mark.parametrize("seed", range(4))
