@@ -62,7 +62,13 @@ MAC = Word(
     optional=True,
     rest=True,
 )
-VLAN = Word("VLAN", "", "1 to 4094; on IPoIB the partition key, in hexadecimal", shown="")
+VLAN = Word(
+    "VLAN",
+    "",
+    "1 to 4094; on bridges also a trunk, such as 100,200-210, tagged, or 10:100, with 10 as native VLAN; "
+    "on IPoIB the partition key, in hexadecimal",
+    shown="",
+)
 FILE = Word("FILE", "file", "lines as they are typed here, comments behind #; - is standard input", completes="FILE")
 ACTION = Word("ACTION", "action", "install, uninstall or status", completes="install uninstall status")
 ENGINE = Word("ENGINE", "engine", shown="", optional=True)  # which has pipework run
@@ -85,6 +91,7 @@ ROUTE = Option(
 )
 METRIC = Option("--metric", "metric", "of the routes; default routes with another metric stay", "N")
 MTU = Option("--mtu", "mtu", "of the guest's end, in bytes (that of HOSTIF)", "N")
+FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
 REPLACE = Option(
     "--replace",
@@ -125,7 +132,7 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS, ROUTE, METRIC, MTU),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, FILTER),
         own=False,
         read=_read_attach,
     ),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pipework.address import AnyAddress, Auto, Static, Via, check_together
 from pipework.errors import BadArgument
-from pipework.typed import Optional, Sequence, Union
+from pipework.typed import TYPE_CHECKING, Optional, Sequence, Union
 from pipework.value import Value
+
+if TYPE_CHECKING:
+    from pipework.vlans import Trunk
 
 TOOLS = ("route", "rule", "tc")
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
@@ -47,28 +50,39 @@ def _check_listed(guest: Optional[str]) -> None:
 
 
 class Tag(Value):
-    """What stands after ``@`` behind the MAC: hexadecimal digits.
+    """What stands after ``@`` behind the MAC: hexadecimal digits, or the VLANs of a trunk.
 
-    Whether they are a VLAN id or a partition key follows from HOSTIF.
+    Whether digits are a VLAN id or a partition key follows from HOSTIF.
     """
 
     text: str
 
     def validate(self) -> None:
         if not is_hex(self.text, 16):
-            raise _no_vlan(self.text)
+            self._read_trunk()
+
+    def _read_trunk(self) -> Trunk:
+        from pipework.vlans import parse_trunk  # few ask for one
+
+        return parse_trunk(self.text)
+
+    @property
+    def trunk(self) -> Optional[Trunk]:
+        """The VLANs of a trunk; None: it is none."""
+        return None if is_hex(self.text, 16) else self._read_trunk()
 
     @property
     def vlan(self) -> int:
         """The VLAN id, 1 to 4094.  Raises BadArgument."""
-        value = int(self.text) if self.text.isdecimal() else 0
-        if not 1 <= value <= 4094:
-            raise _no_vlan(self.text)
-        return value
+        self._check_one("VLAN")
+        from pipework.vlans import parse_vlan  # as above
+
+        return parse_vlan(self.text, self.text)
 
     @property
     def pkey(self) -> int:
         """The InfiniBand partition key, 1 to 0xffff.  Raises BadArgument."""
+        self._check_one("partition key")
         value = int(self.text, 16)
         if not 1 <= value <= 0xFFFF:
             raise BadArgument(
@@ -77,9 +91,11 @@ class Tag(Value):
             )
         return value
 
-
-def _no_vlan(text: str) -> BadArgument:
-    return BadArgument(f"VLAN @{text} is not a VLAN id", "A VLAN id is a number from 1 to 4094, such as @100.")
+    def _check_one(self, what: str) -> None:
+        if self.trunk:
+            raise BadArgument(
+                f"@{self.text} is a trunk, which only a port of a bridge can be", f"Name one {what}, or leave it out."
+            )
 
 
 class Attach(Value):
@@ -88,7 +104,7 @@ class Attach(Value):
     hostif: a link's name, or ``mac:`` and its address; addresses: one or more; ifname, local_name: None for the
     default; mac: of the guest's end, six octets in lower case, None for the kernel's choice; routes: besides default
     routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
-    is on; keep: whether the line is kept for watch.
+    is on; filters: whether a bridge may be made to keep VLANs apart; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -105,6 +121,7 @@ class Attach(Value):
     routes: tuple[Via, ...] = ()
     metric: Optional[int] = None
     mtu: Optional[int] = None
+    filters: bool = False
 
     def validate(self) -> None:
         if not self.guest:
@@ -127,6 +144,10 @@ class Attach(Value):
             self._check_metric(self.metric)
         if self.mtu is not None:
             self._check_mtu(self.mtu)
+        if self.filters and not self.tag:
+            raise BadArgument("--filter keeps VLANs apart, and none is named", "Name one behind the MAC: @100")
+        if self.tag and self.tag.trunk:
+            self._check_trunk(self.tag.trunk)
 
     def _check_routes(self) -> None:
         # IPv6 gives the route that comes with an address another metric than any other
@@ -139,6 +160,14 @@ class Attach(Value):
                     f"--route {route.text} is the network of {own[route.network]} itself",
                     "Leave it out: that route comes with the address.",
                 )
+
+    def _check_trunk(self, trunk: Trunk) -> None:
+        has_none = all(isinstance(one, Static) and not (one.interface or one.gateway) for one in self.addresses)
+        if trunk.native is None and not has_none:
+            raise BadArgument(
+                f"VLANs @{trunk.text} are all tagged, so {self.address} would be in none",
+                f"Write 0/0, and give the guest VLAN links; or name the untagged one: @1:{trunk.text}",
+            )
 
     def _check_metric(self, metric: int) -> None:
         if not 1 <= metric <= MOST_METRIC:

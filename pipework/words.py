@@ -229,6 +229,6 @@ def parse_mac_and_tag(words: tuple[str, ...]) -> tuple[Optional[str], Optional[T
     mac = parse_mac(mac_text) if mac_text else None
     if not tag_text:
         return mac, None
-    if ":" in tag_text:
+    if tag_text.count(":") > 1:
         raise BadArgument(f"@{tag_text} is a MAC where a VLAN id belongs", f"Write the MAC without @: {tag_text}")
     return mac, Tag(tag_text)

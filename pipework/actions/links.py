@@ -190,26 +190,6 @@ class CreateVlan(Action):
         return f"ip link add link {quote(self.nic)} name {quote(self.name)} up type vlan id {self.vlan}"
 
 
-class SetAccessVlan(Action):
-    """Make a port of a VLAN-filtering bridge an access port of one VLAN, and of no other; it goes with the port."""
-
-    host: Namespace
-    port: str
-    vlan: int
-    default_vlan: int
-
-    def do(self) -> None:
-        netlink = self.host.netlink
-        netlink.add_port_vlan(netlink.index(self.port), self.vlan)
-        if self.default_vlan not in (0, self.vlan):
-            netlink.delete_port_vlan(netlink.index(self.port), self.default_vlan)
-
-    def say(self) -> str:
-        add = f"bridge vlan add dev {quote(self.port)} vid {self.vlan} pvid untagged"
-        remove = f"\nbridge vlan del dev {quote(self.port)} vid {self.default_vlan}"
-        return add + (remove if self.default_vlan not in (0, self.vlan) else "")
-
-
 class SetUp(Action):
     """Bring up a link that is down."""
 

@@ -155,9 +155,20 @@ def _remove(port: ovsdb.Port) -> list[str]:
 
 
 def _add(port: ovsdb.Port) -> list[str]:
-    add = ["add-port", port.bridge, port.name, *([f"tag={port.vlan}"] if port.vlan else [])]
+    add = ["add-port", port.bridge, port.name, *_vlans(port)]
     ids = [f"external-ids:{key}={json_string(value)}" for key, value in port.external_ids.items()]
     return [*add, *(["--", "set", "Interface", port.name, *ids] if ids else [])]
+
+
+def _vlans(port: ovsdb.Port) -> list[str]:
+    if port.trunk:
+        carried = f"trunks={','.join(map(str, port.trunk.ids))}"
+        return [
+            *(["vlan_mode=trunk"] if port.trunk.native is None else ["vlan_mode=native-untagged"]),
+            *([] if port.trunk.native is None else [f"tag={port.trunk.native}"]),
+            carried,
+        ]
+    return [f"tag={port.vlan}"] if port.vlan else []
 
 
 def _say(arguments: list[str]) -> str:

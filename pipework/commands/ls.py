@@ -48,8 +48,8 @@ def _same(wire: Wired, namespace: Namespace) -> bool:
 
 
 def _as_json(wire: Wired) -> dict[str, object]:
-    keys = [field for field in wire.fields if field not in ("path", "there", "assigned")]
-    return {key: getattr(wire, key) for key in keys}
+    keys = [field for field in wire.fields if field not in ("path", "there", "assigned", "trunk")]
+    return {**{key: getattr(wire, key) for key in keys}, "trunk": wire.trunk.text if wire.trunk else None}
 
 
 def _print_table(wires: Sequence[Wired]) -> None:
@@ -69,7 +69,7 @@ def _row(wire: Wired) -> tuple[str, ...]:
         wire.ifname,
         wire.kind,
         wire.hostif,
-        links.kind(wire.kind).say_tag(wire.vlan) if wire.vlan else None,
+        wire.trunk.text if wire.trunk else links.kind(wire.kind).say_tag(wire.vlan) if wire.vlan else None,
         wire.link,
         ",".join(wire.addresses),
         wire.mac,

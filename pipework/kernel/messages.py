@@ -36,7 +36,7 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_LINKINFO, IFLA
 IFLA_AF_SPEC, IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_ALT_IFNAME, IFLA_PERM_ADDRESS = 26, 27, 37, 53, 54
 INFO_KIND, INFO_DATA = 1, 2
 INET6_TOKEN = 7  # IFLA_INET6_TOKEN
-BRIDGE_VLAN_INFO = 2  # linux/if_bridge.h
+BRIDGE_FLAGS, BRIDGE_VLAN_INFO, BRIDGE_FLAGS_SELF = 0, 2, 2  # linux/if_bridge.h
 # linux/if_addr.h
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
 # linux/rtnetlink.h
@@ -194,9 +194,10 @@ def link_info(kind: str, data: Iterable[tuple[str, Any]]) -> bytes:
     return attribute(IFLA_LINKINFO, info)
 
 
-def port_vlan(family: int, ifindex: int, flags: int, vlan: int) -> bytes:
-    """A VLAN of a bridge port; flags: BRIDGE_VLAN_INFO_*."""
-    spec = attribute(BRIDGE_VLAN_INFO, VLAN.pack(flags, vlan))
+def port_vlans(family: int, ifindex: int, entries: Iterable[tuple[int, int]], is_own: bool = False) -> bytes:
+    """VLANs of a bridge port, as flags (BRIDGE_VLAN_INFO_*) and id; is_own: of the bridge itself."""
+    spec = attribute(BRIDGE_FLAGS, u16(BRIDGE_FLAGS_SELF)) if is_own else b""
+    spec += b"".join(attribute(BRIDGE_VLAN_INFO, VLAN.pack(flags, vlan)) for flags, vlan in entries)
     return LINK.pack(family, 0, ifindex, 0, 0) + attribute(IFLA_AF_SPEC, spec)
 
 
@@ -277,7 +278,7 @@ def hops(payload: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         offset += (length + 3) & ~3
 
 
-def port_vlans(told: bytes) -> Iterator[tuple[int, int]]:
+def vlans_told(told: bytes) -> Iterator[tuple[int, int]]:
     """The VLANs of a bridge port, as flags (BRIDGE_VLAN_INFO_*) and id."""
     spec = chosen(told, LINK.size, (IFLA_AF_SPEC,)).get(IFLA_AF_SPEC, b"")
     for kind, payload in attributes(spec):

@@ -19,6 +19,7 @@ from pipework.kernel.bare import socket
 from pipework.kernel.records import SCOPE_LINK, Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.model import LONGEST_NAME
 from pipework.typed import Any, Optional
+from pipework.vlans import Trunk, of_ids
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -28,6 +29,7 @@ NEWNSID, GETNSID = 88, 90
 REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
 SOL_NETLINK, EXT_ACK, STRICT_CHECK = 270, 11, 12
 AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_bridge.h
+RANGE_BEGIN, RANGE_END = 0x8, 0x10  # BRIDGE_VLAN_INFO_*, as above
 EXT_BRIDGE_VLANS, EXT_SKIP_STATS = 0x2, 0x8  # RTEXT_FILTER_*: what to tell of links besides, what to leave out
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 MAIN_TABLE, LOCAL_TABLE, CLONED = 254, 255, 0x200  # RT_TABLE_*, RTM_F_CLONED: an entry of the cache
@@ -195,25 +197,33 @@ class Netlink:
         """Choose the lower half of the addresses that a link makes of announced prefixes (``ip token set``)."""
         self.request(SETLINK, messages.token(FAMILY[6], index, token.packed))
 
+    def change_link(self, index: int, kind: str, data: Sequence[Any]) -> None:
+        """Change what a kind of link has besides."""
+        self.request(NEWLINK, messages.link(index) + messages.link_info(kind, data))
+
     def delete_link(self, index: int) -> None:
         self.request(DELLINK, messages.link(index))
 
-    def add_port_vlan(self, index: int, vlan: int) -> None:
-        """Make a VLAN the one that a bridge port puts untagged frames in, and sends untagged."""
-        self.request(SETLINK, messages.port_vlan(AF_BRIDGE, index, BRIDGE_VLAN_PVID | BRIDGE_VLAN_UNTAGGED, vlan))
+    def add_port_vlans(
+        self, index: int, native: Optional[int], tagged: Sequence[tuple[int, int]], is_own: bool = False
+    ) -> None:
+        """Have a bridge port, or the bridge itself, take part in VLANs: one untagged, ranges of others tagged."""
+        entries = [] if native is None else [(BRIDGE_VLAN_PVID | BRIDGE_VLAN_UNTAGGED, native)]
+        self.request(SETLINK, messages.port_vlans(AF_BRIDGE, index, [*entries, *_in_ranges(tagged)], is_own))
 
-    def delete_port_vlan(self, index: int, vlan: int) -> None:
-        """Take a bridge port out of a VLAN."""
-        self.request(DELLINK, messages.port_vlan(AF_BRIDGE, index, 0, vlan))
+    def delete_port_vlans(self, index: int, vlans: Sequence[tuple[int, int]], is_own: bool = False) -> None:
+        """Take a bridge port, or the bridge itself, out of ranges of VLANs."""
+        self.request(DELLINK, messages.port_vlans(AF_BRIDGE, index, _in_ranges(vlans), is_own))
 
-    def port_vlan(self, index: int) -> Optional[int]:
-        """The VLAN that a bridge port puts untagged frames in; None: no VLAN."""
+    def port_vlans(self, index: int) -> Optional[Trunk]:
+        """The VLANs of a bridge port, or of the bridge itself; None: no VLAN."""
         message = messages.link(family=AF_BRIDGE, IFLA_EXT_MASK=EXT_BRIDGE_VLANS)
         for told in self.request(GETLINK, message, DUMP):
             if messages.LINK.unpack_from(told)[2] == index:
-                for flags, vlan in messages.port_vlans(told):
-                    if flags & BRIDGE_VLAN_PVID:
-                        return vlan
+                entries = list(messages.vlans_told(told))
+                native = next((vlan for flags, vlan in entries if flags & BRIDGE_VLAN_PVID), None)
+                tagged = [vlan for _, vlan in entries if vlan != native]
+                return of_ids(native, tagged) if entries else None
         return None
 
     def namespace_id(self, fd: int) -> int:
@@ -313,6 +323,13 @@ class Netlink:
             if refusal.errno not in (EINVAL, ESRCH) or not route.has_object:
                 raise
             self.request(kind, messages.put_back_route(route.message, by_object=False), flags)
+
+
+def _in_ranges(vlans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    entries: list[tuple[int, int]] = []
+    for first, last in vlans:
+        entries += [(0, first)] if first == last else [(RANGE_BEGIN, first), (RANGE_END, last)]
+    return entries
 
 
 def _address(index: int, interface: Interface, **attributes: Any) -> bytes:

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel.bare import json_string, read_json
 from pipework.kernel.programs import Running, find_program
-from pipework.typed import Any, Optional
+from pipework.typed import TYPE_CHECKING, Any, Optional
 from pipework.value import Value
+
+if TYPE_CHECKING:
+    from pipework.vlans import Trunk
 
 UNAPPLIED = 65  # exit status, ovs-vsctl(8)
 PATIENCE = 10  # seconds that ovs-vsctl waits for the database and the switch
@@ -18,15 +21,16 @@ FOLDERS = ("/run/openvswitch", "/usr/local/var/run/openvswitch")  # of its socke
 
 
 class Port(Value):
-    """A port as the database has it: its bridge, its access VLAN (None: all) and its interface's external ids.
+    """A port as the database has it: its bridge, access VLAN, its interface's external ids, and what a trunk carries.
 
-    bridge: of a port of a fake bridge, that one or its parent.
+    bridge: of a port of a fake bridge, that one or its parent; without vlan and trunk it carries all VLANs.
     """
 
     bridge: str
     name: str
     vlan: Optional[int]
     external_ids: dict[str, str]
+    trunk: Optional[Trunk] = None
 
 
 class Fault(Refused):
@@ -136,7 +140,7 @@ class Inquiry:
     def __init__(self, external_id: str) -> None:
         asked = (
             *("--format=json", "--columns=name,external_ids", "find", "Interface", f'external_ids:{external_id}!=""'),
-            *("--", "--columns=_uuid,name,tag", "list", "Port"),
+            *("--", "--columns=_uuid,name,tag,trunks,vlan_mode", "list", "Port"),
             *("--", "--columns=name,ports", "list", "Bridge"),
         )
         try:
@@ -156,7 +160,7 @@ class Inquiry:
         ids = {row["name"]: dict(row["external_ids"][1]) for row in interfaces}
         owners = {uuid: row["name"] for row in bridges for _, uuid in _members(row["ports"])} if ids else {}
         return [
-            Port(owners.get(row["_uuid"][1], ""), row["name"], _tag(row), ids[row["name"]])
+            Port(owners.get(row["_uuid"][1], ""), row["name"], *_vlan_and_ids(row, ids[row["name"]]))
             for row in rows
             if row["name"] in ids
         ]
@@ -173,18 +177,34 @@ def bridges_with(external_id: str) -> dict[str, str]:
 
 def port(name: str) -> Optional[Port]:
     """The port of that name, on whichever bridge, or None."""
-    rows = _rows("--columns=tag", "find", "Port", f"name={json_string(name)}")
+    rows = _rows("--columns=tag,trunks,vlan_mode", "find", "Port", f"name={json_string(name)}")
     if not rows:
         return None
     interfaces = _rows("--columns=external_ids", "find", "Interface", f"name={json_string(name)}")
     external_ids = dict(interfaces[0]["external_ids"][1]) if interfaces else {}
-    return Port(vsctl("port-to-br", name).strip(), name, _tag(rows[0]), external_ids)
+    return Port(vsctl("port-to-br", name).strip(), name, *_vlan_and_ids(rows[0], external_ids))
 
 
 def _tag(port: dict[str, Any]) -> Optional[int]:
     """Its access VLAN."""
     tag = port["tag"]
     return tag if isinstance(tag, int) else None
+
+
+def _vlan_and_ids(port: dict[str, Any], ids: dict[str, str]) -> tuple[Optional[int], dict[str, str], Optional[Trunk]]:
+    """The last three fields of a Port; for the modes of ports see ovs-vswitchd.conf.db(5), VLAN Configuration."""
+    mode, tag, trunks = port["vlan_mode"], _tag(port), _numbers(port["trunks"])
+    is_trunk = trunks and (mode in ("trunk", "native-untagged") or (tag is None and mode in ([], ["set", []])))
+    if not is_trunk:
+        return tag, ids, None
+    from pipework.vlans import of_ids  # few ports are trunks
+
+    return None, ids, of_ids(tag if mode == "native-untagged" else None, trunks)
+
+
+def _numbers(column: Any) -> list[int]:
+    """Of a column that holds numbers, one of them without more ado."""
+    return [column] if isinstance(column, int) else list(_members(column))
 
 
 def _members(column: Any) -> list[Any]:

@@ -101,6 +101,8 @@ def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, W
         name = found
     link = host.netlink.link(name)  # which may be called so besides
     row = _existing(request, link) if link else _missing(request, name)
+    if request.filters and row.name != "bridge":
+        raise Refused(f"--filter is for a Linux bridge, and HOSTIF {name} is none", "Leave it out.")
     return _load(row), Wire(request, host, guest, row.name, link.name if link else name, request.ifname or row.ifname)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipework.kernel.ovsdb import Inquiry, Port
     from pipework.kernel.records import Link, LinkAddress, Route
     from pipework.notes import Loan
+    from pipework.vlans import Trunk
 
     Answer = TypeVar("Answer")
 
@@ -183,10 +184,15 @@ class Seen(Value):
 
 
 class FarSide(Value):
-    """Where a wire leads.  hostif: the bridge or NIC, "" if none is to be seen; vlan: on IPoIB the partition key."""
+    """Where a wire leads.
+
+    hostif: the bridge or NIC, "" if none is to be seen; vlan: of an access port, on IPoIB the partition key; trunk:
+    what another port carries, None if it is as all ports of its bridge are.
+    """
 
     hostif: str
     vlan: Optional[int] = None
+    trunk: Optional[Trunk] = None
 
 
 class Wired(Value):
@@ -194,7 +200,7 @@ class Wired(Value):
 
     guest, runtime, pid: whose (pid 0: unknown); path: opens its namespace, "" if the guest is gone; ifname: what its
     end is called now; kind: the name of the file in links/ that serves it; link: the host's end, or ""; hostif: the
-    bridge or NIC; vlan: on IPoIB the partition key; mtu in bytes; state: up, down, no carrier, bridge down, filtered,
+    bridge or NIC; vlan, trunk: as of FarSide; mtu in bytes; state: up, down, no carrier, bridge down, filtered,
     unfinished or guest gone; guessed: it bears no mark of ours and no name of the original's, and is taken for the
     original's because nobody else is known to have made it; there, assigned: the guest's link and its
     addresses as they were read, None and nothing if the guest is gone.
@@ -216,6 +222,7 @@ class Wired(Value):
     guessed: bool = False
     there: Optional[Link] = None
     assigned: tuple[LinkAddress, ...] = ()
+    trunk: Optional[Trunk] = None
 
 
 class Inhabitant(Value):
@@ -305,9 +312,10 @@ class LinkKind:
         """Why nobody can tell which line makes a wire, "" where it can be told."""
         return "" if wired.hostif else "it leads to no link of this host"
 
-    def wanted_tag(self, wire: Wire) -> Optional[int]:
-        """What FarSide.vlan is to be of a wire that is as asked."""
-        return wire.request.tag.vlan if wire.request.tag else None
+    def is_in_vlans(self, wire: Wire, there: Wired) -> bool:
+        """Whether a wire that is there is in the VLANs that are asked for, and in no other."""
+        tag = wire.request.tag
+        return (there.vlan, there.trunk) == (tag.vlan if tag and not tag.trunk else None, tag.trunk if tag else None)
 
     def say_tag(self, tag: int) -> str:
         """A FarSide.vlan as people read it."""

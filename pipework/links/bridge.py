@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipework import firewall
 from pipework.actions.base import Action
-from pipework.actions.links import Adopt, CreateBridge, DeleteLink, SetAccessVlan, SetUp
+from pipework.actions.links import Adopt, CreateBridge, DeleteLink, SetUp
 from pipework.actions.notice import Notice
 from pipework.actions.spanning_tree import AwaitForwarding
 from pipework.errors import Refused
@@ -18,7 +18,9 @@ from pipework.links.conflicts import make_way
 from pipework.links.stash import Way
 from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
 from pipework.marks import NEWBORN, is_hosts_end
+from pipework.model import Tag
 from pipework.typed import Optional
+from pipework.vlans import Trunk
 
 DEFAULT_VLAN = 1  # of the ports of a new bridge that filters
 
@@ -29,27 +31,34 @@ class Bridge(VethKind):
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the bridge if it is missing, plug the guest in, let its frames pass a Docker host's firewall.
 
-        With a VLAN the guest's port is an access port of it; the bridge must filter VLANs, a new one does.
+        With a VLAN the guest's port is an access port of it, with several a trunk; the bridge must filter VLANs, a new
+        one does.
         """
         request, host, bridge = wire.request, wire.far, wire.hostif
-        vlan = request.tag.vlan if request.tag else None
+        vlans = _wanted(request.tag) if request.tag else None
         inquiry = firewall.inquire(host, bridge)
         there = host.netlink.link(bridge)
-        if vlan and there and not sysfs.vlan_filtering(bridge):
+        if request.tag and there and not (request.filters or sysfs.vlan_filtering(bridge)):
             raise Refused(
-                f"VLAN @{vlan}: bridge {bridge} does not filter VLANs",
-                f"Turn it on, which concerns every port: ip link set {bridge} type bridge vlan_filtering 1",
+                f"VLAN @{request.tag.text}: bridge {bridge} does not filter VLANs",
+                f"Have it do so, and its ports pass what they pass: pipework --filter {bridge} ...",
             )
         local = local_name(wire)
         way = make_way(wire, local)
         make: list[Action] = [*way.first]
         ways, notices = inquiry.plan(bridge, local, request.addresses, lambda: _is_ours_alone(host, bridge))
         if there is None:
-            make.append(CreateBridge(host, bridge, bool(vlan)))
+            make.append(CreateBridge(host, bridge, bool(vlans)))
+        elif request.filters and not sysfs.vlan_filtering(bridge):
+            from pipework.links.filtering import filter_vlans  # which is asked for once in a bridge's life
+
+            make += filter_vlans(host, there)
         make += make_pair(wire, local, there.mtu if there else None, bridge)
-        if vlan:
+        if vlans:
+            from pipework.actions.vlans import SetVlans  # few ask for one
+
             default = sysfs.default_vlan(bridge) if there else DEFAULT_VLAN
-            make.append(SetAccessVlan(host, local, vlan, default))
+            make.append(SetVlans(host, local, vlans, default))
         elif there and _joins_no_vlan(bridge):
             notices = [*notices, _in_no_vlan(bridge, local)]
         if there and not there.up:
@@ -61,8 +70,16 @@ class Bridge(VethKind):
     def recognise(self, seen: Seen) -> Optional[FarSide]:
         if seen.end is None:
             return None
-        bridge = seen.host.name(seen.end.master)
-        return FarSide(bridge, _access_vlan(seen.host, bridge, seen.end))
+        return _far_side(seen.host, seen.host.name(seen.end.master), seen.end)
+
+    def is_in_vlans(self, wire: Wire, there: Wired) -> bool:
+        """Without any that is asked for, in that of all ports, and in whatever the administrator has added."""
+        tag, default = wire.request.tag, sysfs.default_vlan(wire.hostif)
+        if tag is None:
+            return there.trunk.native == default if there.trunk else there.vlan is None
+        if tag.trunk or there.trunk:
+            return tag.trunk == there.trunk
+        return sysfs.vlan_filtering(wire.hostif) and tag.vlan == (there.vlan or default)
 
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
         """The firewall's rules go with their port, or with the last that leads to a guest."""
@@ -83,7 +100,7 @@ class Bridge(VethKind):
         ways, notices = firewall.inquire(wire.far, wire.hostif).plan(
             wire.hostif, end.name, wire.request.addresses, lambda: _is_ours_alone(wire.far, wire.hostif)
         )
-        if _joins_no_vlan(wire.hostif) and wire.far.netlink.port_vlan(end.ifindex) is None:
+        if _joins_no_vlan(wire.hostif) and wire.far.netlink.port_vlans(end.ifindex) is None:
             notices = [*notices, _in_no_vlan(wire.hostif, end.name)]
         up = [SetUp(wire.far, wire.hostif)] if bridge and not bridge.up else []
         return (*((Adopt(wire.far, wire.hostif),) if ours else ()), *up, *ways, *notices)
@@ -95,7 +112,7 @@ class Bridge(VethKind):
         for wired in wires:
             if wired.hostif in down:
                 yield wired, "bridge down"
-            elif wired.hostif in without_vlan and wired.vlan is None:
+            elif wired.hostif in without_vlan and wired.vlan is None and wired.trunk is None:
                 yield wired, "no pvid"
             elif inquiry.stops(wired.hostif, wired.link, wired.addresses):
                 yield wired, "filtered"
@@ -139,11 +156,18 @@ def _is_ours_alone(host: Namespace, bridge: str) -> bool:
     return sum(port is not None and not is_hosts_end(port) for port in ports) < 2
 
 
-def _access_vlan(host: Host, bridge: str, port: Link) -> Optional[int]:
-    if not host.ask(sysfs.vlan_filtering, bridge):
-        return None
-    vlan = host.namespace.netlink.port_vlan(port.ifindex)
-    return vlan if vlan != host.ask(sysfs.default_vlan, bridge) else None
+def _wanted(tag: Tag) -> Trunk:
+    """The VLANs of a port: of an access port one, untagged.  Raises BadArgument."""
+    return tag.trunk or Trunk(tag.vlan, ())
+
+
+def _far_side(host: Host, bridge: str, port: Link) -> FarSide:
+    vlans = host.namespace.netlink.port_vlans(port.ifindex) if host.ask(sysfs.vlan_filtering, bridge) else None
+    if vlans is None:
+        return FarSide(bridge)
+    if vlans.tagged:
+        return FarSide(bridge, None, vlans)
+    return FarSide(bridge, vlans.native if vlans.native != host.ask(sysfs.default_vlan, bridge) else None)
 
 
 KIND = Bridge()

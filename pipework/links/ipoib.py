@@ -18,6 +18,7 @@ from pipework.links.base import (
     Remnant,
     Seen,
     Wire,
+    Wired,
     check_mtu,
     half_made,
     mark_finished,
@@ -79,12 +80,12 @@ class IPoIB(LinkKind):
             elif link.kind == "ipoib" and read_mark(link):
                 yield Remnant(f"link {link.name}, whose guest is gone", (DeleteLink(host.namespace, link.name),))
 
-    def wanted_tag(self, wire: Wire) -> Optional[int]:
-        """The partition key, which is the parent's where none is given."""
-        parent = wire.far.netlink.link(wire.hostif)
+    def is_in_vlans(self, wire: Wire, there: Wired) -> bool:
+        """By the partition key, which is the parent's where none is given."""
         if wire.request.tag:
-            return wire.request.tag.pkey | FULL_MEMBER
-        return parent.vlan if parent else None
+            return there.vlan == wire.request.tag.pkey | FULL_MEMBER
+        parent = wire.far.netlink.link(wire.hostif)
+        return there.vlan == (parent.vlan if parent else None)
 
     def say_tag(self, tag: int) -> str:
         """A partition key is hexadecimal."""

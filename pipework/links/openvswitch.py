@@ -34,9 +34,10 @@ class OpenVSwitch(VethKind):
     """Guests of one switch reach each other as its flows have it."""
 
     def plan(self, wire: Wire) -> LinkPlan:
-        """Create the bridge if it is missing and plug the guest into it, its VLAN as access tag."""
+        """Create the bridge if it is missing and plug the guest into it, its VLAN as access tag, several as a trunk."""
         request, host, bridge = wire.request, wire.far, wire.hostif
-        vlan = request.tag.vlan if request.tag else None
+        trunk = request.tag.trunk if request.tag else None
+        vlan = request.tag.vlan if request.tag and not trunk else None
         there = host.netlink.link(bridge)
         if there is None and ovsdb.is_bridge(bridge):
             raise _without_link(bridge)
@@ -46,7 +47,12 @@ class OpenVSwitch(VethKind):
         make: list[Action] = [*([RemovePort(dead)] if dead else []), *way.first]
         if there is None:
             make.append(AddBridge(bridge))
-        port = ovsdb.Port(bridge, local, vlan, _external_ids(wire, local, vlan))
+        if trunk and ovsdb.fake_vlan(bridge):
+            raise Refused(
+                f"VLANs @{trunk.text}: {bridge} is a fake bridge, which has one VLAN",
+                f"Name the bridge that it is part of: pipework $(ovs-vsctl br-to-parent {bridge}) ...",
+            )
+        port = ovsdb.Port(bridge, local, vlan, _external_ids(wire, local, trunk.text if trunk else vlan), trunk)
         make += [
             *make_pair(wire, local, there.mtu if there else None, None),
             *([ComputeChecksums(wire.near.namespace, wire.ifname)] if there and _is_in_userspace(there) else []),
@@ -62,7 +68,7 @@ class OpenVSwitch(VethKind):
             return None
         port = seen.host.ports.get(seen.end.name)
         if port:
-            return FarSide(_hostif(seen.host, port), port.vlan)
+            return FarSide(_hostif(seen.host, port), port.vlan, port.trunk)
         bridge = seen.host.named(seen.mark.hostif) if seen.mark else None
         if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
             return FarSide(bridge.name)
@@ -93,8 +99,11 @@ class OpenVSwitch(VethKind):
         late = there is not None and ovsdb.has_stp(wire.hostif)
         return (AwaitSwitchForwarding(local_name(wire), 2 * LONGEST_FORWARD_DELAY),) if late else ()
 
-    def wanted_tag(self, wire: Wire) -> Optional[int]:
-        return super().wanted_tag(wire) or ovsdb.fake_vlan(wire.hostif)
+    def is_in_vlans(self, wire: Wire, there: Wired) -> bool:
+        """Without one that is asked for in that of a fake bridge."""
+        if wire.request.tag:
+            return super().is_in_vlans(wire, there)
+        return (there.vlan, there.trunk) == (ovsdb.fake_vlan(wire.hostif), None)
 
     def untold(self, host: Host, wired: Wired) -> str:
         """Only the switch knows the VLAN."""
@@ -172,6 +181,7 @@ def _dead(host: Host, port: ovsdb.Port) -> Wired:
         mac="",
         mtu=0,
         state="guest gone",
+        trunk=port.trunk,
     )
 
 

@@ -17,7 +17,7 @@ def is_as_asked(wire: Wire, there: Wired) -> bool:
     request = wire.request
     # the cable of a NIC is not ours to plug in
     works = there.state == "up" or (there.state == "no carrier" and not there.link)
-    leads = (there.kind, there.hostif, there.vlan) == (wire.kind, wire.hostif, links.kind(wire.kind).wanted_tag(wire))
+    leads = (there.kind, there.hostif) == (wire.kind, wire.hostif) and links.kind(wire.kind).is_in_vlans(wire, there)
     same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
     return works and leads and same_names and _is_addressed(request, wire.near.namespace, there)
 

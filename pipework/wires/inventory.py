@@ -99,6 +99,7 @@ def _wire(guest: Namespace, seen: Seen) -> Optional[Wired]:
         link=end.name if end else "",
         hostif=far.hostif or (mark.hostif if mark else ""),
         vlan=far.vlan,
+        trunk=far.trunk,
         addresses=tuple(one.text for one in assigned),
         mac=link.mac,
         mtu=link.mtu,

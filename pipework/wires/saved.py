@@ -23,6 +23,7 @@ def save(guest: Namespace, wired: Wired) -> tuple[str, ...]:
     kind = links.kind(wired.kind)
     asked = notes.of_link(Asked, guest, wired.there)
     vlan = f"@{kind.say_tag(wired.vlan).removeprefix('0x')}" if wired.vlan else ""
+    vlan = f"@{wired.trunk.text}" if wired.trunk else vlan
     return (
         *(["--direct-phys"] if kind.handed_over else []),
         *(asked.options if asked else []),

@@ -22,6 +22,7 @@ from tests.lab.netns import NamedNamespace
 from tests.lab.snapshot import Unchanged
 from tests.lab.switch_host import SwitchHost, switch_host
 from tests.lab.tcp import reaches
+from tests.lab.trunks import TRUNK, check_told
 
 Namespaces = Callable[[], NamedNamespace]
 NETDEV = "datapath_type=netdev"
@@ -393,3 +394,19 @@ def test_tap_is_a_nic(switched: SwitchHost, guest_ns: Namespaces) -> None:
     link = guest.link("eth1")
     assert link is not None
     assert link["linkinfo"]["info_kind"] == "macvlan"
+
+
+def test_trunk(switched: SwitchHost, guest_ns: Namespaces) -> None:
+    """A trunk is one in the database, with its native VLAN or without, and told as it is; a fake bridge has none."""
+    bridge, router = switched.add_bridge(), guest_ns()
+    columns = ("get", "Port", "trunk0", "vlan_mode", "tag", "trunks")
+    succeed(switched, bridge, "-l", "trunk0", router.spec, "10.0.10.1/24", TRUNK)
+    assert switched.vsctl(*columns).split("\n")[:3] == ["native-untagged", "10", "[100, 200, 201]"]
+    assert switched.vsctl("get", "Interface", "trunk0", "external_ids:pipework.vlan").strip() == f'"{TRUNK[1:]}"'
+    check_told(switched.pipework, bridge, router)
+    succeed(switched, "--replace", bridge, "-l", "trunk0", router.spec, "0/0", "@100,200")
+    assert switched.vsctl(*columns).split("\n")[:3] == ["trunk", "[]", "[100, 200]"]
+    succeed(switched, "del", router.spec)
+    switched.vsctl("add-br", "fake0", bridge, "10")
+    told = switched.pipework("fake0", router.spec, "0/0", "@100,200")
+    assert told.code == 1 and "fake0 is a fake bridge, which has one VLAN" in told.err, told

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from errno import ENODEV
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from typing import Any, Callable
 
 from pipework.actions import links
 from pipework.actions.addresses import AddAddress, AddRoute
 from pipework.actions.nic import Dress, MoveLink
+from pipework.actions.vlans import SetVlans
 from pipework.kernel import messages
 from pipework.kernel.messages import DONE, ERROR
 from pipework.kernel.namespaces import Namespace
@@ -16,6 +17,7 @@ from pipework.kernel.netlink import DUMP, GETLINK, GETNSID, NEWNSID, Netlink
 from pipework.kernel.records import Link
 from pipework.marks import NEWBORN
 from pipework.notes import Home
+from pipework.vlans import Trunk
 from tests.lab.pyroute2_reference import Described
 
 MAC = "02:00:00:00:00:01"
@@ -83,9 +85,13 @@ def born(name: str, *attrs: tuple[str, Any], **fields: int) -> Described:
     return link(16, NEW, ("IFLA_IFNAME", name), ("IFLA_GROUP", NEWBORN), *attrs, **fields)
 
 
-def vlan_of_port(kind: int, flags: int) -> Described:
-    """Return the request that has a bridge port join or leave VLAN 100."""
-    spec = {"attrs": [("IFLA_BRIDGE_VLAN_INFO", {"flags": flags, "vid": 100})]}
+TOKEN = {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_TOKEN", "::123")]})]}
+
+
+def vlans_of_port(kind: int, *entries: tuple[int, int], own: int = 0) -> Described:
+    """Return the request that has a bridge port join or leave VLANs."""
+    flags = [("IFLA_BRIDGE_FLAGS", own)] if own else []
+    spec = {"attrs": [*flags, *(("IFLA_BRIDGE_VLAN_INFO", {"flags": how, "vid": vlan}) for how, vlan in entries)]}
     return link(kind, CHANGE, ("IFLA_AF_SPEC", spec), family=7, index=5)
 
 
@@ -124,7 +130,7 @@ Deed = Callable[[Stage], object]
 REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
     "link": (lambda s: s.on_host.link("eth9"), [link(18, ASK, ("IFLA_IFNAME", "eth9"), NO_STATS)]),
     "links": (lambda s: s.on_host.links(), [link(18, ALL, NO_STATS)]),
-    "port_vlan": (lambda s: s.on_host.port_vlan(5), [link(18, ALL, ("IFLA_EXT_MASK", 2), family=7)]),
+    "port_vlans": (lambda s: s.on_host.port_vlans(5), [link(18, ALL, ("IFLA_EXT_MASK", 2), family=7)]),
     "namespace_id": (lambda s: s.in_guest.namespace_id(HOST_FD), [NSID]),
     "new namespace id": (
         lambda s: s.in_guest.request(NEWNSID, messages.namespace(NETNSA_FD=HOST_FD, NETNSA_NSID=0xFFFFFFFF)),
@@ -203,10 +209,36 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         [born("eth0.100", ("IFLA_LINK", 4), info("vlan", ("IFLA_VLAN_ID", 100)), flags=1, change=1)],
     ),
     "access VLAN": (
-        lambda s: links.SetAccessVlan(s.host, "port", 100, 100).do(),
-        [vlan_of_port(19, 6)],
+        lambda s: SetVlans(s.host, "port", Trunk(100, ()), 100).do(),
+        [vlans_of_port(19, (6, 100))],
     ),
-    "leaving a VLAN": (lambda s: s.on_host.delete_port_vlan(5, 100), [vlan_of_port(17, 0)]),
+    "trunk": (
+        lambda s: SetVlans(s.host, "port", Trunk(10, ((100, 100), (200, 210))), 1).do(),
+        [
+            vlans_of_port(19, (6, 10), (0, 100), (8, 200), (16, 210)),
+            vlans_of_port(17, (0, 1)),
+        ],
+    ),
+    "leaving a VLAN": (lambda s: s.on_host.delete_port_vlans(5, [(100, 100)]), [vlans_of_port(17, (0, 100))]),
+    "VLANs of a bridge itself": (
+        lambda s: s.on_host.add_port_vlans(5, None, [(2, 4094)], True),
+        [vlans_of_port(19, (8, 2), (16, 4094), own=2)],
+    ),
+    "filtering": (
+        lambda s: s.on_host.change_link(3, "bridge", [("IFLA_BR_VLAN_FILTERING", 1)]),
+        [link(16, CHANGE, info("bridge", ("IFLA_BR_VLAN_FILTERING", 1)), index=3)],
+    ),
+    "token": (
+        lambda s: s.in_guest.set_token(6, IPv6Address("::123")),
+        [
+            link(
+                19,
+                CHANGE,
+                ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_TOKEN", "::123")]})]}),
+                index=6,
+            )
+        ],
+    ),
     "up": (lambda s: links.SetUp(s.host, "eth0").do(), [link(19, CHANGE, index=4, flags=1, change=1)]),
     "down": (lambda s: links.SetUp(s.host, "eth0").undo(), [link(19, CHANGE, index=4, flags=0, change=1)]),
     "adopt": (lambda s: links.Adopt(s.host, "eth0").do(), [link(19, CHANGE, ("IFLA_GROUP", 0), index=4)]),

@@ -17,6 +17,7 @@ LONGEST = 400  # lines of a file
 # From the bottom up: modules import from their own floor or those below.
 FLOORS = (
     ("errors", "quoting", "typed", "value"),
+    ("vlans",),
     ("address", "model", "rows"),
     ("words",),
     ("grammar",),
