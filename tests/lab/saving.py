@@ -26,9 +26,9 @@ def listed(host: Host) -> list[dict[str, Any]]:
 
 
 def routes(taken: Scene) -> str:
-    """The guest's default routes; dhcpcd puts the link's ifindex into their metric."""
+    """The guest's default routes; dhcpcd puts the link's ifindex into their metric, a router's do not last."""
     told = (taken.guest.run("ip", family, "route", "show", "default") for family in ("-4", "-6"))
-    return re.sub(r"(proto dhcp .*) metric 10\d\d", r"\1", "".join(told))
+    return re.sub(r"((proto dhcp .*) metric 10\d\d|expires \d+sec)", r"\2", "".join(told))
 
 
 def save_and_apply(kind: str, address: str, folder: Path) -> None:

@@ -278,4 +278,5 @@ def shape(taken: Scene) -> str:
         "rules": str([outside["firewall"], outside["firewall6"]]).count("pipework"),
         "switch": taken.switch.rows() if taken.switch else "",
     }
-    return named_alike(str(told), taken.guest.name)
+    # a router's address, and how long its route lasts, are its own
+    return re.sub('fe80:[0-9a-f:]+|"expires": [0-9]+', "ROUTER", named_alike(str(told), taken.guest.name))
