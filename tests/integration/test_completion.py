@@ -25,6 +25,9 @@ source $1
 """
 
 
+IN_FRONT = {"--route", "--metric", "--mtu", "--filter"}
+
+
 def offered(line: str, shell: str = "bash") -> set[str]:
     """Return what a shell offers behind a line."""
     place = {"bash": "contrib/completion/pipework.bash", "zsh": "contrib/completion/_pipework"}[shell]
@@ -43,7 +46,7 @@ def test_words(shell: str) -> None:
     assert offered("pipework --dry", shell) == {"--dry-run"}
     assert offered("pipework lo -a ", shell) == {"4", "6"}
     assert offered("pipework lo -l ", shell) == set()
-    assert offered("pipework lo -", shell) == {"-i", "-l", "-a", "--direct-phys"}
+    assert offered("pipework lo -", shell) == {"-i", "-l", "-a", "--direct-phys", *IN_FRONT}
     assert offered("pipework lo -i eth1 web dhcl", shell) == {"dhclient", "dhclient-f"}
     assert offered("pipework lo web -", shell) == set()
     assert offered("pipework --dry-run del -i eth1 web --", shell) == {"--all", "--if-exists", "--dry-run"}

@@ -27,7 +27,7 @@ Nics = Callable[..., Nic]
 
 KEYS = [
     "guest", "runtime", "pid", "ifname", "kind", "link", "hostif", "vlan", "addresses", "mac", "mtu", "state",
-    "guessed",
+    "guessed", "trunk",
 ]  # fmt: skip
 MAC = "02:00:00:00:77:05"
 
@@ -78,6 +78,7 @@ def test_linux_bridge(host: Host, guest_ns: Namespaces) -> None:
         "mtu": 1500,
         "state": "up",
         "guessed": False,
+        "trunk": None,
     }
     assert host.link(wire["link"]) is not None
 

@@ -22,6 +22,7 @@ PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (CHECKOUT / "docs"
 MACHINE = {
     "docs/link-kinds.md": (
         "VLANs on a Linux bridge",
+        "Trunks",
         "A bridge made by Open vSwitch on demand",
         "VLAN of a network card",
         "A whole card: --direct-phys",
