@@ -35,7 +35,7 @@ class Static(Value):
         if interface and gateway and interface.version != gateway.version:
             raise BadArgument(
                 f"gateway {gateway} is IPv{gateway.version}, but {interface} is IPv{interface.version}",
-                f"Name an IPv{interface.version} gateway, or run pipework once for each family.",
+                f"Name an IPv{interface.version} gateway, or write both addresses with a comma between.",
             )
         if interface and interface.ip == gateway:
             raise BadArgument(f"gateway {gateway} is the guest's own address", "Name the router's address.")

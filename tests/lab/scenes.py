@@ -35,6 +35,7 @@ SWITCHED = {
     "new-switch": ["ovs7"],
     "fake-switch": ["fake0"],
     "fake-switch-vlan": ["fake0"],
+    "trunk": ["sw0"],
 }
 ON_NIC = {
     "macvlan": ["nic0"],
@@ -51,6 +52,7 @@ OPTIONED = {
     "options": [*ROUTES, "--metric", "7", "--mtu", "1400", "br0"],
     "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
     "announced": ["lan0"],
+    "to-filter": ["--filter", "br0"],
 }
 OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0", "-i", "eth1"], "radio": ["--direct-phys", "wlan0"]}
 DEVICES = {"ipoib": infiniband_of, "radio": radio_of}
@@ -58,6 +60,8 @@ LAST_WORD = {
     "vlan": f"{MAC}@100",
     "direct-vlan": f"{MAC}@100",
     "filtering": f"{MAC}@100",
+    "to-filter": f"{MAC}@10:100,200-201",
+    "trunk": f"{MAC}@10:100,200-201",
     "fake-switch-vlan": f"{MAC}@20",  # which is not that of the fake bridge
     "ipoib": "@8001",
 }
@@ -108,7 +112,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest)
         words = {**SWITCHED, **ON_NIC, **OPTIONED, **OTHERS}.get(kind, ["br0"])
-        if kind in ("bridge", "shared-bridge", "replaced-port", "options"):
+        if kind in ("bridge", "shared-bridge", "replaced-port", "options", "to-filter"):
             bridge_on(host)
         if kind == "shared-bridge":
             other = stack.enter_context(named_namespace())

@@ -12,7 +12,7 @@ from tests.lab.scenes import IN_MACHINE, scene
 pytestmark = pytest.mark.vm
 
 
-@pytest.mark.parametrize("kind", IN_MACHINE)
+@pytest.mark.parametrize("kind", [*IN_MACHINE, "to-filter"])
 def test_lines_do_the_same(kind: str) -> None:
     """An attach: printing touches nothing, and the lines leave what the run leaves."""
     assert_same(partial(scene, kind, "v4-gateway"), "attach")

@@ -100,9 +100,11 @@ def test_filter(bridge: str, guest_ns: Namespaces) -> None:
     try:
         there = ("10.1.0.2", "10.1.55.2")
         assert answers(one, other, there) == list(there)
+        carried = [vlans(port) for port in (bridge, "plug1", "plug2")]
         with untouched(guest):
             assert "--filter" in fail(bridge, guest.spec, "10.0.100.1/24", "@100")
             fail("--filter", bridge, guest.spec, "192.168.77.8/24@" + NO_ROUTER, "@100", code=2)
+        assert [vlans(port) for port in (bridge, "plug1", "plug2")] == carried
         succeed("--filter", bridge, guest.spec, "10.0.100.1/24", "@100")
         assert answers(one, other, there) == list(there)
         assert reaches(one, HOST, "10.1.55.9", wait=5)
