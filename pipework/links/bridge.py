@@ -91,6 +91,8 @@ class Bridge(VethKind):
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
         way = super().put_aside(host, wire, there)
+        if (there.hostif, there.link) == (wire.hostif, local_name(wire)):
+            return way  # what its frames pass by is the next one's, too
         last = there.hostif != wire.hostif and not host.leads_to_guests(there.hostif, (there.link,))
         return way.replace(last=[*way.last, *firewall.withdrawal(host.namespace, there.hostif, there.link, last)])
 

@@ -76,7 +76,13 @@ def test_others_on_the_bridge_stay_apart(bare: Host, guest_ns: Namespaces) -> No
     assert flows(ours, ADDRESSES)
     assert flows([ours[0], others[0]], (ADDRESSES[0], theirs[0]))
     assert not reaches(others[0], others[1], "10.1.1.12")
-    assert bare.run("iptables", "-S", "DOCKER-USER").count("--physdev") == 4
+    for words in ([], ["-l", "another"], []):  # the way of a port that is replaced is the next one's, whatever its name
+        for address in ("10.1.1.3/24", ADDRESSES[0]):
+            assert bare.pipework("--replace", BRIDGE, *words, ours[0].spec, address) == (0, "", "")
+            settle(*ours)
+            assert states(bare) == ["up", "up"]
+            assert flows(ours, (address, ADDRESSES[1]))
+            assert bare.run("iptables", "-S", "DOCKER-USER").count("--physdev") == 4
     assert bare.pipework("del", ours[0].spec).code == 0
     assert bare.run("iptables", "-S", "DOCKER-USER").count("--physdev") == 2
     assert bare.pipework("del", ours[1].spec).code == 0
