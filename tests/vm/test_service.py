@@ -132,7 +132,8 @@ def test_from_boot_to_boot(unit: Path, cable: Nic) -> None:
             return wires.get("fixed") == ["10.9.9.9/24"] and bool(leased) and server.first <= leased[0] <= server.last
 
         with booted("basic.target") as system:
-            system.run("systemctl", "enable", "--now", unit.stem)
+            # on a slow machine the first try may fail; the unit says that it is to be tried again
+            system.run("systemctl", "enable", "--now", unit.stem, check=False)
             assert (UNITS / "multi-user.target.wants" / unit.name).is_symlink()
             assert system.says("watching"), system.log()
             for name, words in lines.items():
