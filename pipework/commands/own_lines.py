@@ -28,6 +28,11 @@ def check_own(
                 f"ADDRESS {address.text} would have the engine, or this host, run what the line says",
                 "Write udhcpc, dhclient or dhcpcd, without options.",
             )
+    if attach.filters:
+        raise BadArgument(
+            f"--filter would change {attach.hostif}, which others are on",
+            "Leave it out, and turn it on once as root of this host: pipework --filter ...",
+        )
     nic, ifname = _nic_and_ifname(attach, host, guest)
     if ifname in taken:
         raise BadArgument(f"another line asks for {ifname}, too", "Name it with -i.")

@@ -108,6 +108,7 @@ WRONG = {
     "br0 $(id)/24": "ADDRESS $(id)/24 is not an address",
     "br0 10.1.1.1/24@10.1.1.1": "gateway 10.1.1.1 is the guest's own address",
     "br0 udhcpc:-s/tmp/x": "would have the engine, or this host, run what the line says",
+    "--filter br0 10.1.1.1/24 @100": "--filter would change br0, which others are on",
     "br0 dhcp": "would have the engine, or this host, run what the line says",
     "lo 10.1.1.1/24": "lo",
     "nothere0 10.1.1.1/24": "nothere0",
