@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pipework.actions.addresses import SettleAddress
 from pipework.actions.base import Action
 from pipework.actions.lines import ipv6_setting
 from pipework.address import Address
 from pipework.errors import Refused
 from pipework.kernel import signals, sysfs
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TEMPORARY, IFA_F_TENTATIVE, LinkAddress
+from pipework.kernel.records import IFA_F_TEMPORARY, LinkAddress
 from pipework.quoting import quote
 from pipework.typed import Optional
 
@@ -78,14 +79,9 @@ class AwaitAuto(Action):
         netlink, waited = self.namespace.netlink, 0.0
         index = netlink.index(self.link)
         while waited < LIMIT:
-            there = [one for one in netlink.addresses(index) if is_made(one)]
-            failed = next((one for one in there if one.flags & IFA_F_DADFAILED), None)
-            if failed:
-                raise Refused(
-                    f"address {failed.interface.ip} is in use by another host of that network",
-                    "Choose another token, or leave it out; who has it: ip -6 neighbour show",
-                )
-            if any(not one.flags & IFA_F_TENTATIVE for one in there):
+            made = next((one for one in netlink.addresses(index) if is_made(one)), None)
+            if made:
+                SettleAddress(self.namespace, self.link, made.interface).do()
                 return
             signals.sleep(0.02)
             waited += 0.02

@@ -11,10 +11,11 @@ from pipework.actions.stash import has_route, put_back_route
 from pipework.errors import KernelRefused, warn
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
+from pipework.model import MOST_METRIC
 
 # The link of a route is down or gone, or the gateway or the source address that it names; or somebody was faster.
 NO_WAY = (EEXIST, ENETDOWN, ENODEV, ENETUNREACH, EHOSTUNREACH, EINVAL)
-LAST = 0xFFFF0000  # metrics from here on: behind every route that somebody has set
+LAST = MOST_METRIC + 1  # metrics from here on: behind every route that somebody has set
 NOWHERE = 0xFFFFFFFF  # of the kernel's own default route of IPv6, which leads nowhere (ip6_null_entry)
 
 

@@ -69,7 +69,7 @@ def _row(wire: Wired) -> tuple[str, ...]:
         wire.ifname,
         wire.kind,
         wire.hostif,
-        wire.trunk.text if wire.trunk else links.kind(wire.kind).say_tag(wire.vlan) if wire.vlan else None,
+        links.kind(wire.kind).say_vlans(wire),
         wire.link,
         ",".join(wire.addresses),
         wire.mac,

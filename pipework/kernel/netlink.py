@@ -18,8 +18,10 @@ from pipework.kernel import messages
 from pipework.kernel.bare import socket
 from pipework.kernel.records import SCOPE_LINK, Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.model import LONGEST_NAME
-from pipework.typed import Any, Optional
-from pipework.vlans import Trunk, of_ids
+from pipework.typed import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from pipework.vlans import Trunk
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if.h, linux/if_addr.h
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -217,6 +219,8 @@ class Netlink:
 
     def port_vlans(self, index: int) -> Optional[Trunk]:
         """The VLANs of a bridge port, or of the bridge itself; None: no VLAN."""
+        from pipework.vlans import of_ids  # few bridges keep VLANs apart
+
         message = messages.link(family=AF_BRIDGE, IFLA_EXT_MASK=EXT_BRIDGE_VLANS)
         for told in self.request(GETLINK, message, DUMP):
             if messages.LINK.unpack_from(told)[2] == index:

@@ -321,6 +321,12 @@ class LinkKind:
         """A FarSide.vlan as people read it."""
         return str(tag)
 
+    def say_vlans(self, wired: Wired) -> str:
+        """The VLANs of a wire as people read them, "" where it has none of its own."""
+        if wired.trunk:
+            return wired.trunk.text
+        return self.say_tag(wired.vlan) if wired.vlan else ""
+
 
 def check_mtu(wire: Wire, name: str, most: int) -> None:
     """Refuse an MTU that is more than that of the link of that name, which the guest's frames go through."""

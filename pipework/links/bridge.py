@@ -19,8 +19,10 @@ from pipework.links.stash import Way
 from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
 from pipework.marks import NEWBORN, is_hosts_end
 from pipework.model import Tag
-from pipework.typed import Optional
-from pipework.vlans import Trunk
+from pipework.typed import TYPE_CHECKING, Optional
+
+if TYPE_CHECKING:
+    from pipework.vlans import Trunk
 
 DEFAULT_VLAN = 1  # of the ports of a new bridge that filters
 
@@ -160,6 +162,8 @@ def _is_ours_alone(host: Namespace, bridge: str) -> bool:
 
 def _wanted(tag: Tag) -> Trunk:
     """The VLANs of a port: of an access port one, untagged.  Raises BadArgument."""
+    from pipework.vlans import Trunk  # few ask for one
+
     return tag.trunk or Trunk(tag.vlan, ())
 
 

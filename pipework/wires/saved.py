@@ -22,8 +22,7 @@ def save(guest: Namespace, wired: Wired) -> tuple[str, ...]:
     assert wired.there
     kind = links.kind(wired.kind)
     asked = notes.of_link(Asked, guest, wired.there)
-    vlan = f"@{kind.say_tag(wired.vlan).removeprefix('0x')}" if wired.vlan else ""
-    vlan = f"@{wired.trunk.text}" if wired.trunk else vlan
+    vlans = kind.say_vlans(wired).removeprefix("0x")
     return (
         *(["--direct-phys"] if kind.handed_over else []),
         *(asked.options if asked else []),
@@ -32,7 +31,7 @@ def save(guest: Namespace, wired: Wired) -> tuple[str, ...]:
         *(["-l", wired.link] if wired.link and not is_default_name(wired.link) else []),
         f"{wired.runtime}:{wired.guest}",
         asked.address if asked and asked.address else _addresses(guest, wired, wired.there),
-        *filter(None, [f"{_mac(guest, wired)}{vlan}"]),
+        *filter(None, [f"{_mac(guest, wired)}{'@' if vlans else ''}{vlans}"]),
     )
 
 
