@@ -7,6 +7,7 @@ import pytest
 from tests.lab.filtered import ADDRESSES, ADDRESSES6, Namespaces, advice, flows, plugged, rules, run_on, states, wired
 from tests.lab.firewalls import BRIDGE, CLOSED, DOCKER, SHAPES, Shape, both
 from tests.lab.host import Host, settle
+from tests.lab.snapshot import wait_for_the_ended
 from tests.lab.tcp import reaches
 
 
@@ -111,6 +112,7 @@ def test_gc_collects_the_rules_of_a_port(bare: Host, guest_ns: Namespaces) -> No
     gone, stays = guest_ns(), guest_ns()
     wired(bare, [gone, stays], ADDRESSES)
     bare.run("ip", "netns", "del", gone.name)
+    wait_for_the_ended()
     kept = [line for line in bare.run("iptables", "-S", "DOCKER-USER").splitlines() if "physdev" in line][:2]
     done = bare.pipework("gc")
     assert done.code == 0

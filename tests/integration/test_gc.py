@@ -36,7 +36,7 @@ def collected(host: Host | SwitchHost, namespace: int = 0) -> str:
     namespace: the cookie of one whose notes are watched; those of others come and go.
     """
     plain = host.host if isinstance(host, SwitchHost) else host
-    wait_for_the_ended(plain)
+    wait_for_the_ended()
     settle(plain)
     before, kept = snapshot(plain), notes(namespace)
     rehearsed = host.pipework("gc", "--dry-run")

@@ -53,24 +53,25 @@ def _entries(said: str) -> list[str]:
     return _lines(_read(said))
 
 
-def _without_flag_of_taps(said: str) -> list[dict[str, Any]]:
-    """Leave out the flag that a switch in userspace gives its taps, and loses: it sets all flags anew to those that it
-    remembers whenever it gives one another address, which by then may not be the present ones (netdev-linux.c).
+def _without_flag_of_a_switch(said: str) -> list[dict[str, Any]]:
+    """Leave out the flag that a switch in userspace gives its ports, and loses: it sets all flags anew to those that
+    it remembers, which by then may not be the present ones (netdev-linux.c); pipework never sets it.
     """
     entries = _read(said)
     for entry in entries:
-        if entry.get("linkinfo", {}).get("info_kind") == "tun":
+        if entry.get("linkinfo", {}).get("info_kind") in ("tun", "veth") and "master" not in entry:
             entry["flags"] = [flag for flag in entry["flags"] if flag != "PROMISC"]
+            entry.pop("promiscuity", None)
     return entries
 
 
 def _links(said: str) -> list[str]:
-    return _lines(_without_flag_of_taps(said))
+    return _lines(_without_flag_of_a_switch(said))
 
 
 def _addresses(said: str) -> list[str]:
     """Links with their addresses, without what else the kernel tells of links in detail."""
-    return _lines({key: entry[key] for key in _PLAIN if key in entry} for entry in _without_flag_of_taps(said))
+    return _lines({key: entry[key] for key in _PLAIN if key in entry} for entry in _without_flag_of_a_switch(said))
 
 
 def _firewall(said: str) -> list[str]:
@@ -180,12 +181,10 @@ def diff(before: Snapshot, after: Snapshot) -> str:
     return "\n".join(told)
 
 
-def wait_for_the_ended(guest: Guest) -> None:
-    """Wait until what leads to namespaces that have ended is gone: the kernel removes them in their order, some time
+def wait_for_the_ended() -> None:
+    """Wait until the links of namespaces that have ended are gone: the kernel removes them in their order, some time
     later, so one that ends now is the last.
     """
-    if not any("link_netnsid" in entry for entry in guest.ip("-j", "link", "show")):
-        return
     last = fresh_name("pwend")
     HOST.run("ip", "netns", "add", last)
     HOST.run("ip", "link", "add", last, "type", "veth", "peer", "name", "end", "netns", last)
@@ -202,7 +201,8 @@ class Unchanged:
 
     def __call__(self) -> None:
         """Take the baseline afresh, once the test has arranged its guests."""
-        wait_for_the_ended(self.guest)
+        if any("link_netnsid" in entry for entry in self.guest.ip("-j", "link", "show")):
+            wait_for_the_ended()
         self.before = snapshot(self.guest)
 
     def check(self) -> None:

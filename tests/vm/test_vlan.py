@@ -10,6 +10,7 @@ import pytest
 from tests.lab.command import COMMAND, run_pipework
 from tests.lab.guest import HOST, SLOW, eventually
 from tests.lab.netns import Nic
+from tests.lab.snapshot import wait_for_the_ended
 from tests.vm.wiring import NO_ROUTER, Namespaces, delete, fail, kind, succeed, untouched, vlan_on
 
 pytestmark = pytest.mark.vm
@@ -147,6 +148,7 @@ def test_direct(tagged: Nic, guest_ns: Namespaces) -> None:
     assert HOST.link("eth0") is not None
     assert HOST.link("eth0.100") is None
     HOST.run("ip", "netns", "del", made.name)
+    wait_for_the_ended()
     HOST.run("ip", "link", "add", "link", "eth0", "name", "eth0.100", "type", "vlan", "id", "100")
     succeed("--direct-phys", "eth0", "-i", "lan7", taken.spec, "192.168.100.9/24", "@100")
     assert taken.ping(FAR, wait=10)
