@@ -52,11 +52,10 @@ def prepare(folder: Path = CACHE) -> Kernel:
         folder.mkdir(parents=True)
         release = _release()
         print(f"Unpacking Linux {release}", flush=True)
-        base = release.rsplit("-", 1)[0]
-        _unpack(folder, "tree", *_parts(release))
+        _unpack(folder, "tree", *_parts(f"linux-image-{release}", rf"linux-\S+-{re.escape(release)}"))
         if not (folder / "tree" / "lib").exists():
             (folder / "tree" / "lib").symlink_to("usr/lib")  # where newer Debians' packages have it
-        _unpack(folder, "headers", f"linux-headers-{release}", f"linux-headers-{base}-common", f"linux-kbuild-{base}")
+        _unpack(folder, "headers", *_parts(f"linux-headers-{release}", r"linux-(?:headers|kbuild)-\S+"))
         done.write_text(release)
     kernel = ready(folder)
     _add_module(folder, kernel, HERE / "voidib")
@@ -65,26 +64,28 @@ def prepare(folder: Path = CACHE) -> Kernel:
 
 
 def _release() -> str:
-    """Ask apt which kernel the metapackages stand for."""
-    for is_stale in (False, True):
-        if is_stale:
-            subprocess.run(["apt-get", "update", "-qq"], check=True)
-        for name in METAPACKAGES:
-            asked = ["apt-cache", "depends", name]
-            told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-            found = re.search(r"Depends: linux-image-(\S+)", told)
-            if found:
-                return found[1]
+    """Ask apt which kernel the first of the metapackages stands for that there is."""
+    if not _depended_on(METAPACKAGES[0], r"linux-image-\S+"):  # which lists may be too old to know
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+    for name in METAPACKAGES:
+        for found in _depended_on(name, r"linux-image-\S+"):
+            return found.removeprefix("linux-image-")
     raise RuntimeError(f"apt knows no kernel by these names: {', '.join(METAPACKAGES)}")
 
 
-def _parts(release: str) -> list[str]:
-    """The packages that a kernel is spread over: newer Debians have its modules in one of their own."""
-    names = [f"linux-image-{release}"]
+def _parts(package: str, others: str) -> list[str]:
+    """A package and those that it is spread over, by the pattern of their names: Debians differ in both."""
+    names = [package]
     for name in names:  # which grows
-        found = re.findall(rf"Depends: (linux-\S+-{re.escape(release)})", run("apt-cache", "depends", name))
-        names += [other for other in dict.fromkeys(found) if other not in names]
+        names += [other for other in _depended_on(name, others) if other not in names]
     return names
+
+
+def _depended_on(package: str, pattern: str) -> list[str]:
+    """The packages that one depends on, by the pattern of their names; none where apt does not know it."""
+    asked = ["apt-cache", "depends", package]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return list(dict.fromkeys(re.findall(rf"Depends: ({pattern})$", told, re.MULTILINE)))
 
 
 def _unpack(folder: Path, tree: str, *packages: str) -> None:
