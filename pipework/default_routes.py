@@ -59,7 +59,7 @@ def bring_back_noted(guest: Namespace, note: Replaced, ifindex: int, there: tupl
     late = [route for route in staying if is_postponed(route) and _is_one_of(route, note.routes)]
     steps += [DeleteRoute(guest, route) for route in late]
     left = tuple(route for route in (*staying, *coming) if route not in late)
-    return Returning(tuple(steps), (Forget(note),), left)
+    return Returning((*steps, *_withdrawn(guest, note)), (Forget(note),), left)
 
 
 def bring_back_late(guest: Namespace, note: Replaced, link: Optional[Link]) -> Returning:
@@ -74,7 +74,7 @@ def bring_back_late(guest: Namespace, note: Replaced, link: Optional[Link]) -> R
     others = [route for route in there if route.family in families and route.way not in noted]
     own = link.ifindex if link else 0
     found_another = any(not is_postponed(route) and route.link != own for route in others)
-    return returning.replace(steps=()) if found_another else returning
+    return returning.replace(steps=_withdrawn(guest, note)) if found_another else returning
 
 
 def bring_back_all_late(guest: Namespace) -> list[Action]:
@@ -84,6 +84,15 @@ def bring_back_all_late(guest: Namespace) -> list[Action]:
     late = [note for note in kept if not any(note.is_of(link) for link in links)]
     returning = [bring_back_late(guest, note, None) for note in late]
     return [step for one in returning for step in (*one.steps, *one.finish)]
+
+
+def _withdrawn(guest: Namespace, note: Replaced) -> tuple[Action, ...]:
+    """What takes back the tables that a link has."""
+    if not note.tables:
+        return ()
+    from pipework.source_routes import withdraw  # seldom has one any
+
+    return tuple(withdraw(guest, note.tables))
 
 
 def _is_one_of(route: Route, noted: tuple[Route, ...]) -> bool:
@@ -99,8 +108,9 @@ def hand_on(guest: Namespace, link: Link, going: list[Link], there: tuple[Route,
     if not note or not successors:
         return None
     there = tuple(route for route in default_routes(guest) if link.ifindex not in route.links)
+    inherited = (Rewrite(successor, _inheriting(successor, link, note)) for successor in successors)
     return Returning(
-        tuple(Rewrite(successor, _inheriting(successor, link, note)) for successor in successors),
+        (*inherited, *_withdrawn(guest, note)),
         (Forget(note),),
         there,
     )

@@ -91,6 +91,7 @@ ROUTE = Option(
 )
 METRIC = Option("--metric", "metric", "of the routes; default routes with another metric stay", "N")
 MTU = Option("--mtu", "mtu", "of the guest's end, in bytes (that of HOSTIF)", "N")
+BESIDE = Option("--beside", "beside", "keep the guest's default route; the new address answers by its own gateway")
 FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
 REPLACE = Option(
@@ -132,7 +133,7 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, FILTER),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, FILTER),
         own=False,
         read=_read_attach,
     ),

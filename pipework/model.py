@@ -104,7 +104,8 @@ class Attach(Value):
     hostif: a link's name, or ``mac:`` and its address; addresses: one or more; ifname, local_name: None for the
     default; mac: of the guest's end, six octets in lower case, None for the kernel's choice; routes: besides default
     routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
-    is on; filters: whether a bridge may be made to keep VLANs apart; keep: whether the line is kept for watch.
+    is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether default routes stay, and the new
+    addresses answer by their own gateways; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -122,6 +123,7 @@ class Attach(Value):
     metric: Optional[int] = None
     mtu: Optional[int] = None
     filters: bool = False
+    beside: bool = False
 
     def validate(self) -> None:
         if not self.guest:
@@ -144,6 +146,8 @@ class Attach(Value):
             self._check_metric(self.metric)
         if self.mtu is not None:
             self._check_mtu(self.mtu)
+        if self.beside:
+            self._check_beside()
         if self.filters and not self.tag:
             raise BadArgument("--filter keeps VLANs apart, and none is named", "Name one behind the MAC: @100")
         if self.tag and self.tag.trunk:
@@ -180,6 +184,14 @@ class Attach(Value):
                 "It is for the routes of IP/PREFIX@GATEWAY, auto and --route; a DHCP client sets its own.",
             )
 
+    def _check_beside(self) -> None:
+        if not all(isinstance(one, Static) for one in self.addresses):
+            raise BadArgument(
+                f"--beside cannot tell the gateway of {self.address} beforehand", "Write IP/PREFIX@GATEWAY."
+            )
+        if not any(isinstance(one, Static) and one.interface and one.gateway for one in self.addresses):
+            raise BadArgument(f"--beside has no gateway for {self.address}", "Name it: IP/PREFIX@GATEWAY")
+
     def _check_mtu(self, mtu: int) -> None:
         if not LEAST_MTU <= mtu <= MOST_MTU:
             raise BadArgument(f"--mtu {mtu} is out of range", f"An MTU is a number from {LEAST_MTU} to {MOST_MTU}.")
@@ -198,8 +210,8 @@ class Attach(Value):
 
     @property
     def untold(self) -> str:
-        """ADDRESS as it is typed, where the kernel does not tell it, else "": who leases one, or announces it."""
-        return "" if all(isinstance(one, Static) for one in self.addresses) else self.address
+        """ADDRESS as it is typed, where the main table does not tell all of it, else ""."""
+        return self.address if self.beside or not all(isinstance(one, Static) for one in self.addresses) else ""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -207,7 +219,7 @@ class Attach(Value):
         routes = [word for route in self.routes for word in ("--route", route.text)]
         metric = [] if self.metric is None else ["--metric", str(self.metric)]
         mtu = [] if self.mtu is None else ["--mtu", str(self.mtu)]
-        return (*routes, *metric, *mtu)
+        return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []))
 
 
 class Passthrough(Value):

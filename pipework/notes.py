@@ -84,22 +84,27 @@ class Note(Value):
 
 
 class Replaced(Note):
-    """The default routes that the link's own has taken the place of.  mac: of the link, when they were."""
+    """The default routes that the link's own has taken the place of.
+
+    mac: of the link, when they were; tables: the numbers of those that it has for other links' replies, and its own.
+    """
 
     kind = "routes"
 
     mac: str
     routes: tuple[Route, ...]
+    tables: tuple[int, ...] = ()
 
     def is_of(self, link: Link) -> bool:
         return super().is_of(link) or (not self.ifindex and (self.ifname, self.mac) == (link.name, link.mac))
 
     def contents(self) -> dict[str, Any]:
-        return {"mac": self.mac, "routes": [route.note for route in self.routes]}
+        return {"mac": self.mac, "routes": [route.note for route in self.routes], "tables": list(self.tables)}
 
     @classmethod
     def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Replaced:
-        return cls(**base, mac=kept["mac"], routes=tuple(map(Route.from_note, kept["routes"])))
+        tables = tuple(map(int, kept.get("tables", ())))
+        return cls(**base, mac=kept["mac"], routes=tuple(map(Route.from_note, kept["routes"])), tables=tables)
 
 
 class Home(Value):

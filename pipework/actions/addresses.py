@@ -8,6 +8,7 @@ from pipework.actions.links import gone_is_fine
 from pipework.address import Address, Interface, Network
 from pipework.errors import Refused
 from pipework.kernel import signals, sysfs
+from pipework.kernel.messages import MAIN_TABLE
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from pipework.quoting import quote
@@ -60,7 +61,7 @@ class AddAddress(Action):
 
 
 class AddRoute(Action):
-    """Add the default route (to is None), or a route to a network, out of a link of the guest."""
+    """Add the default route (to is None), or a route to a network, out of a link of the guest; table: its number."""
 
     namespace: Namespace
     link: str
@@ -68,17 +69,18 @@ class AddRoute(Action):
     to: Optional[Network]
     gateway: Optional[Address]
     metric: Optional[int] = None
+    table: int = MAIN_TABLE
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        netlink.add_route(self.family, netlink.index(self.link), self.gateway, self.to, self.metric)
+        netlink.add_route(self.family, netlink.index(self.link), self.gateway, self.to, self.metric, self.table)
 
     def undo(self) -> None:
         netlink = self.namespace.netlink
         gateway = str(self.gateway) if self.gateway else None
         with gone_is_fine(self.namespace, self.link):
             index = netlink.index(self.link)
-            for route in netlink.routes(self.family):
+            for route in netlink.routes(self.family, self.table):
                 way = route.link, route.gateway, route.prefix
                 if way == (index, gateway, str(self.to or "/0")) and self.metric in (None, route.metric):
                     netlink.delete_route(route)
@@ -86,7 +88,8 @@ class AddRoute(Action):
     def say(self) -> str:
         via = f" via {self.gateway}" if self.gateway else ""
         metric = f" metric {self.metric}" if self.metric else ""
-        words = f"{_shown(self.to)}{via} dev {quote(self.link)}{metric}"
+        table = f" table {self.table}" if self.table != MAIN_TABLE else ""
+        words = f"{_shown(self.to)}{via} dev {quote(self.link)}{metric}{table}"
         return self.namespace.say(f"ip -{self.family} route add {words}")
 
 

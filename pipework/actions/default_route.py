@@ -88,12 +88,13 @@ class PostponeDefault(Action):
 
 class YieldDefault(Action):
     """Remove postponed default routes if a link has one of its own by now; else they are again what they were, and the
-    note is of the others only."""
+    note is of the others only, and of the link's tables."""
 
     namespace: Namespace
     link: str
     routes: tuple[Route, ...]
     others: tuple[Route, ...]
+    tables: tuple[int, ...] = ()
 
     def do(self) -> None:
         netlink = self.namespace.netlink
@@ -102,8 +103,8 @@ class YieldDefault(Action):
             _exchange(self.namespace, _postponed(self.routes), ()).do()
             return
         _exchange(self.namespace, _postponed(self.routes), self.routes).do()
-        if self.others:
-            NoteRoutes(self.namespace, self.link, self.others).do()
+        if self.others or self.tables:
+            NoteRoutes(self.namespace, self.link, self.others, self.tables).do()
         else:
             self._note.undo()
 
@@ -112,7 +113,7 @@ class YieldDefault(Action):
 
     @property
     def _note(self) -> NoteRoutes:
-        return NoteRoutes(self.namespace, self.link, (*self.routes, *self.others))
+        return NoteRoutes(self.namespace, self.link, (*self.routes, *self.others), self.tables)
 
 
 def is_postponed(route: Route) -> bool:

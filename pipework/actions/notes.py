@@ -64,17 +64,18 @@ class KeepOnceThere(Action):
 
 
 class NoteRoutes(KeepOnceThere):
-    """Keep the default routes that a link's own takes the place of."""
+    """Keep the default routes that a link's own takes the place of, and the tables that it has besides."""
 
     guest: Namespace
     link: str
     routes: tuple[Route, ...]
+    tables: tuple[int, ...] = ()
 
     def note(self) -> Replaced:
         netlink = self.guest.netlink
         link = netlink.link(self.link)
         mac, ifindex = (link.mac, link.ifindex) if link else ("", netlink.index(self.link))
-        return Replaced(self.guest.cookie, self.link, ifindex, "", mac, self.routes)
+        return Replaced(self.guest.cookie, self.link, ifindex, "", mac, self.routes, self.tables)
 
 
 class NoteAsked(KeepOnceThere):

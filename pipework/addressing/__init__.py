@@ -10,10 +10,14 @@ from pipework.actions.addresses import AddRoute, EnableIPv6, SetMtu
 from pipework.actions.base import Action
 from pipework.actions.links import SetUp
 from pipework.address import AnyAddress, Auto, Dhcp, Static, Via
-from pipework.addressing.base import Addressing, Room, replaced_routes, ways_to
+from pipework.addressing.base import Addressing, Room, default_routes, ways_to
 from pipework.links.base import Wire
-from pipework.typed import Callable, Optional, cast
+from pipework.typed import TYPE_CHECKING, Callable, Optional, cast
 from pipework.value import Value
+
+if TYPE_CHECKING:
+    from pipework.kernel.records import Route
+    from pipework.source_routes import SourceRoutes
 
 WAYS = {Static: "static", Auto: "auto", Dhcp: "dhcp"}
 
@@ -30,7 +34,10 @@ class AddressPlan(Value):
 def plan(wire: Wire) -> AddressPlan:
     """Decide.  The guest's link need not be there yet.  Raises PipeworkError."""
     request, guest, link = wire.request, wire.near.namespace, wire.ifname
-    rooms = _rooms(wire)
+    defaults = _default_routes(wire)
+    beside = _source_routes(wire, defaults)
+    tables = beside.tables if beside else ()
+    rooms = _rooms(wire, defaults, tables)
     parts = [_of(one).plan(wire, one, rooms.get(one.family, Room())) for one in request.addresses]
     at_once, later = _routes(wire)
     assign: list[Action] = []
@@ -39,12 +46,13 @@ def plan(wire: Wire) -> AddressPlan:
         assign.append(SetMtu(guest, link, request.mtu, there.mtu if there else None))
     if 6 in request.families:
         assign.append(EnableIPv6(guest, link))
-    assign += [*(step for part in parts for step in part.prepare), SetUp(guest, link)]
     replaced = tuple(route for room in rooms.values() for route in room.routes)
-    if replaced:
+    if replaced or tables:
         from pipework.actions.notes import NoteRoutes  # few guests have one before
 
-        assign.append(NoteRoutes(guest, link, replaced))
+        assign.append(NoteRoutes(guest, link, replaced, tables))
+    assign += [*(beside.before if beside else ()), *(step for part in parts for step in part.prepare)]
+    assign += [SetUp(guest, link), *(beside.after if beside else ())]
     assign += [*(step for part in parts for step in part.assign), *at_once]
     settle = [*(step for part in parts for step in part.settle), *later]
     if not all(isinstance(one, Static) for one in request.addresses):
@@ -61,13 +69,39 @@ def _of(address: AnyAddress) -> Addressing:
     return cast(Addressing, import_module(f"pipework.addressing.{WAYS[type(address)]}"))
 
 
-def _rooms(wire: Wire) -> dict[int, Room]:
+def _default_routes(wire: Wire) -> dict[int, tuple[Route, ...]]:
+    """Those of the guest without the wire, of the families that it has addresses or gateways of."""
+    addresses = wire.request.addresses
+    families = {one.family for one in addresses if not isinstance(one, Static) or one.interface or one.gateway}
+    return {family: default_routes(wire, family) for family in sorted(families)}
+
+
+def _source_routes(wire: Wire, defaults: dict[int, tuple[Route, ...]]) -> Optional[SourceRoutes]:
+    """What lets addresses go on answering that the guest has, and with --beside the new ones beside them."""
+    request, guest = wire.request, wire.near.namespace
+    if not (request.beside or any(defaults.values())):
+        return None
+    from pipework import notes, source_routes  # few guests have a default route before
+
+    noted = notes.every(notes.Replaced, guest.cookie)
+    former = [route for note in noted for route in note.routes if route.family in defaults]
+    there = [*(route for routes in defaults.values() for route in routes), *former]
+    fixed = [one for one in request.addresses if isinstance(one, Static)]
+    return source_routes.plan(guest, wire.ifname, there, fixed if request.beside else ())
+
+
+def _rooms(wire: Wire, defaults: dict[int, tuple[Route, ...]], tables: tuple[int, ...]) -> dict[int, Room]:
     """What makes room for default routes, by their family."""
-    families = sorted({one.family for one in wire.request.addresses if one.sets_default_route})
-    replaced = {family: replaced_routes(wire, family) for family in families}
+    request = wire.request
+    families = {one.family for one in request.addresses if one.sets_default_route and not request.beside}
+    replaced = {
+        family: tuple(route for route in there if request.metric in (None, route.metric))
+        for family, there in defaults.items()
+        if family in families
+    }
     every = [route for there in replaced.values() for route in there]
     return {
-        family: Room(there, tuple(route for route in every if route.family != family))
+        family: Room(there, tuple(route for route in every if route.family != family), tables)
         for family, there in replaced.items()
     }
 

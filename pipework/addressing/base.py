@@ -29,16 +29,20 @@ class Part(Value):
 
 
 class Room(Value):
-    """Default routes that one of the wire's takes the place of, which are noted; others: those of the other family."""
+    """Default routes that one of the wire's takes the place of, which are noted.
+
+    others: those of the other family; tables: what the wire's note says besides.
+    """
 
     routes: tuple[Route, ...] = ()
     others: tuple[Route, ...] = ()
+    tables: tuple[int, ...] = ()
 
     def yielded(self, guest: Namespace, link: str) -> Action:
         """Remove them, once they are postponed, if the link has got one of its own."""
         from pipework.actions.default_route import YieldDefault  # few guests have one before
 
-        return YieldDefault(guest, link, self.routes, self.others)
+        return YieldDefault(guest, link, self.routes, self.others, self.tables)
 
 
 class Addressing(Protocol):
@@ -48,11 +52,10 @@ class Addressing(Protocol):
         """Decide.  The guest's link need not be there yet.  Raises PipeworkError."""
 
 
-def replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
-    """The default routes that ours takes the place of.
+def default_routes(wire: Wire, family: int) -> tuple[Route, ...]:
+    """Those that the guest has without the wire.
 
-    Those of a link that is put aside go with it; those that it had replaced itself have come back by then; those with
-    another metric than one that is asked for stay.
+    Those of a link that is put aside go with it; those that it had replaced itself have come back by then.
     """
     guest = wire.near.namespace
     there, aside = tuple(guest.netlink.default_routes(family)), guest.netlink.link(wire.ifname)
@@ -62,8 +65,7 @@ def replaced_routes(wire: Wire, family: int) -> tuple[Route, ...]:
         there = bring_back(guest, aside, there).there
     known = {route.way for route in there}
     missing = tuple(route for route in wire.returned if route.family == family and route.way not in known)
-    ours = [route for route in (*there, *missing) if route.family == family]
-    return tuple(route for route in ours if wire.request.metric in (None, route.metric))
+    return tuple(route for route in (*there, *missing) if route.family == family)
 
 
 def ways_to(wire: Wire, routers: Sequence[Address]) -> list[Action]:

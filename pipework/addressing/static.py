@@ -24,6 +24,7 @@ def plan(wire: Wire, static: Static, room: Room) -> Part:
         prepare.append(AddAddress(guest, link, interface, _broadcast(interface)))
     if gateway:
         assign += ways_to(wire, [gateway])
+    if gateway and not wire.request.beside:
         if room.routes:
             from pipework.actions.default_route import DeleteRoute  # few guests have one before
 

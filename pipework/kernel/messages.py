@@ -18,7 +18,8 @@ MESSAGE = Struct("=IHHII")
 # Behind it stands one of these: linux/rtnetlink.h, linux/if_addr.h
 LINK = Struct("=BxHiII")  # ifinfomsg: family, hardware (ARPHRD_*), ifindex, flags (IFF_*), which of them change
 ADDRESS = Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags (the first eight IFA_F_*), scope, ifindex
-ROUTE = Struct("=8BI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
+# rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags; fib_rule_hdr of linux/fib_rules.h is alike
+ROUTE = Struct("=8BI")
 NAMESPACE = Struct("=B3x")  # rtgenmsg: family
 SIGNED = Struct("=i")  # of nlmsgerr, and of an NLMSG_DONE: the errno, negative
 HOP = Struct("=HBBi")  # rtnexthop: length, flags, weight - 1, ifindex; attributes follow
@@ -46,6 +47,7 @@ RTA_EXPIRES, RTA_NH_ID = 23, 30
 NEXT_HOP = frozenset((RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP_TYPE, RTA_ENCAP))
 ONLINK = 0x4  # RTNH_F_ONLINK, the one flag of a route or a next hop that is not the kernel's to set
 UNICAST, BLACKHOLE = 1, 6  # RTN_*; from here on a route's type says that it leads nowhere
+MAIN_TABLE, LOCAL_TABLE = 254, 255  # RT_TABLE_*
 NETNSA_NSID = 1  # linux/net_namespace.h
 TICKS = 100  # of a second, in which a route's life is told: USER_HZ
 
@@ -130,6 +132,12 @@ def changed(data: bytes, offset: int, number: int, value: int) -> bytes:
     return data[:offset] + b"".join(attribute(*pair) for pair in there)
 
 
+def without(data: bytes, offset: int, number: int) -> bytes:
+    """The same without an attribute."""
+    pairs = [pair for pair in attributes(data, offset) if pair[0] & NUMBER != number]
+    return data[:offset] + b"".join(attribute(*pair) for pair in pairs)
+
+
 def _peer(value: dict[str, Any]) -> bytes:
     """The other end of a veth pair: an ifinfomsg with attributes inside an attribute."""
     return LINK.pack(0, 0, value.get("index", 0), 0, 0) + _packed(value["attrs"])
@@ -165,6 +173,10 @@ NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "RTA_OIF": (RTA_OIF, u32),
     "RTA_GATEWAY": (RTA_GATEWAY, ip),
     "RTA_PRIORITY": (RTA_PRIORITY, u32),
+    "RTA_TABLE": (RTA_TABLE, u32),
+    "FRA_SRC": (2, ip),
+    "FRA_PRIORITY": (6, u32),
+    "FRA_TABLE": (15, u32),
     "NETNSA_NSID": (NETNSA_NSID, u32),
     "NETNSA_FD": (3, u32),
 }
@@ -240,6 +252,12 @@ def put_back_route(told: bytes, by_object: bool = True) -> bytes:
     elif header[0] == socket.AF_INET and header[7] >= BLACKHOLE:
         pairs = _without_hops(pairs)
     return ROUTE.pack(*header, flags & ONLINK) + b"".join(_put_back(*pair) for pair in pairs)
+
+
+def rule(family: int, action: int = 0, **named: Any) -> bytes:
+    """A policy rule, by FRA_*, of one source address if it has any; without an action what a dump shall be of."""
+    bits = len(ip(named["FRA_SRC"])) * 8 if "FRA_SRC" in named else 0
+    return ROUTE.pack(family, 0, bits, 0, 0, 0, 0, action, 0) + _packed(named.items())
 
 
 def _without_hops(pairs: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:

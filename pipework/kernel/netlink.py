@@ -16,6 +16,7 @@ from pipework.address import Address, Interface, Network
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import messages
 from pipework.kernel.bare import socket
+from pipework.kernel.messages import LOCAL_TABLE, MAIN_TABLE
 from pipework.kernel.records import SCOPE_LINK, Link, LinkAddress, Route, read_address, read_link, read_route
 from pipework.model import LONGEST_NAME
 from pipework.typed import TYPE_CHECKING, Any, Optional
@@ -34,7 +35,7 @@ AF_BRIDGE, BRIDGE_VLAN_PVID, BRIDGE_VLAN_UNTAGGED = 7, 0x2, 0x4  # linux/if_brid
 RANGE_BEGIN, RANGE_END = 0x8, 0x10  # BRIDGE_VLAN_INFO_*, as above
 EXT_BRIDGE_VLANS, EXT_SKIP_STATS = 0x2, 0x8  # RTEXT_FILTER_*: what to tell of links besides, what to leave out
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-MAIN_TABLE, LOCAL_TABLE, CLONED = 254, 255, 0x200  # RT_TABLE_*, RTM_F_CLONED: an entry of the cache
+CLONED = 0x200  # RTM_F_CLONED: an entry of the cache
 BOOT, SCOPE_UNIVERSE = 3, 0  # RTPROT_*, RT_SCOPE_*
 LOOPBACK = 772  # ARPHRD_LOOPBACK, linux/if_arp.h
 SIOCGIFNAME, SIOCGIFINDEX = 0x8910, 0x8933  # linux/sockios.h
@@ -265,9 +266,9 @@ class Netlink:
 
     # -- routes
 
-    def routes(self, family: int) -> list[Route]:
-        """The routes of the main table; family is 4 or 6."""
-        return [route for route in self._routes(family, table=MAIN_TABLE) if route.table == MAIN_TABLE]
+    def routes(self, family: int, table: int = MAIN_TABLE) -> list[Route]:
+        """The routes of a table; family is 4 or 6."""
+        return [route for route in self._routes(family, **_in_table(table)) if route.table == table]
 
     def all_routes(self, family: int) -> list[Route]:
         """The routes of every table but the kernel's own, ``local``; family is 4 or 6."""
@@ -299,7 +300,13 @@ class Netlink:
         return [read_route(told) for head, told in wide if head[4] != LOCAL_TABLE and not head[8] & CLONED]
 
     def add_route(
-        self, family: int, index: int, gateway: Optional[Address], to: Optional[Network], metric: Optional[int] = None
+        self,
+        family: int,
+        index: int,
+        gateway: Optional[Address],
+        to: Optional[Network],
+        metric: Optional[int] = None,
+        table: int = MAIN_TABLE,
     ) -> None:
         """Add a route to a network, or the default route (to is None), out of a link."""
         scope = SCOPE_UNIVERSE if gateway or family == 6 else SCOPE_LINK
@@ -307,10 +314,9 @@ class Netlink:
         attributes.update({"RTA_DST": str(to.network_address)} if to else {})
         attributes.update({"RTA_GATEWAY": str(gateway)} if gateway else {})
         attributes.update({"RTA_PRIORITY": metric} if metric else {})
-        length = to.prefixlen if to else 0
-        self.request(
-            NEWROUTE, messages.route(FAMILY[family], MAIN_TABLE, BOOT, scope, length, **attributes), CREATE | EXCL
-        )
+        attributes.update(_in_table(table))
+        made = {"made_by": BOOT, "scope": scope, "to_bits": to.prefixlen if to else 0}
+        self.request(NEWROUTE, messages.route(FAMILY[family], **made, **attributes), CREATE | EXCL)
 
     def put_back_route(self, route: Route) -> None:
         """Add a route as it was when it was read."""
@@ -327,6 +333,11 @@ class Netlink:
             if refusal.errno not in (EINVAL, ESRCH) or not route.has_object:
                 raise
             self.request(kind, messages.put_back_route(route.message, by_object=False), flags)
+
+
+def _in_table(table: int) -> dict[str, int]:
+    """What names a table: a header has room for no number above 255."""
+    return {"table": table} if table <= LOCAL_TABLE else {"RTA_TABLE": table}
 
 
 def _in_ranges(vlans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -119,6 +119,11 @@ class Route(Record):
         return self.made_by == RTPROT_RA
 
     @property
+    def is_link_locals(self) -> bool:
+        """Whether it leads to the IPv6 addresses that are good for its own link only (fe80::/10)."""
+        return self.family == 6 and (self.destination or "").lower().startswith(("fe8", "fe9", "fea", "feb"))
+
+    @property
     def has_object(self) -> bool:
         """Whether it leads to a nexthop object (``ip nexthop``), and the kernel has told as well where that leads."""
         told = {kind & messages.NUMBER for kind, _ in messages.attributes(self.message, messages.ROUTE.size)}
@@ -131,6 +136,11 @@ class Route(Record):
     def with_metric(self, metric: int) -> Route:
         """The same with another metric."""
         return self._changed(messages.RTA_PRIORITY, metric).replace(metric=metric)
+
+    def in_table(self, table: int) -> Route:
+        """The same in another table, for as long as it is there."""
+        message = messages.without(self.message, messages.ROUTE.size, messages.RTA_CACHEINFO)
+        return self.replace(message=message)._changed(messages.RTA_TABLE, table)
 
     def _hops(self) -> tuple[tuple[int, int, bytes], ...]:
         """Weight, ifindex and attributes of each, where it has several next hops."""

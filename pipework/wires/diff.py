@@ -9,7 +9,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
 from pipework.links.base import Wire, Wired
 from pipework.model import Attach
-from pipework.notes import Asked, Lease
+from pipework.notes import Asked, Lease, Replaced
 
 
 def is_as_asked(wire: Wire, there: Wired) -> bool:
@@ -38,6 +38,7 @@ def _is_addressed(request: Attach, guest: Namespace, wired: Wired) -> bool:
         and _has_fixed(request, others, wired)
         and _has_gateways(request, guest, link)
         and _has_routes(request, guest, link)
+        and (not request.beside or _answers(request, guest, link))
     )
 
 
@@ -69,7 +70,7 @@ def _has_gateways(request: Attach, guest: Namespace, link: Link) -> bool:
         wanted = [
             str(one.gateway)
             for one in request.addresses
-            if isinstance(one, Static) and one.gateway and one.family == family
+            if isinstance(one, Static) and one.gateway and one.family == family and not request.beside
         ]
         own = [route for route in routes if not route.is_routers]
         if [route.gateway for route in own] != wanted or not all(_has_metric(request, route) for route in own):
@@ -83,6 +84,21 @@ def _has_routes(request: Attach, guest: Namespace, link: Link) -> bool:
     there = [route for route in guest.netlink.routes_via(link.ifindex) if _has_metric(request, route)]
     ways = {(route.prefix, route.gateway) for route in there}
     return all((str(one.network), str(one.router) if one.router else None) in ways for one in request.routes)
+
+
+def _answers(request: Attach, guest: Namespace, link: Link) -> bool:
+    """Whether its addresses answer by their own gateways."""
+    from pipework.kernel.rules import rules  # few wires are beside another
+
+    note = notes.of_link(Replaced, guest, link)
+    tables = note.tables if note else ()
+    led = {(rule.source, rule.table) for rule in rules(guest.netlink)}
+    ways = {(route.gateway, route.table) for route in guest.netlink.routes_via(link.ifindex) if not route.destination}
+    return all(
+        any((str(one.interface.ip), table) in led and (str(one.gateway), table) in ways for table in tables)
+        for one in request.addresses
+        if isinstance(one, Static) and one.interface and one.gateway
+    )
 
 
 def _has_metric(request: Attach, route: Route) -> bool:

@@ -56,7 +56,8 @@ def _unreturned_routes(ground: Ground, guest: Optional[Inhabitant], note: Replac
     if _is_there(ground, guest, note):
         return
     returning = bring_back_late(ground.enter(guest.residence), note, _find(guest, note))
-    yield Remnant(f"note of {note.ifname}, which had replaced a default route", (*returning.steps, *returning.finish))
+    had = "had replaced a default route" if note.routes else "had routes in a table besides"
+    yield Remnant(f"note of {note.ifname}, which {had}", (*returning.steps, *returning.finish))
 
 
 def _ended_leases(ground: Ground, guest: Optional[Inhabitant], note: Lease) -> Iterator[Remnant]:

@@ -26,7 +26,7 @@ def test_refused_at_any_step(kind: str, address: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["refuse", "INT"])
-@pytest.mark.parametrize("kind", ["options", "direct-options", "trunk"])
+@pytest.mark.parametrize("kind", ["options", "beside", "direct-options", "trunk"])
 def test_options_at_any_step(kind: str, fault: str) -> None:
     """The same with routes, a metric and an MTU, or VLANs, for addresses of both families."""
     assert undone(kind, "several", fault) > 20
@@ -84,6 +84,7 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("dead-port", "none"),
         ("lan", "udhcpc-f"),
         ("options", "several"),
+        ("beside", "several"),
         ("trunk", "v4"),
         ("direct-options", "several"),
         ("announced", "auto"),

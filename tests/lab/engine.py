@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable
@@ -33,8 +33,8 @@ def docker(*args: str, timeout: float = 60 * SLOW, **options: Any) -> str:
     return run("docker", *args, timeout=timeout, **options)
 
 
-def _answers() -> bool:
-    asked = ["docker", "info", "--format", "{{.ServerVersion}}"]
+def _answers(address: str = "") -> bool:
+    asked = ["docker", *(["--host", address] if address else []), "info", "--format", "{{.ServerVersion}}"]
     done = subprocess.run(asked, capture_output=True, timeout=60, check=False)
     return done.returncode == 0 and bool(done.stdout.strip())
 
@@ -63,9 +63,9 @@ def _turn() -> Iterator[None]:
         yield
 
 
-def _comes_up(process: subprocess.Popen[bytes]) -> bool:
+def _comes_up(process: subprocess.Popen[bytes], address: str) -> bool:
     deadline = time.monotonic() + 30 * SLOW
-    while not _answers():
+    while not _answers(address):
         if process.poll() is not None or time.monotonic() > deadline:
             return False
         time.sleep(0.2)
@@ -83,31 +83,49 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def running_engine() -> Iterator[None]:
-    """Use the engine that answers; start one if none does, and stop that one at the end.
-
-    dockerd waits 10 s for its containerd, whatever the machine has to do, and gives up: so it is tried three times.
-    """
+    """Use the engine that answers; start one if none does, and stop that one at the end."""
     need("docker")
     if _answers():
         yield
         return
+    with _engine([need("dockerd")], SETTINGS):
+        yield
+
+
+@contextmanager
+def engine_on(host: Guest, folder: Path, **settings: Any) -> Iterator[str]:
+    """An engine of that host alone, with settings and the lab's image; its address, as DOCKER_HOST has it."""
+    places = {"data-root": f"{folder}/data", "exec-root": f"{folder}/exec", "pidfile": f"{folder}/pid"}
+    address = f"unix://{folder}/docker.sock"
+    told = json.dumps({**settings, **places, "hosts": [address]})
+    with _engine(host.enter(need("dockerd")), told, address):
+        docker("--host", address, "import", "-", IMAGE, stdin=_image_archive())
+        yield address
+
+
+@contextmanager
+def _engine(command: Sequence[str], told: str, address: str = "") -> Iterator[None]:
+    """An engine with settings, as its file has them.
+
+    dockerd waits 10 s for its containerd, whatever the machine has to do, and gives up: so it is tried three times.
+    """
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.NamedTemporaryFile("w+", prefix="pipework-dockerd-", suffix=".log"))
         settings = stack.enter_context(tempfile.NamedTemporaryFile("w", prefix="pipework-dockerd-", suffix=".json"))
-        settings.write(SETTINGS)
+        settings.write(told)
         settings.flush()
         with _turn():
             for _ in range(3):
                 _forget_the_dead()
                 process = subprocess.Popen(
-                    [need("dockerd"), "--config-file", settings.name],
+                    [*command, "--config-file", settings.name],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
                 )
                 stack.callback(_end, process)
-                if _comes_up(process):
+                if _comes_up(process, address):
                     break
                 _end(process)
             else:

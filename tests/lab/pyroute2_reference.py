@@ -18,6 +18,7 @@ from tests.lab.pyroute2_releases import Release
 PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.nsidmsg import nsidmsg

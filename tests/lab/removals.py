@@ -27,6 +27,7 @@ REFUSED = [
     ("bridge", "v6-gateway"),
     ("direct", "v6-gateway"),
     ("options", "several"),
+    ("beside", "several"),
     FAKE,
 ]
 KILLED = [
@@ -34,6 +35,7 @@ KILLED = [
     *((kind, "v4", ORDERS[0]) for kind in KINDS),
     *((kind, "v6-gateway", ORDERS[1]) for kind in (*KINDS, "namesake")),
     ("options", "several", ORDERS[0]),
+    ("beside", "several", ORDERS[1]),
     (*FAKE, ORDERS[1]),
 ]
 IN_MACHINE = ("vlan", "direct-vlan", "filtering", "dummy", "ipoib", "radio")

@@ -15,6 +15,7 @@ from pipework.kernel.messages import DONE, ERROR
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import DUMP, GETLINK, GETNSID, NEWNSID, Netlink
 from pipework.kernel.records import Link
+from pipework.kernel.rules import add_rule, delete_rule, of, rules
 from pipework.marks import NEWBORN
 from pipework.notes import Home
 from pipework.vlans import Trunk
@@ -73,6 +74,12 @@ def info(kind: str, *data: tuple[str, Any]) -> tuple[str, Any]:
     """Return the kind of a link and what only that kind has, as pyroute2 takes it."""
     own = [("IFLA_INFO_DATA", {"attrs": data})] if data else []
     return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), *own]})
+
+
+def rule(kind: int, flags: int, source: str, **fields: int) -> Described:
+    """Return a message of a policy rule that leads to a table."""
+    attrs = [("FRA_SRC", source), ("FRA_PRIORITY", 32765), ("FRA_TABLE", 7701)]
+    return Described("fibmsg", kind, flags, {"action": 1, **fields}, attrs)
 
 
 def link(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) -> Described:
@@ -310,6 +317,33 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
                 **{"family": 2, "dst_len": 13, "scope": 0, **NEW_ROUTE},
             )
         ],
+    ),
+    "default route of a table": (
+        lambda s: AddRoute(s.guest, "eth1", 4, None, ip_address("10.0.0.1"), table=7701).do(),
+        [
+            route(
+                24,
+                NEW,
+                *(("RTA_OIF", 6), ("RTA_GATEWAY", "10.0.0.1"), ("RTA_TABLE", 7701)),
+                **{"family": 2, "scope": 0, **NEW_ROUTE, "table": 0},
+            )
+        ],
+    ),
+    "routes of a table": (
+        lambda s: s.in_guest.routes(6, 7701),
+        [Described("rtmsg", 26, ALL, {"family": 10}, [("RTA_TABLE", 7701)])],
+    ),
+    "rules": (
+        lambda s: list(rules(s.in_guest)),
+        [Described("fibmsg", 34, ALL, {"family": family}) for family in (2, 10)],
+    ),
+    "rule": (
+        lambda s: add_rule(s.in_guest, of(ip_address("10.0.0.9"), 7701)),
+        [rule(32, NEW, "10.0.0.9", family=2, src_len=32)],
+    ),
+    "IPv6 rule that goes": (
+        lambda s: delete_rule(s.in_guest, of(ip_address("fd00::9"), 7701)),
+        [rule(33, CHANGE, "fd00::9", family=10, src_len=128)],
     ),
     "IPv6 default route": (
         lambda s: AddRoute(s.guest, "eth1", 6, None, ip_address("fd00::1")).do(),

@@ -49,6 +49,7 @@ ON_NIC = {
     "direct-vlan": ["--direct-phys", "nic0"],
 }
 OPTIONED = {
+    "beside": ["--beside", "br0"],
     "options": [*ROUTES, "--metric", "7", "--mtu", "1400", "br0"],
     "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
     "announced": ["lan0"],
@@ -112,7 +113,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest)
         words = {**SWITCHED, **ON_NIC, **OPTIONED, **OTHERS}.get(kind, ["br0"])
-        if kind in ("bridge", "shared-bridge", "replaced-port", "options", "to-filter"):
+        if kind in ("bridge", "shared-bridge", "replaced-port", "beside", "options", "to-filter"):
             bridge_on(host)
         if kind == "shared-bridge":
             other = stack.enter_context(named_namespace())

@@ -27,7 +27,7 @@ FLOORS = (
     ("oci", "hook_files"),
     ("marks", "notes", "kept"),
     ("actions",),
-    ("executor", "default_routes", "leases"),
+    ("executor", "source_routes", "default_routes", "leases"),
     ("guests", "firewall", "events"),
     ("links",),
     ("addressing",),
