@@ -43,12 +43,14 @@ def plan(guest: Namespace, ifname: str, defaults: Sequence[Route], beside: Seque
     """
     there = _routes(guest)
     own = _tables_of(guest, ifname)
-    taken = {route.table for route in there} | {rule.table for rule in rules(guest.netlink)}
+    ruled = list(rules(guest.netlink))
+    families = {rule.family for rule in ruled}  # each has some, where the kernel has rules
+    taken = {route.table for route in there} | {rule.table for rule in ruled}
     taken |= {table for note in notes.every(Replaced, guest.cookie) for table in note.tables}
     free = (number for number in count(FIRST) if number in own or number not in taken)
     tables, before = list[int](), list[Action]()
     for link in guest.netlink.links(loopback=False):
-        ways = [route for route in defaults if link.ifindex in route.links]
+        ways = [route for route in defaults if link.ifindex in route.links and route.family in families]
         if link.up and link.name != ifname and ways:
             tables.append(next(free))
             before += _answering(guest, link, there, ways, tables[-1])

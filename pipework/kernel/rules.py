@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from errno import EEXIST, ENOENT
+from errno import EAFNOSUPPORT, EEXIST, ENOENT, EOPNOTSUPP
 
 from pipework.address import Address
 from pipework.errors import KernelRefused
@@ -32,7 +32,9 @@ def rules(netlink: Netlink) -> Iterator[Rule]:
     for family in (4, 6):
         try:
             answers = netlink.request(GETRULE, messages.rule(FAMILY[family]), DUMP)
-        except KernelRefused:  # a kernel without policy rules, or without IPv6, has none
+        except KernelRefused as refusal:
+            if refusal.errno not in (EOPNOTSUPP, EAFNOSUPPORT):  # a kernel without rules, or without IPv6
+                raise
             continue
         yield from (_read(family, told) for told in answers)
 
