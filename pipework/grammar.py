@@ -32,6 +32,12 @@ def _read_allowed(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "allow": tuple(allow.split(","))} if allow else fields
 
 
+def _is_address(text: str) -> bool:
+    from pipework.words import is_address  # as above
+
+    return is_address(text)
+
+
 HOSTIF = Word(
     "HOSTIF",
     "hostif",
@@ -91,6 +97,15 @@ ROUTE = Option(
 )
 METRIC = Option("--metric", "metric", "of the routes; default routes with another metric stay", "N")
 MTU = Option("--mtu", "mtu", "of the guest's end, in bytes (that of HOSTIF)", "N")
+PROBE = Option("--probe", "probes", "refuse an IPv4 address that a host of the network has; takes four seconds")
+CHECK = Option(
+    "--check",
+    "check",
+    "succeed only if the gateway answers, or ADDRESS; else all is undone",
+    "[ADDRESS]",
+    blank=False,
+    takes=_is_address,
+)
 BESIDE = Option("--beside", "beside", "keep the guest's default route; the new address answers by its own gateway")
 FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
@@ -133,7 +148,7 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, FILTER),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, FILTER),
         own=False,
         read=_read_attach,
     ),
@@ -265,10 +280,12 @@ def _take(option: Option, words: list[str], given: dict[str, str]) -> None:
     """Note an option, and its value, which is the next of the words."""
     if not option.value:
         given[option.name] = ""
-    elif not words:
-        raise UsageError(f"{option.name} needs a value")
     elif option.name in given and not option.repeats:
         raise BadArgument(f"{option.name} is given twice", "Leave one of them out.")
+    elif option.takes:
+        given[option.name] = words.pop(0) if words and option.takes(words[0]) else ""
+    elif not words:
+        raise UsageError(f"{option.name} needs a value")
     else:
         before = f"{given[option.name]}," if option.name in given else ""
         given[option.name] = before + words.pop(0)

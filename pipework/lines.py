@@ -79,6 +79,7 @@ def words_of(request: Attach) -> list[str]:
     return [
         *(["--direct-phys"] if request.direct_phys else []),
         *request.options,
+        *request.doubts,
         request.hostif,
         *(["-i", request.ifname] if request.ifname else []),
         *(["-l", request.local_name] if request.local_name else []),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pipework.address import AnyAddress, Auto, Static, Via, check_together
+from pipework.address import Address, AnyAddress, Auto, Static, Via, check_together
 from pipework.errors import BadArgument
 from pipework.typed import TYPE_CHECKING, Optional, Sequence, Union
 from pipework.value import Value
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address
+
     from pipework.vlans import Trunk
 
 TOOLS = ("route", "rule", "tc")
@@ -98,6 +100,12 @@ class Tag(Value):
             )
 
 
+class Check(Value):
+    """Who has to answer over a new wire; None: its gateways."""
+
+    address: Optional[Address] = None
+
+
 class Attach(Value):
     """Put GUEST on the network behind HOSTIF.
 
@@ -105,7 +113,8 @@ class Attach(Value):
     default; mac: of the guest's end, six octets in lower case, None for the kernel's choice; routes: besides default
     routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
     is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether default routes stay, and the new
-    addresses answer by their own gateways; keep: whether the line is kept for watch.
+    addresses answer by their own gateways; probes: whether they are looked for on the wire first; check: who has to
+    answer; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -124,6 +133,8 @@ class Attach(Value):
     mtu: Optional[int] = None
     filters: bool = False
     beside: bool = False
+    probes: bool = False
+    check: Optional[Check] = None
 
     def validate(self) -> None:
         if not self.guest:
@@ -148,6 +159,13 @@ class Attach(Value):
             self._check_mtu(self.mtu)
         if self.beside:
             self._check_beside()
+        if self.probes and not self.probed:
+            raise BadArgument(
+                f"--probe has no IPv4 address to look for in {self.address}",
+                "Leave it out: IPv6 looks by itself, and a DHCP server's address is its own matter.",
+            )
+        if self.check:
+            self._check_check(self.check)
         if self.filters and not self.tag:
             raise BadArgument("--filter keeps VLANs apart, and none is named", "Name one behind the MAC: @100")
         if self.tag and self.tag.trunk:
@@ -192,11 +210,32 @@ class Attach(Value):
         if not any(isinstance(one, Static) and one.interface and one.gateway for one in self.addresses):
             raise BadArgument(f"--beside has no gateway for {self.address}", "Name it: IP/PREFIX@GATEWAY")
 
+    def _check_check(self, check: Check) -> None:
+        if check.address:
+            if check.address.version not in {one.family for one in self._given}:
+                raise BadArgument(
+                    f"--check {check.address} is of another family than {self.address}",
+                    f"Name an IPv{10 - check.address.version} address, or give the guest one of its family.",
+                )
+        elif not any(one.sets_default_route for one in self._given):
+            raise BadArgument(f"--check has no gateway to ask with {self.address}", "Name an address: --check ADDRESS")
+
     def _check_mtu(self, mtu: int) -> None:
         if not LEAST_MTU <= mtu <= MOST_MTU:
             raise BadArgument(f"--mtu {mtu} is out of range", f"An MTU is a number from {LEAST_MTU} to {MOST_MTU}.")
         if mtu < LEAST_IPV6_MTU and 6 in self.families:
             raise BadArgument(f"--mtu {mtu} is too little for IPv6", f"IPv6 wants {LEAST_IPV6_MTU} bytes or more.")
+
+    @property
+    def _given(self) -> list[AnyAddress]:
+        """Those of its addresses that are any."""
+        return [one for one in self.addresses if not isinstance(one, Static) or one.interface]
+
+    @property
+    def probed(self) -> tuple[IPv4Address, ...]:
+        """The addresses that are looked for first."""
+        fixed = (one.interface.ip for one in self.addresses if isinstance(one, Static) and one.interface)
+        return tuple(ip for ip in fixed if self.probes and ip.version == 4)
 
     @property
     def families(self) -> set[int]:
@@ -212,6 +251,12 @@ class Attach(Value):
     def untold(self) -> str:
         """ADDRESS as it is typed, where the main table does not tell all of it, else ""."""
         return self.address if self.beside or not all(isinstance(one, Static) for one in self.addresses) else ""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The options that say what the command makes sure of, as they are typed: of them the wire keeps nothing."""
+        address = [str(self.check.address)] if self.check and self.check.address else []
+        return (*(["--probe"] if self.probes else []), *(["--check", *address] if self.check else []))
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ class Option(Value):
     field: of the request, which it fills; value: the name of what stands behind it, "" for a flag; gives: what a flag
     puts into its field; blank: whether an empty value is as good as none, for scripts with an empty variable;
     completes: the words that a shell offers for its value; runs: as in Verb, where it is given; repeats: whether it may
-    be given more than once, which is the same as once with commas between the values.
+    be given more than once, which is the same as once with commas between the values; takes: whether a word is its
+    value, where that may be missing.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Option(Value):
     completes: str = ""
     runs: str = ""
     repeats: bool = False
+    takes: Optional[Callable[[str], bool]] = None
 
 
 class Word(Value):

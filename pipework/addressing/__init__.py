@@ -55,13 +55,34 @@ def plan(wire: Wire) -> AddressPlan:
     assign += [SetUp(guest, link), *(beside.after if beside else ())]
     assign += [*(step for part in parts for step in part.assign), *at_once]
     settle = [*(step for part in parts for step in part.settle), *later]
-    if not all(isinstance(one, Static) for one in request.addresses):
-        settle = [*links.kind(wire.kind).opening(wire), *settle]
+    settle += checks(wire)
+    if request.doubts or not all(isinstance(one, Static) for one in request.addresses):
+        settle = [*links.kind(wire.kind).opening(wire), *_probe(wire), *settle]
     if request.untold or request.options:
         from pipework.actions.notes import NoteAsked  # the kernel tells all of most
 
         settle.append(NoteAsked(guest, link, request.untold, request.options))
     return AddressPlan(assign, settle, next((part.hold for part in parts if part.hold), None))
+
+
+def _probe(wire: Wire) -> Sequence[Action]:
+    probed = wire.request.probed
+    if not probed:
+        return ()
+    from pipework.actions.sure import Probe  # few ask for it
+
+    return [Probe(wire.near.namespace, wire.ifname, probed)]
+
+
+def checks(wire: Wire) -> Sequence[Action]:
+    """What sees that somebody answers, where that is asked for."""
+    request = wire.request
+    if not request.check:
+        return ()
+    from pipework.actions.sure import AwaitAnswer  # as above
+
+    families = {one.family for one in request.addresses if one.sets_default_route}
+    return [AwaitAnswer(wire.near.namespace, wire.ifname, request.check.address, tuple(sorted(families)))]
 
 
 def _of(address: AnyAddress) -> Addressing:
@@ -109,7 +130,7 @@ def _rooms(wire: Wire, defaults: dict[int, tuple[Route, ...]], tables: tuple[int
 def _routes(wire: Wire) -> tuple[list[Action], list[Action]]:
     """The routes that are asked for: at once, and those that want addresses which come later."""
     request = wire.request
-    late = {one.family for one in request.addresses if not isinstance(one, Static)}
+    late = {one.family for one in request.addresses if not isinstance(one, Static)} | ({4} if request.probed else set())
     fixed = [route for route in request.routes if route.network.version not in late]
     gateways = [one.gateway for one in request.addresses if isinstance(one, Static) and one.gateway]
     routers = [route.router for route in fixed if route.router and route.router not in gateways]

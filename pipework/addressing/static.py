@@ -34,6 +34,8 @@ def plan(wire: Wire, static: Static, room: Room) -> Part:
         settle.append(SettleAddress(guest, link, interface))
     if interface:
         settle.append(Announce(guest, link, interface.ip))
+    if interface and interface.ip in wire.request.probed:
+        return Part(settle=[*prepare, *assign, *settle])  # nothing before it is known that nobody has it
     return Part(prepare, assign, settle)
 
 

@@ -54,18 +54,17 @@ def see_to(request: Attach, guest: Guest, host: Namespace, log: Log) -> Optional
             if time.monotonic() > until:
                 raise
             signals.sleep(PAUSE)
-    if plan:
-        log.carry_out(plan.afterwards)
-    return plan
+    log.carry_out(plan.afterwards)
+    return plan if plan.at_once else None
 
 
-def _begin(request: Attach, guest: Guest, host: Namespace, log: Log) -> Optional[Plan]:
-    """What must be done while no other command decides or plugs."""
+def _begin(request: Attach, guest: Guest, host: Namespace, log: Log) -> Plan:
+    """What must be done while no other command decides or plugs; what is left is to do afterwards."""
     known = Host(host)
     on_loan = find(known, guest, request.ifname or "eth1") if request.direct_phys else None
     lent = find_lent(request, host, guest, on_loan)
     if lent and is_as_asked(lent.wire, lent.there):
-        return None
+        return Plan((), addressing.checks(lent.wire))
     if lent:
         plan = _change_in_place(lent)
     else:
@@ -73,7 +72,7 @@ def _begin(request: Attach, guest: Guest, host: Namespace, log: Log) -> Optional
         old = _look(known, wire)
         if old and is_as_asked(wire, old):
             log.carry_out(left_to_do(kind, wire, old.link))
-            return None
+            return Plan((), addressing.checks(wire))
         way = _put_aside(known, wire, old) if old else Way()
         returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
         log.carry_out(way.first)

@@ -20,6 +20,7 @@ LINK = Struct("=BxHiII")  # ifinfomsg: family, hardware (ARPHRD_*), ifindex, fla
 ADDRESS = Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags (the first eight IFA_F_*), scope, ifindex
 # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags; fib_rule_hdr of linux/fib_rules.h is alike
 ROUTE = Struct("=8BI")
+NEIGHBOUR = Struct("=B3xiHBB")  # ndmsg of linux/neighbour.h: family, ifindex, state, flags, type
 NAMESPACE = Struct("=B3x")  # rtgenmsg: family
 SIGNED = Struct("=i")  # of nlmsgerr, and of an NLMSG_DONE: the errno, negative
 HOP = Struct("=HBBi")  # rtnexthop: length, flags, weight - 1, ifindex; attributes follow
@@ -47,6 +48,7 @@ RTA_EXPIRES, RTA_NH_ID = 23, 30
 NEXT_HOP = frozenset((RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP_TYPE, RTA_ENCAP))
 ONLINK = 0x4  # RTNH_F_ONLINK, the one flag of a route or a next hop that is not the kernel's to set
 UNICAST, BLACKHOLE = 1, 6  # RTN_*; from here on a route's type says that it leads nowhere
+NDA_DST, NDA_IFINDEX, REACHABLE = 1, 8, 0x02  # linux/neighbour.h; the last is NUD_REACHABLE
 MAIN_TABLE, LOCAL_TABLE = 254, 255  # RT_TABLE_*
 NETNSA_NSID = 1  # linux/net_namespace.h
 TICKS = 100  # of a second, in which a route's life is told: USER_HZ
@@ -275,6 +277,11 @@ def _put_back(kind: int, payload: bytes) -> bytes:
 
 def _hop(flags: int, weight: int, ifindex: int, inner: bytes) -> bytes:
     return HOP.pack(HOP.size + len(inner), flags & ONLINK, weight, ifindex) + inner + _PADDING[len(inner) & 3]
+
+
+def neighbours(ifindex: int) -> bytes:
+    """The neighbours of a link, for a dump."""
+    return NEIGHBOUR.pack(0, 0, 0, 0, 0) + attribute(NDA_IFINDEX, u32(ifindex))
 
 
 def namespace(**named: Any) -> bytes:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
+GETNEIGH = 30
 NEWNSID, GETNSID = 88, 90
 REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
 SOL_NETLINK, EXT_ACK, STRICT_CHECK = 270, 11, 12
@@ -244,6 +245,16 @@ class Netlink:
         told = self.request(GETNSID, messages.namespace(NETNSA_FD=fd))[0]
         number = messages.namespace_id(told)
         return None if number == UNASSIGNED else number
+
+    def neighbours(self, index: int) -> set[str]:
+        """The addresses of those neighbours on a link that have answered of late."""
+        found = set[str]()
+        for told in self.request(GETNEIGH, messages.neighbours(index), DUMP):
+            _, of, state, _, _ = messages.NEIGHBOUR.unpack_from(told)
+            address = messages.chosen(told, messages.NEIGHBOUR.size, (messages.NDA_DST,)).get(messages.NDA_DST)
+            if of == index and state & messages.REACHABLE and address:
+                found.add(messages.ip_text(address))
+        return found
 
     # -- addresses
 

@@ -29,10 +29,10 @@ def gratuitous_arp(namespace: Namespace, link: str, mac: bytes, address: IPv4Add
         sender.bind((link, 0))
         sender.send(ethernet + reply)
     finally:
-        _close_aside(sender)
+        close_aside(sender)
 
 
-def _close_aside(packet_socket: socket.socket) -> None:
+def close_aside(packet_socket: socket.socket) -> None:
     """Close a packet socket without waiting for the kernel, which takes an RCU grace period (8 to 20 ms) over it.
 
     The last to close it pays (net/packet/af_packet.c, packet_release): a program to which it is sent.

@@ -32,6 +32,12 @@ def test_options_at_any_step(kind: str, fault: str) -> None:
     assert undone(kind, "several", fault) > 20
 
 
+@pytest.mark.parametrize("fault", ["refuse", "INT"])
+def test_sure_at_any_step(fault: str) -> None:
+    """The same with an address that is looked for first, and a gateway that has to answer."""
+    assert undone("sure", "192.168.77.9/24@192.168.77.1", fault) > 10
+
+
 @pytest.mark.parametrize("fault", ["refuse", "TERM"])
 def test_announced_at_any_step(fault: str) -> None:
     """The same with an address and a default route of the router's."""

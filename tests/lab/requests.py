@@ -333,6 +333,10 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         lambda s: s.in_guest.routes(6, 7701),
         [Described("rtmsg", 26, ALL, {"family": 10}, [("RTA_TABLE", 7701)])],
     ),
+    "neighbours": (
+        lambda s: s.in_guest.neighbours(6),
+        [Described("ndmsg", 30, ALL, {}, [("NDA_IFINDEX", 6)])],
+    ),
     "rules": (
         lambda s: list(rules(s.in_guest)),
         [Described("fibmsg", 34, ALL, {"family": family}) for family in (2, 10)],

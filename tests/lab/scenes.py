@@ -53,6 +53,7 @@ OPTIONED = {
     "options": [*ROUTES, "--metric", "7", "--mtu", "1400", "br0"],
     "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
     "announced": ["lan0"],
+    "sure": ["--probe", "--check", "nic0"],
     "to-filter": ["--filter", "br0"],
 }
 OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0", "-i", "eth1"], "radio": ["--direct-phys", "wlan0"]}
@@ -120,7 +121,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
-        if kind in (*ON_NIC, "direct-options", "announced"):
+        if kind in (*ON_NIC, "direct-options", "announced", "sure"):
             nic = stack.enter_context(nic_of(host, words[0] if kind in ("lan", "announced") else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
