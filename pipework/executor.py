@@ -19,6 +19,8 @@ from pipework.kernel.locks import host_lock
 class UndoLog:
     """What was done so far, newest last."""
 
+    only_says = False
+
     def __init__(self) -> None:
         self._done: list[Action] = []
         self.is_final = False  # what was done last cannot be undone, so the rest of it must be done, too
@@ -84,6 +86,7 @@ class Rehearsal:
     """
 
     is_final = False
+    only_says = True
 
     def __init__(self, margin: str = "", once: bool = False) -> None:
         self._margin = margin

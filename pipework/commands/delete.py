@@ -71,15 +71,19 @@ def take_back(
     forget: what is to be done about the line that is kept for a link, where it is not to come again.
     """
     log.carry_out(bring_back_all_late(guest) if wires else [])
-    gone: list[str] = []
-    for wired, steps in list(teardown.plan(host, guest, wires)):
+    gone = list[str]()
+    planned = list(teardown.plan(host, guest, wires))  # what can be seen to fail fails before anything is touched
+    while planned:
+        (wired, steps), *rest = planned
         try:
             log.carry_out([*forget(wired.ifname), *steps])
+            log.keep()
+            gone.append(wired.ifname)
+            left = [wired for wired, _ in rest]  # which may have lost what the one before had of theirs
+            planned = rest if log.only_says else list(teardown.plan(Host(host.namespace), guest, left))
         except Exception as error:
             _tell_of([*gone, *([wired.ifname] if log.is_final else [])], error)
             raise
-        log.keep()
-        gone.append(wired.ifname)
 
 
 def _tell_of(gone: list[str], error: Exception) -> None:
