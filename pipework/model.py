@@ -16,6 +16,7 @@ TOOLS = ("route", "rule", "tc")
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
 LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 68, 1280, 65535  # bytes: RFC 791, RFC 8200, IP_MAX_MTU of the kernel
+MODES = ("bridge", "private", "vepa", "passthru")  # of a macvlan; the first is what is meant where none is said
 MOST_METRIC = 0xFFFEFFFF  # above it, default routes wait that are to go (actions/default_route.py)
 
 
@@ -114,7 +115,7 @@ class Attach(Value):
     routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
     is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether default routes stay, and the new
     addresses answer by their own gateways; probes: whether they are looked for on the wire first; check: who has to
-    answer; keep: whether the line is kept for watch.
+    answer; mode: of MODES, None for the first; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -135,6 +136,7 @@ class Attach(Value):
     beside: bool = False
     probes: bool = False
     check: Optional[Check] = None
+    mode: Optional[str] = None
 
     def validate(self) -> None:
         if not self.guest:
@@ -159,6 +161,8 @@ class Attach(Value):
             self._check_mtu(self.mtu)
         if self.beside:
             self._check_beside()
+        if self.mode is not None and self.mode not in MODES:
+            raise BadArgument(f"--mode {self.mode!r} is no mode of a macvlan", f"There are: {', '.join(MODES)}")
         if self.probes and not self.probed:
             raise BadArgument(
                 f"--probe has no IPv4 address to look for in {self.address}",
@@ -264,7 +268,8 @@ class Attach(Value):
         routes = [word for route in self.routes for word in ("--route", route.text)]
         metric = [] if self.metric is None else ["--metric", str(self.metric)]
         mtu = [] if self.mtu is None else ["--mtu", str(self.mtu)]
-        return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []))
+        mode = [] if self.mode is None else ["--mode", self.mode]
+        return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []), *mode)
 
 
 class Passthrough(Value):

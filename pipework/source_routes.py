@@ -24,7 +24,8 @@ from pipework.kernel.rules import of, rules
 from pipework.notes import Replaced
 from pipework.value import Value
 
-FIRST = 7701  # of the tables' numbers; nobody is known to count from there
+FIRST = 170  # of the tables' numbers: nobody is known to count from there, and busybox knows those to 255
+RESERVED = (253, 254, 255)  # RT_TABLE_DEFAULT, MAIN and LOCAL of linux/rtnetlink.h
 
 
 class SourceRoutes(Value):
@@ -45,7 +46,7 @@ def plan(guest: Namespace, ifname: str, defaults: Sequence[Route], beside: Seque
     own = _tables_of(guest, ifname)
     ruled = list(rules(guest.netlink))
     families = {rule.family for rule in ruled}  # each has some, where the kernel has rules
-    taken = {route.table for route in there} | {rule.table for rule in ruled}
+    taken = {*RESERVED, *(route.table for route in there), *(rule.table for rule in ruled)}
     taken |= {table for note in notes.every(Replaced, guest.cookie) for table in note.tables}
     free = (number for number in count(FIRST) if number in own or number not in taken)
     tables, before = list[int](), list[Action]()

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Static, Via
 from pipework.errors import BadArgument, UsageError
-from pipework.model import LONGEST_ALTNAME, Check, Tag, check_ifname, is_hex
+from pipework.model import LONGEST_ALTNAME, MODES, Check, Tag, check_ifname, is_hex
 from pipework.typed import Any, NoReturn, Optional
 
 GATEWAY = "ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1"
@@ -27,6 +27,8 @@ def read_attach(given: dict[str, Any]) -> dict[str, Any]:
     fields["addresses"] = parse_addresses(fields["addresses"], parse_family(fields.pop("family", None)))
     if "routes" in fields:
         fields["routes"] = tuple(map(parse_route, fields["routes"].split(",")))
+    if fields.get("mode") == MODES[0]:
+        del fields["mode"]  # which is what is meant without a word
     if "check" in fields:
         fields["check"] = Check(ip_address(fields["check"]) if fields["check"] else None)
     for option, example in (("metric", 100), ("mtu", 1400)):

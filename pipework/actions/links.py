@@ -81,7 +81,8 @@ class CreateVeth(Action):
 class CreateStacked(Action):
     """Create a link on top of a host link (macvlan, vlan, ipoib), born in the guest under its final name.
 
-    data are the kind's own attributes, options the words that ``ip link`` has for them.  MTU is its parent's.
+    data are the kind's own attributes, options the words that ``ip link`` has for them, excluded the errors by which
+    the kernel says that it does not go with what stands on the parent.  MTU is its parent's.
     """
 
     kind: str
@@ -92,6 +93,7 @@ class CreateStacked(Action):
     guest: Namespace
     name: str
     mac: Optional[str]
+    excluded: tuple[int, ...] = (EBUSY,)
 
     def do(self) -> None:
         if self.host.netlink.link(self.name) is None:
@@ -114,10 +116,10 @@ class CreateStacked(Action):
         try:
             netlink.new_link(self.name, self.kind, NEWBORN, self.data, **attributes)
         except KernelRefused as refusal:
-            if refusal.errno != EBUSY:
+            if refusal.errno not in self.excluded:
                 raise
             raise Refused(
-                f"{self.parent} is taken by something that excludes {self.kind}",
+                f"{self.parent} is taken by something that excludes {self.kind} {self.options}",
                 f"See what stands on it, here and in guests: ip -d link show {self.parent}; pipework ls",
             ) from None
 

@@ -1,13 +1,15 @@
-"""A NIC shared with the host: a macvlan of it, or of its VLAN link, mode bridge, in the guest."""
+"""A NIC shared with the host: a macvlan of it, or of its VLAN link, in the guest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from errno import EBUSY, EINVAL
 
 from pipework.actions.base import Action
 from pipework.actions.links import CreateStacked, SetUp
 from pipework.errors import Refused
 from pipework.kernel import sysfs
+from pipework.kernel.records import Link
 from pipework.links.base import (
     FarSide,
     Ground,
@@ -25,7 +27,7 @@ from pipework.links.conflicts import make_way
 from pipework.links.parent import check_shared, far_side, find_nic, find_vlan, half_made_vlans
 from pipework.typed import Optional
 
-MODE = (("IFLA_MACVLAN_MODE", "bridge"),)
+EXCLUDED = (EBUSY, EINVAL)  # the latter where one is to be alone, in mode passthru (macvlan_common_newlink)
 
 
 class Macvlan(LinkKind):
@@ -45,6 +47,9 @@ class Macvlan(LinkKind):
             )
         check_shared(wire, nic)
         check_mtu(wire, nic.name, nic.mtu)
+        mode = request.mode or "bridge"
+        if mode == "passthru":
+            _check_alone(wire, nic)
         way = make_way(wire)
         make: list[Action] = [*way.first]
         finish: list[Action] = []
@@ -57,7 +62,10 @@ class Macvlan(LinkKind):
             make += vlan.make
             finish += vlan.finish
         make += [
-            CreateStacked("macvlan", MODE, "mode bridge", host, parent, guest, wire.ifname, request.mac),
+            CreateStacked(
+                *("macvlan", (("IFLA_MACVLAN_MODE", mode),), f"mode {mode}", host, parent, guest, wire.ifname),
+                *(request.mac, EXCLUDED),
+            ),
             mark_unfinished(guest, wire.ifname),
         ]
         return LinkPlan(make, [*finish, mark_finished(guest, wire.ifname, wire), *way.last])
@@ -68,6 +76,19 @@ class Macvlan(LinkKind):
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         yield from half_made(ground, "macvlan")
         yield from half_made_vlans(ground)
+
+
+def _check_alone(wire: Wire, nic: Link) -> None:
+    """Refuse mode passthru, which takes all frames of the NIC and has its MAC, where the host itself would lose it."""
+    request, netlink = wire.request, wire.far.netlink
+    if request.mac not in (None, nic.mac):
+        raise Refused(f"--mode passthru has the MAC of {nic.name} itself, {nic.mac}", "Leave the MAC out.")
+    own = [one.text for one in netlink.addresses(nic.ifindex) if not one.is_link_local]
+    if own and not request.tag:
+        raise Refused(
+            f"--mode passthru takes all frames of {nic.name}, which has this host's address {own[0]}",
+            "Leave it out, or give that address to another NIC first.",
+        )
 
 
 KIND = Macvlan()

@@ -27,8 +27,10 @@ def _is_addressed(request: Attach, guest: Namespace, wired: Wired) -> bool:
     link = wired.there
     if link is None or request.mtu not in (None, link.mtu):
         return False
-    asked = notes.of_link(Asked, guest, link)  # which earlier versions have not noted
-    if asked and (asked.address, asked.options) != (request.untold, request.options):
+    asked = notes.of_link(Asked, guest, link)
+    if request.options != (asked.options if asked else ()):
+        return False
+    if asked and asked.address != request.untold:  # which versions without these options have not noted
         return False
     clients = [one for one in request.addresses if isinstance(one, Dhcp)]
     others = {4, 6} - {one.family for one in clients}

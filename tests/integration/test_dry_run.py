@@ -67,7 +67,7 @@ def test_each_address(address: str) -> None:
     assert_same(partial(scene, "bridge", address), "attach")
 
 
-@pytest.mark.parametrize("kind", ["options", "beside", "direct-options"])
+@pytest.mark.parametrize("kind", ["options", "beside", "private", "direct-options"])
 def test_options(kind: str) -> None:
     """The same with routes, a metric and an MTU, and beside another default route."""
     assert_same(partial(scene, kind, "several"), "attach")

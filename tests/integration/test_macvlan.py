@@ -12,6 +12,7 @@ from tests.lab.guest import HOST
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
 from tests.lab.snapshot import Unchanged, diff, snapshot
+from tests.lab.tcp import reaches
 
 Namespaces = Callable[[], NamedNamespace]
 Nics = Callable[..., Nic]
@@ -40,6 +41,81 @@ def test_guests_of_one_nic_reach_each_other(host: Host, host_nic: Nics, guest_ns
     assert host.pipework(nic.name, one.spec, "192.168.77.8/24") == (0, "", "")
     assert host.pipework(nic.name, two.spec, "192.168.77.9/24") == (0, "", "")
     assert one.ping("192.168.77.9")
+
+
+MODES = {"private": (False, False), "vepa": (False, True), "bridge": (True, True)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_mode(mode: str, host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """Which guests reach one another: in private none, in vepa those whose switch sends back what came from there."""
+    nic, one, two = host_nic(), guest_ns(), guest_ns()
+    line = ["--mode", mode, nic.name, one.spec, "192.168.77.8/24"]
+    for words in (line, [*line[:3], two.spec, "192.168.77.9/24"]):
+        assert host.pipework(*words) == (0, "", "")
+    assert mode_of(one) == mode
+    assert reaches(one, nic.lan, nic.address)
+    assert reaches(one, two, "192.168.77.9") is MODES[mode][0]
+    nic.lan.run("ip", "link", "add", "br0", "type", "bridge")
+    nic.lan.run("ip", "link", "set", nic.far, "master", "br0")
+    nic.lan.run("bridge", "link", "set", "dev", nic.far, "hairpin", "on")
+    nic.lan.run("ip", "link", "set", "br0", "up")
+    assert reaches(one, two, "192.168.77.9") is MODES[mode][1]
+    link = one.link("eth1")
+    assert host.pipework("--replace", *line) == (0, "", "")
+    assert one.link("eth1") == link
+    (saved,) = host.pipework("save", one.spec).out.splitlines()
+    assert ("--mode" in saved) is (mode != "bridge")
+    for words, there in ((line[2:], "bridge"), (line, mode)):
+        assert host.pipework("--replace", *words) == (0, "", "")
+        assert mode_of(one) == there
+
+
+def mode_of(guest: NamedNamespace) -> str:
+    """The mode of its macvlan."""
+    link = guest.link("eth1")
+    assert link is not None
+    return str(link["linkinfo"]["info_data"]["mode"])
+
+
+def test_passthru(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
+    """One guest has all of the NIC, and its MAC: not where the host has an address there, nor others a macvlan."""
+    nic, guest, other = host_nic(), guest_ns(), guest_ns()
+    line = ["--mode", "passthru", nic.name, guest.spec, "192.168.77.8/24"]
+    host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
+    settle(host, guest)
+    before = Unchanged(host), Unchanged(guest)
+    code, _, err = host.pipework(*line)
+    assert (code, f"--mode passthru takes all frames of {nic.name}, which has this host's address" in err) == (1, True)
+    code, _, err = host.pipework(*line, "02:00:00:00:00:09")
+    assert (code, f"--mode passthru has the MAC of {nic.name} itself" in err) == (1, True)
+    for each in before:
+        each.check()
+    host.run("ip", "addr", "flush", "dev", nic.name, "scope", "global")
+    assert host.pipework(*line) == (0, "", "")
+    (link,), (parent,) = guest.ip("-j", "link", "show", "eth1"), host.ip("-j", "link", "show", nic.name)
+    assert link["address"] == parent["address"]
+    assert reaches(guest, nic.lan, nic.address)
+    saved = host.pipework("save", guest.spec).out.split()
+    assert host.pipework("--replace", *saved[1:]) == (0, "", "")
+    code, _, err = host.pipework(nic.name, other.spec, "192.168.77.9/24")
+    assert (code, f"{nic.name} is taken by something that excludes macvlan mode bridge" in err) == (1, True)
+    assert host.pipework("del", guest.spec) == (0, "", "")
+    assert host.pipework(nic.name, other.spec, "192.168.77.9/24") == (0, "", "")
+    code, _, err = host.pipework(*line)
+    assert (code, f"{nic.name} is taken by something that excludes macvlan mode passthru" in err) == (1, True)
+
+
+def test_mode_of_something_else(host: Host, guest_ns: Namespaces) -> None:
+    """A bridge has none, and there are four."""
+    guest = guest_ns()
+    host.run("ip", "link", "add", "br0", "type", "bridge")
+    for mode, told in (
+        ("private", "--mode is for a NIC that guests share with the host, and HOSTIF br0 is none here"),
+        ("l2", "--mode 'l2' is no mode of a macvlan"),
+    ):
+        code, _, err = host.pipework("--mode", mode, "br0", guest.spec, "192.168.77.8/24")
+        assert (code, told in err) == (1, True)
 
 
 def test_mtu_is_the_parents(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:

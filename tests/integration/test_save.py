@@ -31,7 +31,13 @@ def test_save_and_apply(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "address"),
-    [("options", "several"), ("beside", "several"), ("direct-options", "several"), ("announced", "auto:::9")],
+    [
+        ("options", "several"),
+        ("beside", "several"),
+        ("private", "v4"),
+        ("direct-options", "several"),
+        ("announced", "auto:::9"),
+    ],
 )
 def test_save_and_apply_options(kind: str, address: str, tmp_path: Path) -> None:
     """The same with routes, a metric, an MTU, and with an address of the router's."""

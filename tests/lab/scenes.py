@@ -53,6 +53,7 @@ OPTIONED = {
     "options": [*ROUTES, "--metric", "7", "--mtu", "1400", "br0"],
     "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
     "announced": ["lan0"],
+    "private": ["--mode", "private", "nic0"],
     "sure": ["--probe", "--check", "nic0"],
     "to-filter": ["--filter", "br0"],
 }
@@ -121,7 +122,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
-        if kind in (*ON_NIC, "direct-options", "announced", "sure"):
+        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private"):
             nic = stack.enter_context(nic_of(host, words[0] if kind in ("lan", "announced") else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
