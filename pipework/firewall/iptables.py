@@ -144,11 +144,7 @@ def _unseen(family: int, program: str) -> Table:
 
 def legacy_tables(family: int) -> list[str]:
     """The tables that iptables-legacy has here."""
-    try:
-        with open(f"/proc/net/{FAMILIES[family]}_tables_names", encoding="ascii") as file:
-            return file.read().split()
-    except OSError:
-        return []
+    return (sysfs.read(f"/proc/net/{FAMILIES[family]}_tables_names") or "").split()
 
 
 @cache

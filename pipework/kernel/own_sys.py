@@ -6,6 +6,7 @@ import os
 from errno import EBUSY
 
 from pipework.errors import Refused
+from pipework.kernel import sysfs
 from pipework.kernel.bare import socket
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.sysfs import NET
@@ -47,13 +48,6 @@ def _is_the_first(host: Namespace) -> bool:
 
 def _tells_of(links: dict[str, int]) -> bool:
     """Whether /sys tells of these links, by name and ifindex; of many the latest are compared, which differ first."""
-    try:
-        latest = sorted(links, key=links.__getitem__)[-COMPARED:]
-        return set(os.listdir(NET)) - MORE == links.keys() and all(_ifindex(name) == links[name] for name in latest)
-    except (OSError, ValueError):
-        return False
-
-
-def _ifindex(name: str) -> int:
-    with open(f"{NET}/{name}/ifindex", encoding="ascii") as file:
-        return int(file.read())
+    latest = sorted(links, key=links.__getitem__)[-COMPARED:]
+    there = set(sysfs.names()) - MORE
+    return there == links.keys() and all(sysfs.read(f"{NET}/{name}/ifindex") == str(links[name]) for name in latest)
