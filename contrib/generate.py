@@ -236,7 +236,8 @@ def _row(verb: Verb) -> str:
 
 
 def _marked(option: Option) -> str:
-    return f"{option.name}=" if option.value else option.name
+    """With what says that a value follows, = or, where it may be missing, ~."""
+    return f"{option.name}{'~' if option.takes else '=' if option.value else ''}"
 
 
 def _key(verb: Verb, word: Word) -> str:

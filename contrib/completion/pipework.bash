@@ -5,13 +5,13 @@
 
 _pipework_verbs='route rule tc ls del gc apply save watch hook'
 _pipework_first='--wait --help --version'
-_pipework_before='--direct-phys --route= --metric= --mtu= --beside --probe --check= --mode= --filter --dry-run --replace --keep'
+_pipework_before='--direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --filter --dry-run --replace --keep'
 
 # What a verb takes: options, words, and the word behind which no option comes.
 _pipework_table() {
     behind='' words='' ends=''
     case $1 in
-        '') behind='-i= -l= -a= --direct-phys --route= --metric= --mtu= --beside --probe --check= --mode= --filter' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
+        '') behind='-i= -l= -a= --direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --filter' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
         route) words='GUEST route.ARGUMENT' ends='GUEST' ;;
         rule) words='GUEST rule.ARGUMENT' ends='GUEST' ;;
         tc) words='GUEST tc.ARGUMENT' ends='GUEST' ;;
@@ -78,15 +78,20 @@ _pipework_files() {
 # One a line, what may come next; the arguments are the words so far, the last of them what is being typed. A line that
 # begins with ? names what has to be typed by hand; options and verbs have a blank behind them, which read drops.
 _pipework_choices() {
-    local word option='' verb='' known='' first=1 behind words='' ends=''
+    local word option='' maybe='' verb='' known='' first=1 behind words='' ends=''
     behind=$_pipework_before
     while [ $# -gt 1 ]; do
         word=$1 && shift
         if [ "$option" ]; then
             option='' && continue
         fi
+        if [ "$maybe" ]; then
+            # an address is its value, a name is the next word
+            maybe='' && case $word in *:*:* | [0-9]*.*.*.*) continue ;; esac
+        fi
         case " $behind " in
             *" $word= "*) option=$word && continue ;;
+            *" $word~ "*) maybe=1 && first='' && continue ;;
             *" $word "*) first='' && continue ;;
         esac
         if [ "$known" ]; then
@@ -107,7 +112,7 @@ _pipework_choices() {
         behind="$_pipework_verbs $_pipework_before"
         if [ "$first" ]; then behind="$behind $_pipework_first"; fi
     fi
-    if [ "$behind" ]; then echo "$behind"; fi | tr -s ' ' '\n' | sed 's/=*$/ /'
+    if [ "$behind" ]; then echo "$behind"; fi | tr -s ' ' '\n' | sed 's/[=~]*$/ /'
     if [ "$words" ]; then _pipework_offer "${words%% *}" "$1"; fi
 }
 

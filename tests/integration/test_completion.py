@@ -50,6 +50,10 @@ def test_words(shell: str) -> None:
     assert offered("pipework lo -i eth1 web dhcl", shell) == {"dhclient", "dhclient-f"}
     assert offered("pipework lo web -", shell) == set()
     assert offered("pipework --dry-run del -i eth1 web --", shell) == {"--all", "--if-exists", "--dry-run"}
+    assert offered("pipework --check -", shell) == offered("pipework --check 10.1.1.1 -", shell)
+    assert offered("pipework --check lo -i eth1 web dhcl", shell) == {"dhclient", "dhclient-f"}
+    assert offered("pipework --check 10.1.1.1 lo -i eth1 web dhcl", shell) == {"dhclient", "dhclient-f"}
+    assert offered("pipework --check fd00::1 --probe lo web dhcl", shell) == {"dhclient", "dhclient-f"}
     assert offered("pipework tc web q", shell) == {"qdisc"}
     assert offered("pipework tc web qdisc ", shell) == set()
     assert offered("pipework gc ", shell) == {"--dry-run"}
