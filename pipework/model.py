@@ -1,9 +1,10 @@
-"""What a command line asks for, as values: tags and requests.  Only what is valid can be constructed."""
+"""What a command line asks for, as values.  Only what is valid can be constructed."""
 
 from __future__ import annotations
 
 from pipework.address import Address, AnyAddress, Auto, Static, Via, check_together
 from pipework.errors import BadArgument
+from pipework.tag import Tag, is_hex
 from pipework.typed import TYPE_CHECKING, Optional, Sequence, Union
 from pipework.value import Value
 
@@ -18,11 +19,6 @@ LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 68, 1280, 65535  # bytes: RFC 791, RFC 8200, IP_MAX_MTU of the kernel
 MODES = ("bridge", "private", "vepa", "passthru")  # of a macvlan; the first is what is meant where none is said
 MOST_METRIC = 0xFFFEFFFF  # above it, default routes wait that are to go (actions/default_route.py)
-
-
-def is_hex(text: str, longest: int) -> bool:
-    """Whether it is a number in hexadecimal of 1 to longest digits."""
-    return 0 < len(text) <= longest and all(c in "0123456789abcdefABCDEF" for c in text)
 
 
 def check_ifname(part: str, name: str, longest: int = LONGEST_NAME) -> None:
@@ -52,59 +48,15 @@ def _check_listed(guest: Optional[str]) -> None:
         raise BadArgument("GUEST is empty", "See what is wired: pipework ls")
 
 
-class Tag(Value):
-    """What stands after ``@`` behind the MAC: hexadecimal digits, or the VLANs of a trunk.
-
-    Whether digits are a VLAN id or a partition key follows from HOSTIF.
-    """
-
-    text: str
-
-    def validate(self) -> None:
-        if not is_hex(self.text, 16):
-            self._read_trunk()
-
-    def _read_trunk(self) -> Trunk:
-        from pipework.vlans import parse_trunk  # few ask for one
-
-        return parse_trunk(self.text)
-
-    @property
-    def trunk(self) -> Optional[Trunk]:
-        """The VLANs of a trunk; None: it is none."""
-        return None if is_hex(self.text, 16) else self._read_trunk()
-
-    @property
-    def vlan(self) -> int:
-        """The VLAN id, 1 to 4094.  Raises BadArgument."""
-        self._check_one("VLAN")
-        from pipework.vlans import parse_vlan  # as above
-
-        return parse_vlan(self.text, self.text)
-
-    @property
-    def pkey(self) -> int:
-        """The InfiniBand partition key, 1 to 0xffff.  Raises BadArgument."""
-        self._check_one("partition key")
-        value = int(self.text, 16)
-        if not 1 <= value <= 0xFFFF:
-            raise BadArgument(
-                f"partition key @{self.text} is out of range",
-                "A partition key is hexadecimal, from @1 to @ffff, such as @8001.",
-            )
-        return value
-
-    def _check_one(self, what: str) -> None:
-        if self.trunk:
-            raise BadArgument(
-                f"@{self.text} is a trunk, which only a port of a bridge can be", f"Name one {what}, or leave it out."
-            )
-
-
 class Check(Value):
     """Who has to answer over a new wire; None: its gateways."""
 
     address: Optional[Address] = None
+
+    def validate(self) -> None:
+        address = self.address
+        if address and (address.is_multicast or address.is_unspecified or address.is_loopback):
+            raise BadArgument(f"--check {address} is no host's address", "Name one that is to answer.")
 
 
 class Attach(Value):

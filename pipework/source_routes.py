@@ -20,7 +20,7 @@ from pipework.address import Static
 from pipework.kernel.messages import MAIN_TABLE
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
-from pipework.kernel.rules import of, rules
+from pipework.kernel.rules import rule_for, rules
 from pipework.notes import Replaced
 from pipework.value import Value
 
@@ -96,7 +96,7 @@ def _answering(
     addresses = [one.interface.ip for one in guest.netlink.addresses(link.ifindex) if not one.is_link_local]
     return [
         *(CopyRoute(guest, route) for route in direct_first),
-        *(AddRule(guest, of(address, table)) for address in addresses if address.version in families),
+        *(AddRule(guest, rule_for(address, table)) for address in addresses if address.version in families),
     ]
 
 
@@ -108,5 +108,5 @@ def _beside(guest: Namespace, ifname: str, addresses: Sequence[Static], table: i
     return [
         *(AddRoute(guest, ifname, one.version, one, None, table=table) for one in networks),
         *(AddRoute(guest, ifname, family, None, gateway, table=table) for family, gateway in gateways.items()),
-        *(AddRule(guest, of(one.ip, table)) for one in interfaces),
+        *(AddRule(guest, rule_for(one.ip, table)) for one in interfaces),
     ]

@@ -6,7 +6,8 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Static, Via
 from pipework.errors import BadArgument, UsageError
-from pipework.model import LONGEST_ALTNAME, MODES, Check, Tag, check_ifname, is_hex
+from pipework.model import LONGEST_ALTNAME, MODES, Check, check_ifname
+from pipework.tag import Tag, is_hex
 from pipework.typed import Any, NoReturn, Optional
 
 GATEWAY = "ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1"

@@ -28,7 +28,10 @@ class Probe(Action):
         mac = bytes.fromhex(link.mac.replace(":", "")) if link else b""
         if len(mac) != 6:
             raise Refused(f"--probe asks by ARP of Ethernet, which {self.link} does not speak", "Leave it out.")
-        found = holder(self.namespace, self.link, mac, self.addresses)
+        try:
+            found = holder(self.namespace, self.link, mac, self.addresses)
+        except OSError as error:
+            raise _cannot_ask("--probe", self.link, error) from None
         if found:
             address, its = found
             raise Refused(
@@ -38,6 +41,13 @@ class Probe(Action):
 
     def say(self) -> str:
         return f"# nobody may answer for {', '.join(map(str, self.addresses))} on {quote(self.link)}: RFC 5227"
+
+
+def _cannot_ask(option: str, link: str, error: OSError) -> Refused:
+    return Refused(
+        f"{option} cannot ask over {link}: {error.strerror}",
+        f"Leave it out, or see what is wrong: ip -d link show {link}",
+    )
 
 
 class AwaitAnswer(Action):
@@ -50,7 +60,11 @@ class AwaitAnswer(Action):
 
     def do(self) -> None:
         for target in [self.target] if self.target else self._gateways():
-            if not answers(self.namespace, self.link, self._source(target), target, PATIENCE):
+            try:
+                is_there = answers(self.namespace, self.link, self._source(target), target, PATIENCE)
+            except OSError as error:
+                raise _cannot_ask("--check", self.link, error) from None
+            if not is_there:
                 raise Refused(
                     f"{target} does not answer over {self.link} within {PATIENCE:.0f} s",
                     "Is it the right network, VLAN and address?  To have the wire all the same, leave --check out.",

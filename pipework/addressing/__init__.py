@@ -35,8 +35,8 @@ def plan(wire: Wire) -> AddressPlan:
     """Decide.  The guest's link need not be there yet.  Raises PipeworkError."""
     request, guest, link = wire.request, wire.near.namespace, wire.ifname
     defaults = _default_routes(wire)
-    beside = _source_routes(wire, defaults)
-    tables = beside.tables if beside else ()
+    replies = _source_routes(wire, defaults)
+    tables = replies.tables if replies else ()
     rooms = _rooms(wire, defaults, tables)
     parts = [_of(one).plan(wire, one, rooms.get(one.family, Room())) for one in request.addresses]
     at_once, later = _routes(wire)
@@ -51,8 +51,8 @@ def plan(wire: Wire) -> AddressPlan:
         from pipework.actions.notes import NoteRoutes  # few guests have one before
 
         assign.append(NoteRoutes(guest, link, replaced, tables))
-    assign += [*(beside.before if beside else ()), *(step for part in parts for step in part.prepare)]
-    assign += [SetUp(guest, link), *(beside.after if beside else ())]
+    assign += [*(replies.before if replies else ()), *(step for part in parts for step in part.prepare)]
+    assign += [SetUp(guest, link), *(replies.after if replies else ())]
     assign += [*(step for part in parts for step in part.assign), *at_once]
     settle = [*(step for part in parts for step in part.settle), *later]
     settle += checks(wire)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import time
-from errno import EADDRNOTAVAIL, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOBUFS, EPERM
+from errno import EACCES, EADDRNOTAVAIL, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOBUFS, EPERM
 
 from pipework.address import Address
 from pipework.kernel import signals
@@ -16,8 +16,8 @@ from pipework.typed import Any
 HEADER = struct.Struct("!BBHHH")  # type, code, checksum, identifier, sequence number
 REQUEST, REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
 AGAIN, PAUSE = 0.5, 0.01  # seconds between two requests, and between two looks at what has come in
-# nobody is there yet, or the address is still being checked; or a firewall in the guest drops what is sent
-LATER = (EADDRNOTAVAIL, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOBUFS, EPERM)
+# nobody is there yet, or the address is still being checked; a firewall in the guest drops what is sent; a broadcast
+LATER = (EADDRNOTAVAIL, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOBUFS, EPERM, EACCES)
 
 
 def answers(namespace: Namespace, link: str, source: Address, target: Address, seconds: float) -> bool:

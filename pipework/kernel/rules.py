@@ -78,6 +78,6 @@ def _message(rule: Rule) -> bytes:
     )
 
 
-def of(address: Address, table: int) -> Rule:
+def rule_for(address: Address, table: int) -> Rule:
     """The one that leads what comes from an address to a table."""
     return Rule(address.version, str(address), table)

@@ -18,7 +18,7 @@ from pipework.links.conflicts import make_way
 from pipework.links.stash import Way
 from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
 from pipework.marks import NEWBORN, is_hosts_end
-from pipework.model import Tag
+from pipework.tag import Tag
 from pipework.typed import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:

@@ -134,6 +134,8 @@ def test_wrong_vlan(host: Host, guest_ns: Namespaces) -> None:
         "pipework: 10.1.1.1 does not answer over eth1 within 10 s\n"
         "Is it the right network, VLAN and address?  To have the wire all the same, leave --check out.\n"
     )
+    code, out, err = host.pipework("--check", "10.1.1.255", "br1", guest.spec, "10.1.1.2/24")
+    assert (code, out, err.splitlines()[:1]) == (1, "", ["pipework: 10.1.1.255 does not answer over eth1 within 10 s"])
     for each in before:
         each.check()
     assert host.pipework("--check", "br1", guest.spec, "10.1.1.2/24@10.1.1.1") == (0, "", "")
@@ -144,6 +146,8 @@ WRONG = {
     "--check br0 GUEST 0/0": "--check has no gateway to ask with 0/0",
     "--check 10.0.0.2 br0 GUEST 0/0": "--check 10.0.0.2 is of another family than 0/0",
     "--check fd00::1 br0 GUEST 10.0.0.1/24": "--check fd00::1 is of another family than 10.0.0.1/24",
+    "--check 224.0.0.1 br0 GUEST 10.0.0.1/24": "--check 224.0.0.1 is no host's address",
+    "--check 127.0.0.1 br0 GUEST 10.0.0.1/24": "--check 127.0.0.1 is no host's address",
     "--probe br0 GUEST fd00::2/64": "--probe has no IPv4 address to look for in fd00::2/64",
     "--probe br0 GUEST udhcpc": "--probe has no IPv4 address to look for in udhcpc",
     "--probe br0 GUEST 0/0": "--probe has no IPv4 address to look for in 0/0",

@@ -15,7 +15,7 @@ from pipework.kernel.messages import DONE, ERROR
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.netlink import DUMP, GETLINK, GETNSID, NEWNSID, Netlink
 from pipework.kernel.records import Link
-from pipework.kernel.rules import add_rule, delete_rule, of, rules
+from pipework.kernel.rules import add_rule, delete_rule, rule_for, rules
 from pipework.marks import NEWBORN
 from pipework.notes import Home
 from pipework.vlans import Trunk
@@ -342,11 +342,11 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         [Described("fibmsg", 34, ALL, {"family": family}) for family in (2, 10)],
     ),
     "rule": (
-        lambda s: add_rule(s.in_guest, of(ip_address("10.0.0.9"), 7701)),
+        lambda s: add_rule(s.in_guest, rule_for(ip_address("10.0.0.9"), 7701)),
         [rule(32, NEW, "10.0.0.9", family=2, src_len=32)],
     ),
     "IPv6 rule that goes": (
-        lambda s: delete_rule(s.in_guest, of(ip_address("fd00::9"), 7701)),
+        lambda s: delete_rule(s.in_guest, rule_for(ip_address("fd00::9"), 7701)),
         [rule(33, CHANGE, "fd00::9", family=10, src_len=128)],
     ),
     "IPv6 default route": (

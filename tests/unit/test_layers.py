@@ -18,6 +18,7 @@ LONGEST = 400  # lines of a file
 FLOORS = (
     ("errors", "quoting", "typed", "value"),
     ("vlans",),
+    ("tag",),
     ("address", "model", "rows"),
     ("words",),
     ("grammar",),
