@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # only ADDRESS needs it at run time; see pipework.words
 else:
     Address = Interface = Network = Any
 
+MOST_IN_RANGE = 4096  # addresses
 DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")  # as they are typed; -f: it stays
 
 
@@ -113,6 +114,53 @@ class Auto(Value):
         return True
 
 
+class Range(Value):
+    """A free IPv4 address of several, from one to another, and the gateway of the default route, if any."""
+
+    first: Interface
+    last: Address
+    gateway: Optional[Address] = None
+
+    def validate(self) -> None:
+        first, last, network = self.first, self.last, self.first.network
+        if first.version != 4 or last.version != 4:
+            raise BadArgument(f"ADDRESS {self.text} is a range of IPv6", "Write auto, or one address.")
+        if last not in network or not first.ip < last:
+            raise BadArgument(
+                f"ADDRESS {self.text} does not go from one address of {network} to a greater one",
+                f"For example: {network.network_address + 1}-{network.broadcast_address - 1}/{network.prefixlen}",
+            )
+        if int(last) - int(first.ip) >= MOST_IN_RANGE:
+            raise BadArgument(f"ADDRESS {self.text} has more than {MOST_IN_RANGE} addresses", "Write a smaller one.")
+        if self.gateway:
+            Static(first, self.gateway)
+
+    @property
+    def text(self) -> str:
+        """ADDRESS as it is typed."""
+        ip, last = str(self.first.ip), str(self.last)
+        same = ip.rpartition(".")[0] == last.rpartition(".")[0]
+        gateway = f"@{self.gateway}" if self.gateway else ""
+        return f"{ip}-{last.rpartition('.')[2] if same else last}/{self.first.network.prefixlen}{gateway}"
+
+    @property
+    def family(self) -> int:
+        """4."""
+        return 4
+
+    @property
+    def sets_default_route(self) -> bool:
+        """Whether one comes with it."""
+        return self.gateway is not None
+
+    def interfaces(self) -> list[Interface]:
+        """Its addresses, but the network's own, its broadcast address and the gateway."""
+        network, length = self.first.network, self.first.network.prefixlen
+        not_hosts = {self.gateway} | ({network.network_address, network.broadcast_address} if length < 31 else set())
+        every = (self.first.ip + number for number in range(int(self.last) - int(self.first.ip) + 1))
+        return [type(self.first)((ip, length)) for ip in every if ip not in not_hosts]
+
+
 class Via(Value):
     """A route out of the guest's link: to a network, by way of a router, or with none to what is there itself."""
 
@@ -136,7 +184,7 @@ class Via(Value):
         return f"{self.network}@{self.router}" if self.router else str(self.network)
 
 
-AnyAddress = Union[Static, Auto, Dhcp]
+AnyAddress = Union[Static, Auto, Dhcp, Range]
 
 
 def check_together(addresses: Sequence[AnyAddress]) -> None:
@@ -170,6 +218,9 @@ def _check_of_family(addresses: Sequence[AnyAddress], has_gateway: bool) -> None
             f"ADDRESS {clients[0]} and {other} are of one family, IPv{addresses[0].family}",
             "A DHCP client sets all addresses of its family: leave one of the two out.",
         )
+    ranges = [one.text for one in addresses if isinstance(one, Range)]
+    if ranges and len(addresses) > 1:
+        raise BadArgument(f"ADDRESS {ranges[0]} is the one IPv4 address", "Leave the others of that family out.")
     if len(auto) > 1 or (auto and has_gateway):
         raise BadArgument(
             f"ADDRESS {auto[0]} takes its gateway from the router", "Leave the other auto, or IPv6 gateway, out."

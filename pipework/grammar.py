@@ -55,7 +55,8 @@ GUEST = Word(
 ADDRESS = Word(
     "ADDRESS",
     "addresses",
-    "IP/PREFIX, IP/PREFIX@GATEWAY, 0/0 (none), auto or auto:TOKEN (IPv6, from the router), or "
+    "IP/PREFIX, IP/PREFIX@GATEWAY, IP-LAST/PREFIX (a free one of these), 0/0 (none), "
+    "auto or auto:TOKEN (IPv6, from the router), or "
     f"{', '.join(DHCP_CLIENTS)}, each with :OPTIONS if wished; several with commas between",
     example="192.168.1.100/24",
     completes=f"0/0 auto {' '.join(DHCP_CLIENTS)}",

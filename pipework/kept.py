@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pipework.errors import Refused
 from pipework.kernel import sysfs
@@ -18,15 +19,15 @@ FILE = f"{FOLDER}/lines"
 HEAD = "# Lines that pipework --keep has kept, for pipework watch. pipework del removes those of what it takes back.\n"
 
 
-def texts() -> list[str]:
-    """What the file has, line by line, each with its end.  Raises Refused."""
+def texts(path: str = FILE) -> list[str]:
+    """What a file of the folder has, line by line, each with its end.  Raises Refused."""
     try:
-        with open(FILE, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read().splitlines(keepends=True)
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Refused(f"cannot read {FILE}: {error.strerror}", f"Look at it: ls -l {FILE}") from None
+        raise Refused(f"cannot read {path}: {error.strerror}", f"Look at it: ls -l {path}") from None
 
 
 def lines(*names: str) -> list[tuple[str, Attach]]:
@@ -48,14 +49,20 @@ def change(drop: Sequence[str], add: Sequence[str]) -> None:
                 there.remove(text)
         if there and not there[-1].endswith("\n"):
             there[-1] += "\n"
-        there += add
-        try:
-            if there in ([], [HEAD]):
-                os.unlink(FILE)
-            else:
-                write_whole(FILE, f"{FILE}.new", "".join(there if HEAD in there else [HEAD, *there]), 0o644)
-        except OSError as error:
-            raise not_written(FILE, error) from None
+        rewrite([*there, *add])
+
+
+def rewrite(lines: Sequence[str], path: str = FILE, head: str = HEAD) -> None:
+    """Have a file of the folder say that, behind its head; without lines there is none.  Raises Refused."""
+    there = [line for line in lines if line != head]
+    try:
+        if there:
+            write_whole(path, f"{path}.new", "".join([head, *there]), 0o644)
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+    except OSError as error:
+        raise not_written(path, error) from None
 
 
 def check_outlasts() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipework.address import Address, AnyAddress, Auto, Static, Via, check_together
+from pipework.address import Address, AnyAddress, Dhcp, Range, Static, Via, check_together
 from pipework.errors import BadArgument
 from pipework.tag import Tag, is_hex
 from pipework.typed import TYPE_CHECKING, Optional, Sequence, Union
@@ -115,7 +115,7 @@ class Attach(Value):
             self._check_beside()
         if self.mode is not None and self.mode not in MODES:
             raise BadArgument(f"--mode {self.mode!r} is no mode of a macvlan", f"There are: {', '.join(MODES)}")
-        if self.probes and not self.probed:
+        if self.probes and not (self.probed or any(isinstance(one, Range) for one in self.addresses)):
             raise BadArgument(
                 f"--probe has no IPv4 address to look for in {self.address}",
                 "Leave it out: IPv6 looks by itself, and a DHCP server's address is its own matter.",
@@ -150,9 +150,7 @@ class Attach(Value):
     def _check_metric(self, metric: int) -> None:
         if not 1 <= metric <= MOST_METRIC:
             raise BadArgument(f"--metric {metric} is out of range", f"A metric is a number from 1 to {MOST_METRIC}.")
-        if not self.routes and not any(
-            isinstance(one, Auto) or (isinstance(one, Static) and one.gateway) for one in self.addresses
-        ):
+        if not self.routes and not any(one.sets_default_route and not isinstance(one, Dhcp) for one in self.addresses):
             raise BadArgument(
                 f"--metric {metric} has no route to be of",
                 "It is for the routes of IP/PREFIX@GATEWAY, auto and --route; a DHCP client sets its own.",
@@ -161,7 +159,7 @@ class Attach(Value):
     def _check_beside(self) -> None:
         if not all(isinstance(one, Static) for one in self.addresses):
             raise BadArgument(
-                f"--beside cannot tell the gateway of {self.address} beforehand", "Write IP/PREFIX@GATEWAY."
+                f"--beside has to know address and gateway beforehand, not {self.address}", "Write IP/PREFIX@GATEWAY."
             )
         if not any(isinstance(one, Static) and one.interface and one.gateway for one in self.addresses):
             raise BadArgument(f"--beside has no gateway for {self.address}", "Name it: IP/PREFIX@GATEWAY")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_interface, ip_network
 
-from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Static, Via
+from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Range, Static, Via
 from pipework.errors import BadArgument, UsageError
 from pipework.model import LONGEST_ALTNAME, MODES, Check, check_ifname
 from pipework.tag import Tag, is_hex
@@ -74,6 +74,8 @@ def _parse_address(text: str, family: Optional[int]) -> AnyAddress:
             raise BadArgument(f"-a 4 does not go with {text}, which is of IPv6", "Leave -a out.")
         return Auto(_parse_token(text, options) if colon else None)
     address, _, gateway = text.partition("@")
+    if "-" in address:
+        return _parse_range(address, text, _parse_gateway(gateway) if gateway else None)
     static = Static(_parse_interface(address, text), _parse_gateway(gateway) if gateway else None)
     if family and (static.interface or static.gateway) and family != static.family:
         raise BadArgument(
@@ -81,6 +83,22 @@ def _parse_address(text: str, family: Optional[int]) -> AnyAddress:
             "Leave -a out: the family is taken from the address.",
         )
     return static
+
+
+def _parse_range(address: str, text: str, gateway: Optional[Address]) -> Range:
+    """FIRST-LAST/PREFIX; of LAST the last number will do."""
+    first, _, rest = address.partition("-")
+    last, slash, prefix = rest.partition("/")
+    if not slash:
+        raise BadArgument(f"ADDRESS {address} has no netmask", f"Maybe you meant {address}/24 ?")
+    begin = _parse_interface(f"{first}{slash}{prefix}", f"{first}{slash}{prefix}")
+    try:
+        end = ip_address(last if "." in last or ":" in last else f"{first.rpartition('.')[0]}.{last}")
+    except ValueError:
+        end = None
+    if begin is None or end is None:
+        raise BadArgument(f"ADDRESS {text} is no range", "Write FIRST-LAST/PREFIX, such as 192.168.1.100-150/24.")
+    return Range(begin, end, gateway)
 
 
 def _parse_token(text: str, token: str) -> Address:

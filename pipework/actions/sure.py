@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_address
 
 from pipework.actions.base import Action
@@ -24,14 +25,7 @@ class Probe(Action):
     addresses: tuple[IPv4Address, ...]
 
     def do(self) -> None:
-        link = self.namespace.netlink.link(self.link)
-        mac = bytes.fromhex(link.mac.replace(":", "")) if link else b""
-        if len(mac) != 6:
-            raise Refused(f"--probe asks by ARP of Ethernet, which {self.link} does not speak", "Leave it out.")
-        try:
-            found = holder(self.namespace, self.link, mac, self.addresses)
-        except OSError as error:
-            raise _cannot_ask("--probe", self.link, error) from None
+        found = holder_of("--probe", self.namespace, self.link, self.addresses)
         if found:
             address, its = found
             raise Refused(
@@ -41,6 +35,21 @@ class Probe(Action):
 
     def say(self) -> str:
         return f"# nobody may answer for {', '.join(map(str, self.addresses))} on {quote(self.link)}: RFC 5227"
+
+
+def holder_of(what: str, namespace: Namespace, link: str, addresses: Sequence[Address]) -> Optional[tuple[str, str]]:
+    """One of the addresses that another host of a link's network has, and its MAC, or None.
+
+    what: the word for which that is asked.  Raises Refused.
+    """
+    there = namespace.netlink.link(link)
+    mac = bytes.fromhex(there.mac.replace(":", "")) if there else b""
+    if len(mac) != 6:
+        raise Refused(f"{what} asks by ARP of Ethernet, which {link} does not speak", "Leave it out.")
+    try:
+        return holder(namespace, link, mac, addresses)
+    except OSError as error:
+        raise _cannot_ask(what, link, error) from None
 
 
 def _cannot_ask(option: str, link: str, error: OSError) -> Refused:

@@ -9,7 +9,7 @@ from pipework import links
 from pipework.actions.addresses import AddRoute, EnableIPv6, SetMtu
 from pipework.actions.base import Action
 from pipework.actions.links import SetUp
-from pipework.address import AnyAddress, Auto, Dhcp, Static, Via
+from pipework.address import AnyAddress, Auto, Dhcp, Range, Static, Via
 from pipework.addressing.base import Addressing, Room, default_routes, ways_to
 from pipework.links.base import Wire
 from pipework.typed import TYPE_CHECKING, Callable, Optional, cast
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipework.kernel.records import Route
     from pipework.source_routes import SourceRoutes
 
-WAYS = {Static: "static", Auto: "auto", Dhcp: "dhcp"}
+WAYS = {Static: "static", Auto: "auto", Dhcp: "dhcp", Range: "ranged"}
 
 
 class AddressPlan(Value):

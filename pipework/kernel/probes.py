@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
 
+from pipework.address import Address
 from pipework.kernel import signals
 from pipework.kernel.bare import socket
 from pipework.kernel.namespaces import Namespace
@@ -20,7 +20,7 @@ PROBES, BETWEEN, LAST = 3, 1.0, 2.0  # PROBE_NUM, PROBE_MIN and ANNOUNCE_WAIT of
 PAUSE = 0.01  # seconds between two looks at what has come in
 
 
-def holder(namespace: Namespace, link: str, mac: bytes, addresses: Sequence[IPv4Address]) -> Optional[tuple[str, str]]:
+def holder(namespace: Namespace, link: str, mac: bytes, addresses: Sequence[Address]) -> Optional[tuple[str, str]]:
     """One of the addresses that another host of the network has or is about to take, and that one's MAC, or None.
 
     Takes four seconds if nobody answers (RFC 5227, 2.1.1, without the pause at the beginning, which is for hosts that
@@ -46,9 +46,7 @@ def _probe(mac: bytes, address: bytes) -> bytes:
     return ARP.pack(b"\xff" * 6, mac, ETHERTYPE_ARP, 1, 0x0800, 6, 4, REQUEST, mac, bytes(4), bytes(6), address)
 
 
-def _claim(
-    asker: socket.socket, mac: bytes, addresses: Sequence[IPv4Address], seconds: float
-) -> Optional[tuple[str, str]]:
+def _claim(asker: socket.socket, mac: bytes, addresses: Sequence[Address], seconds: float) -> Optional[tuple[str, str]]:
     """Somebody's claim to one of the addresses, for as long: a packet from it, or another's probe for it."""
     packed = {address.packed: str(address) for address in addresses}
     for told in _received(asker, seconds):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipework import links, notes
-from pipework.address import Auto, Dhcp, Static
+from pipework.address import Auto, Dhcp, Interface, Range, Static
 from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
@@ -58,21 +58,28 @@ def _has_lease(client: Dhcp, guest: Namespace, wired: Wired, link: Link) -> bool
 
 def _has_fixed(request: Attach, families: set[int], wired: Wired) -> bool:
     """Whether these families have the fixed addresses alone, and one of a router's if that is asked for."""
-    wanted = {one.interface for one in request.addresses if isinstance(one, Static) and one.interface}
     there = [one for one in wired.assigned if one.interface.version in families]
     # what the LAN's routers have brought about comes and goes with them
     kept = [one for one in there if not one.is_routers]
     made = len(kept) < len(there) or not any(isinstance(one, Auto) for one in request.addresses)
-    return made and {one.interface for one in kept} == wanted and all(one.is_permanent for one in kept)
+    return made and _are(request, {one.interface for one in kept}) and all(one.is_permanent for one in kept)
+
+
+def _are(request: Attach, there: set[Interface]) -> bool:
+    """Whether these are the fixed addresses that are asked for, and one of each range."""
+    ranges = [one.interfaces() for one in request.addresses if isinstance(one, Range)]
+    chosen = [[one for one in there if one in every] for every in ranges]
+    fixed = {one.interface for one in request.addresses if isinstance(one, Static) and one.interface}
+    return all(len(one) == 1 for one in chosen) and there - {one for each in chosen for one in each} == fixed
 
 
 def _has_gateways(request: Attach, guest: Namespace, link: Link) -> bool:
-    for family in {one.family for one in request.addresses if isinstance(one, Static)}:
+    for family in {one.family for one in request.addresses if isinstance(one, (Static, Range))}:
         routes = [route for route in guest.netlink.default_routes(family) if route.link == link.ifindex]
         wanted = [
             str(one.gateway)
             for one in request.addresses
-            if isinstance(one, Static) and one.gateway and one.family == family and not request.beside
+            if isinstance(one, (Static, Range)) and one.gateway and one.family == family and not request.beside
         ]
         own = [route for route in routes if not route.is_routers]
         if [route.gateway for route in own] != wanted or not all(_has_metric(request, route) for route in own):

@@ -39,6 +39,12 @@ def test_sure_at_any_step(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["refuse", "TERM"])
+def test_range_at_any_step(fault: str) -> None:
+    """The same with an address of a range."""
+    assert undone("macvlan", "192.168.77.100-103/24@192.168.77.1", fault) > 10
+
+
+@pytest.mark.parametrize("fault", ["refuse", "TERM"])
 def test_announced_at_any_step(fault: str) -> None:
     """The same with an address and a default route of the router's."""
     assert undone("announced", "auto:::99", fault) > 5
@@ -91,6 +97,7 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("lan", "udhcpc-f"),
         ("options", "several"),
         ("beside", "several"),
+        ("macvlan", "192.168.77.100-103/24@192.168.77.1"),
         ("trunk", "v4"),
         ("direct-options", "several"),
         ("announced", "auto"),

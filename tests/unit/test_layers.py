@@ -26,7 +26,7 @@ FLOORS = (
     ("usage",),
     ("kernel",),
     ("oci", "hook_files"),
-    ("marks", "notes", "kept"),
+    ("marks", "notes", "kept", "reserved"),
     ("actions",),
     ("executor", "source_routes", "default_routes", "leases"),
     ("guests", "firewall", "events"),
