@@ -133,7 +133,7 @@ class Range(Value):
         if int(last) - int(first.ip) >= MOST_IN_RANGE:
             raise BadArgument(f"ADDRESS {self.text} has more than {MOST_IN_RANGE} addresses", "Write a smaller one.")
         if self.gateway:
-            Static(first, self.gateway)
+            Static(first if self.gateway != first.ip else type(first)((last, network.prefixlen)), self.gateway)
 
     @property
     def text(self) -> str:

@@ -54,10 +54,9 @@ def change(drop: Sequence[str], add: Sequence[str]) -> None:
 
 def rewrite(lines: Sequence[str], path: str = FILE, head: str = HEAD) -> None:
     """Have a file of the folder say that, behind its head; without lines there is none.  Raises Refused."""
-    there = [line for line in lines if line != head]
     try:
-        if there:
-            write_whole(path, f"{path}.new", "".join([head, *there]), 0o644)
+        if any(line != head for line in lines):
+            write_whole(path, f"{path}.new", "".join(lines if head in lines else [head, *lines]), 0o644)
         else:
             with suppress(FileNotFoundError):
                 os.unlink(path)

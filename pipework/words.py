@@ -74,7 +74,8 @@ def _parse_address(text: str, family: Optional[int]) -> AnyAddress:
             raise BadArgument(f"-a 4 does not go with {text}, which is of IPv6", "Leave -a out.")
         return Auto(_parse_token(text, options) if colon else None)
     address, _, gateway = text.partition("@")
-    if "-" in address:
+    first, dash, _ = address.partition("/")[0].partition("-")
+    if dash and ("." in first or ":" in first):
         return _parse_range(address, text, _parse_gateway(gateway) if gateway else None)
     static = Static(_parse_interface(address, text), _parse_gateway(gateway) if gateway else None)
     if family and (static.interface or static.gateway) and family != static.family:
@@ -90,7 +91,8 @@ def _parse_range(address: str, text: str, gateway: Optional[Address]) -> Range:
     first, _, rest = address.partition("-")
     last, slash, prefix = rest.partition("/")
     if not slash:
-        raise BadArgument(f"ADDRESS {address} has no netmask", f"Maybe you meant {address}/24 ?")
+        meant = text.replace(address, f"{address}/24", 1)
+        raise BadArgument(f"ADDRESS {address} has no netmask", f"Maybe you meant {meant} ?")
     begin = _parse_interface(f"{first}{slash}{prefix}", f"{first}{slash}{prefix}")
     try:
         end = ip_address(last if "." in last or ":" in last else f"{first.rpartition('.')[0]}.{last}")

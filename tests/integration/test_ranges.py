@@ -85,7 +85,6 @@ WRONG = {
     "10.1.1.1-5": "Maybe you meant 10.1.1.1-5/24 ?",
     "10.1.1.1-5/24,10.1.1.9/24": "is the one IPv4 address",
     "10.1.1.1-5/24,udhcpc": "are of one family",
-    "10.1.1.1-5/24@10.1.1.1": "is the guest's own address",
     "10.1.1.1-5/24@fd00::1": "gateway fd00::1 is IPv6",
 }
 

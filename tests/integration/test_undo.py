@@ -32,16 +32,14 @@ def test_options_at_any_step(kind: str, fault: str) -> None:
     assert undone(kind, "several", fault) > 20
 
 
-@pytest.mark.parametrize("fault", ["refuse", "INT"])
-def test_sure_at_any_step(fault: str) -> None:
+def test_sure_at_any_step() -> None:
     """The same with an address that is looked for first, and a gateway that has to answer."""
-    assert undone("sure", "192.168.77.9/24@192.168.77.1", fault) > 10
+    assert undone("sure", "192.168.77.9/24@192.168.77.1", "refuse") > 10
 
 
-@pytest.mark.parametrize("fault", ["refuse", "TERM"])
-def test_range_at_any_step(fault: str) -> None:
-    """The same with an address of a range."""
-    assert undone("macvlan", "192.168.77.100-103/24@192.168.77.1", fault) > 10
+def test_range_at_any_step() -> None:
+    """The same with an address of a range; each run takes four seconds to look for it."""
+    assert undone("macvlan", "192.168.77.100-103/24@192.168.77.1", "refuse") > 10
 
 
 @pytest.mark.parametrize("fault", ["refuse", "TERM"])
@@ -97,7 +95,7 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("lan", "udhcpc-f"),
         ("options", "several"),
         ("beside", "several"),
-        ("macvlan", "192.168.77.100-103/24@192.168.77.1"),
+        ("macvlan", "192.168.77.1-2/24@192.168.77.1"),
         ("trunk", "v4"),
         ("direct-options", "several"),
         ("announced", "auto"),
