@@ -258,10 +258,10 @@ def every(kind: type[AnyNote], cookie: Optional[int] = None) -> list[AnyNote]:
     return [note for note in found if note is not None]
 
 
-def readable(kind: type[AnyNote]) -> list[AnyNote]:
-    """The notes of that kind that can be read: who only looks need not understand the others."""
+def readable(kind: type[AnyNote], cookie: Optional[int] = None) -> list[AnyNote]:
+    """The notes of that kind that can be read, of one namespace or of all: who only looks need not understand all."""
     found: list[Optional[AnyNote]] = []
-    for name in names(kind):
+    for name in names(kind, cookie):
         with suppress(Refused):
             found.append(_load(kind, name))
     return [note for note in found if note is not None]

@@ -47,7 +47,7 @@ def plan(guest: Namespace, ifname: str, defaults: Sequence[Route], beside: Seque
     ruled = list(rules(guest.netlink))
     families = {rule.family for rule in ruled}  # each has some, where the kernel has rules
     taken = {*RESERVED, *(route.table for route in there), *(rule.table for rule in ruled)}
-    taken |= {table for note in notes.every(Replaced, guest.cookie) for table in note.tables}
+    taken |= {table for note in notes.readable(Replaced, guest.cookie) for table in note.tables}
     free = (number for number in count(FIRST) if number in own or number not in taken)
     tables, before = list[int](), list[Action]()
     for link in guest.netlink.links(loopback=False):

@@ -104,7 +104,7 @@ def _source_routes(wire: Wire, defaults: dict[int, tuple[Route, ...]]) -> Option
         return None
     from pipework import notes, source_routes  # few guests have a default route before
 
-    noted = notes.every(notes.Replaced, guest.cookie)
+    noted = notes.readable(notes.Replaced, guest.cookie)
     former = [route for note in noted for route in note.routes if route.family in defaults]
     there = [*(route for routes in defaults.values() for route in routes), *former]
     fixed = [one for one in request.addresses if isinstance(one, Static)]

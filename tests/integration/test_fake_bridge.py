@@ -11,6 +11,7 @@ import pytest
 from tests.integration.test_openvswitch import NETDEV, Untouched, external_ids, ports, refused, succeed, tag
 from tests.lab.guest import SLOW, eventually, fresh_name
 from tests.lab.netns import NamedNamespace, named_namespace
+from tests.lab.snapshot import wait_for_the_ended
 from tests.lab.switch_host import SwitchHost
 from tests.lab.tcp import reaches
 
@@ -37,6 +38,7 @@ def places(host: SwitchHost) -> dict[str, tuple[str, int]]:
 
 def collected(host: SwitchHost) -> list[str]:
     """Run gc; return what it says that it has removed of the switch, for notes are this machine's."""
+    wait_for_the_ended()
     done = host.pipework("gc")
     assert (done.code, done.err) == (0, "")
     return [line for line in done.out.splitlines() if not line.startswith("removed note")]

@@ -12,6 +12,7 @@ from tests.lab.engine import Container
 from tests.lab.guest import run
 from tests.lab.netns import NamedNamespace, Nic
 from tests.lab.podman import PodmanContainer
+from tests.lab.snapshot import wait_for_the_ended
 
 pytestmark = pytest.mark.docker
 
@@ -60,6 +61,7 @@ def test_switch(container: Callable[..., Container], ovs_bridge: Callable[..., s
     assert (wire["hostif"], wire["vlan"], wire["ifname"]) == (name, 20, "eth1")
     assert run("ovs-vsctl", "list-ports", name).split()
     run("docker", "rm", "-f", guest.name)
+    wait_for_the_ended()
     assert run_pipework("gc").code == 0
     assert run("ovs-vsctl", "list-ports", name).split() == []
 
