@@ -75,15 +75,18 @@ def _parse_address(text: str, family: Optional[int]) -> AnyAddress:
         return Auto(_parse_token(text, options) if colon else None)
     address, _, gateway = text.partition("@")
     first, dash, _ = address.partition("/")[0].partition("-")
+    router = _parse_gateway(gateway) if gateway else None
+    made: AnyAddress
     if dash and ("." in first or ":" in first):
-        return _parse_range(address, text, _parse_gateway(gateway) if gateway else None)
-    static = Static(_parse_interface(address, text), _parse_gateway(gateway) if gateway else None)
-    if family and (static.interface or static.gateway) and family != static.family:
+        made = _parse_range(address, text, router)
+    else:
+        made = Static(_parse_interface(address, text), router)
+    if family and made.text != "0/0" and family != made.family:
         raise BadArgument(
-            f"-a {family} does not go with the IPv{static.family} address {text}",
+            f"-a {family} does not go with the IPv{made.family} address {text}",
             "Leave -a out: the family is taken from the address.",
         )
-    return static
+    return made
 
 
 def _parse_range(address: str, text: str, gateway: Optional[Address]) -> Range:

@@ -14,6 +14,7 @@ from pipework.kernel.records import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from pipework.quoting import quote
 from pipework.typed import Optional
 
+LONGEST_WITH_BROADCAST = 30  # /31 and /32 have no broadcast address (RFC 3021)
 DAD_LIMIT = 10.0  # seconds; one probe takes at most two (RFC 4862, 5.4)
 
 
@@ -58,6 +59,13 @@ class AddAddress(Action):
     def say(self) -> str:
         broadcast = f" broadcast {self.broadcast}" if self.broadcast else ""
         return self.namespace.say(f"ip address add {self.interface.with_prefixlen}{broadcast} dev {quote(self.link)}")
+
+
+def broadcast_of(interface: Interface) -> Optional[Address]:
+    """The broadcast address of an address' network; None: it has none."""
+    if interface.version == 4 and interface.network.prefixlen <= LONGEST_WITH_BROADCAST:
+        return interface.network.broadcast_address
+    return None
 
 
 class AddRoute(Action):

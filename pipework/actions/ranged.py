@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipework.actions.addresses import AddAddress
+from pipework.actions.addresses import AddAddress, broadcast_of
 from pipework.actions.base import Action
 from pipework.actions.links import gone_is_fine
 from pipework.actions.sure import holder_of
@@ -37,9 +37,7 @@ class TakeFree(Action):
                 if holder_of("ADDRESS", self.namespace, self.link, (choice.ip,)) is None:
                     break
                 tried.add(choice)
-            network = choice.network
-            broadcast = network.broadcast_address if network.prefixlen < 31 else None
-            AddAddress(self.namespace, self.link, choice, broadcast).do()
+            AddAddress(self.namespace, self.link, choice, broadcast_of(choice)).do()
         except BaseException:
             put_back(self.holder, self.before)
             raise

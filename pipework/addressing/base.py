@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from pipework.actions.addresses import AddRoute
 from pipework.actions.base import Action
-from pipework.address import Address, Static
+from pipework.address import Address, Range, Static
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Route
 from pipework.links.base import Wire
@@ -68,9 +68,22 @@ def default_routes(wire: Wire, family: int) -> tuple[Route, ...]:
     return tuple(route for route in (*there, *missing) if route.family == family)
 
 
+def default_route(wire: Wire, gateway: Address, room: Room) -> list[Action]:
+    """A default route by way of a gateway, in the place of those that make room for it."""
+    guest = wire.near.namespace
+    steps = ways_to(wire, [gateway])
+    if room.routes:
+        from pipework.actions.default_route import DeleteRoute  # few guests have one before
+
+        steps += [DeleteRoute(guest, route) for route in room.routes]
+    return [*steps, AddRoute(guest, wire.ifname, gateway.version, None, gateway, wire.request.metric)]
+
+
 def ways_to(wire: Wire, routers: Sequence[Address]) -> list[Action]:
     """Routes to routers that no network of the wire's fixed addresses has, each once."""
-    fixed = [one.interface for one in wire.request.addresses if isinstance(one, Static) and one.interface]
+    addresses = wire.request.addresses
+    fixed = [one.interface for one in addresses if isinstance(one, Static) and one.interface]
+    fixed += [one.first for one in addresses if isinstance(one, Range)]
     far = [
         router
         for router in dict.fromkeys(routers)

@@ -12,6 +12,7 @@ from tests.lab.command import run_pipework
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host, settle
 from tests.lab.netns import BEHIND, DhcpServer, NamedNamespace, Nic, announcing
+from tests.lab.refusal import assert_each_refused
 from tests.lab.scenes import bring_online
 from tests.lab.snapshot import Unchanged
 from tests.lab.tcp import reaches
@@ -213,13 +214,4 @@ WRONG = {
 
 def test_wrong_words(host: Host, guest_ns: Namespaces) -> None:
     """Each says what is wrong, with the fix, and nothing is changed."""
-    guest = guest_ns()
-    host.run("ip", "link", "add", "br0", "type", "bridge")
-    settle(host, guest)
-    before = Unchanged(host), Unchanged(guest)
-    for line, told in WRONG.items():
-        done = host.pipework(*line.replace("GUEST", guest.spec).split())
-        assert (done.code, done.out) == (1, ""), (line, done)
-        assert told in done.err and len(done.err.splitlines()) == 2, (line, done)
-    for one in before:
-        one.check()
+    assert_each_refused(host, guest_ns(), WRONG)

@@ -96,3 +96,9 @@ def test_wrong_words(word: str, host: Host, guest_ns: Namespaces) -> None:
     code, out, err = host.pipework("br0", guest.spec, word)
     assert (code, out, WRONG[word] in err) == (1, "", True), err
     assert host.link("br0") is None
+
+
+def test_other_family(host: Host, guest_ns: Namespaces) -> None:
+    """-a is held against a range as against an address."""
+    code, _, err = host.pipework("br0", "-a", "6", guest_ns().spec, "10.1.1.1-5/24")
+    assert (code, "-a 6 does not go with the IPv4 address 10.1.1.1-5/24" in err) == (1, True)

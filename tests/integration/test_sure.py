@@ -12,6 +12,7 @@ from tests.lab.command import COMMAND
 from tests.lab.guest import Guest, eventually
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic, announcing, dnsmasq
+from tests.lab.refusal import assert_each_refused
 from tests.lab.scenes import bridge_on, bring_online
 from tests.lab.snapshot import Unchanged
 
@@ -158,12 +159,4 @@ WRONG = {
 
 def test_wrong_words(host: Host, guest_ns: Namespaces) -> None:
     """Each says what is wrong, with the fix, and nothing is changed."""
-    guest = guest_ns()
-    host.run("ip", "link", "add", "br0", "type", "bridge")
-    settle(host, guest)
-    before = Unchanged(host), Unchanged(guest)
-    for line, told in WRONG.items():
-        code, out, err = host.pipework(*line.replace("GUEST", guest.spec).split())
-        assert (code, told in err) == (1, True), (line, out, err)
-    for each in before:
-        each.check()
+    assert_each_refused(host, guest_ns(), WRONG)

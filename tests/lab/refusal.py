@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from tests.lab.command import Result
 from tests.lab.guest import Guest
-from tests.lab.host import Host
+from tests.lab.host import Host, settle
+from tests.lab.netns import NamedNamespace
 from tests.lab.snapshot import Unchanged
 
 
@@ -25,3 +26,16 @@ def refused_untouched(host: Host, guest: Guest, words: Sequence[str], env: Mappi
     for one in watched:
         one.check()
     return done.err
+
+
+def assert_each_refused(host: Host, guest: NamedNamespace, wrong: Mapping[str, str]) -> None:
+    """Type lines on a host with br0, the guest for GUEST: each must say what is wrong, and the fix; nothing changes."""
+    host.run("ip", "link", "add", "br0", "type", "bridge")
+    settle(host, guest)
+    before = Unchanged(host), Unchanged(guest)
+    for line, told in wrong.items():
+        done = host.pipework(*line.replace("GUEST", guest.spec).split())
+        assert (done.code, done.out) == (1, ""), (line, done)
+        assert told in done.err and len(done.err.splitlines()) == 2, (line, done)
+    for one in before:
+        one.check()
