@@ -131,11 +131,16 @@ def _routes(wire: Wire) -> tuple[list[Action], list[Action]]:
     """The routes that are asked for: at once, and those that want addresses which come later."""
     request = wire.request
     late = {one.family for one in request.addresses if not isinstance(one, Static)} | ({4} if request.probed else set())
-    fixed = [route for route in request.routes if route.network.version not in late]
-    gateways = [one.gateway for one in request.addresses if isinstance(one, Static) and one.gateway]
-    routers = [route.router for route in fixed if route.router and route.router not in gateways]
-    at_once = [*ways_to(wire, routers), *(_route(wire, route) for route in fixed)]
-    return at_once, [_route(wire, route) for route in request.routes if route.network.version in late]
+    untold = {one.family for one in request.addresses if isinstance(one, (Auto, Dhcp))}  # their networks
+    gateways = [one.gateway for one in request.addresses if isinstance(one, (Static, Range))]
+
+    def added(routes: list[Via]) -> list[Action]:
+        routers = [one.router for one in routes if one.router and one.network.version not in untold]
+        ways = ways_to(wire, [router for router in routers if router not in gateways])
+        return [*ways, *(_route(wire, route) for route in routes)]
+
+    at_once = [route for route in request.routes if route.network.version not in late]
+    return added(at_once), added([route for route in request.routes if route.network.version in late])
 
 
 def _route(wire: Wire, route: Via) -> Action:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -18,11 +19,19 @@ from tests.lab.switch_host import switched, unswitched
 __all__ = ["bare", "bridge", "host", "host_nic", "sandboxed", "switched", "unswitched"]
 
 FIREWALLS = ("iptables", "ip6tables")
+KEPT_ADDRESSES = Path("/var/lib/pipework/addresses")
 
 
 def tagged_rules(bridge: str, program: str = "iptables") -> list[str]:
     """Return the machine's firewall rules that bear a bridge's tag."""
     return [line for line in HOST.run(program, "-S").splitlines() if f'"pipework: {bridge}"' in line]
+
+
+@pytest.fixture(autouse=True)
+def forgotten_addresses() -> Iterator[None]:
+    """Nothing kept of a test's ranges is there for the next one, whose guests are others."""
+    yield
+    KEPT_ADDRESSES.unlink(missing_ok=True)
 
 
 @pytest.fixture

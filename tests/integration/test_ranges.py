@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Callable
 
 import pytest
 
+from tests.integration.conftest import KEPT_ADDRESSES
 from tests.lab.command import COMMAND
 from tests.lab.guest import Guest
 from tests.lab.host import Host, settle
@@ -18,7 +18,6 @@ from tests.lab.snapshot import Unchanged
 
 Namespaces = Callable[[], NamedNamespace]
 Nics = Callable[..., Nic]
-KEPT = Path("/var/lib/pipework/addresses")
 
 
 def addresses(guests: Sequence[Guest]) -> list[str]:
@@ -36,7 +35,7 @@ def test_each_its_own_and_the_same_again(host: Host, guest_ns: Namespaces) -> No
     had = addresses(guests)
     assert len(set(had)) == 4
     assert all(100 <= int(one.split("/")[0].rpartition(".")[2]) <= 110 for one in had)
-    told = KEPT.read_text().splitlines()
+    told = KEPT_ADDRESSES.read_text().splitlines()
     for guest, one in zip(guests, had):
         assert f"br0 {guest.spec} eth1 {one.removesuffix('/24')}" in told
     assert host.pipework("--replace", *lines[0]) == (0, "", "")
@@ -60,11 +59,11 @@ def test_strangers_and_gateway_are_left_out(host: Host, host_nic: Nics, guest_ns
     assert " 192.168.77.0-4/24@192.168.77.1 " in saved
     assert host.pipework("--replace", *line) == (0, "", "")
     settle(host, guest, other)
-    kept, before = KEPT.read_text(), (Unchanged(host), Unchanged(other))
+    kept, before = KEPT_ADDRESSES.read_text(), (Unchanged(host), Unchanged(other))
     code, out, err = host.pipework(nic.name, other.spec, "192.168.77.0-4/24")
     assert (code, out) == (1, "")
     assert err.splitlines()[0] == "pipework: no address of 192.168.77.0-4/24 is free"
-    assert KEPT.read_text() == kept
+    assert KEPT_ADDRESSES.read_text() == kept
     for each in before:
         each.check()
     assert host.pipework("del", guest.spec) == (0, "", "")

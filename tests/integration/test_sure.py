@@ -121,6 +121,21 @@ def test_answer(options: list[str], address: str, host: Host, host_nic: Nics, gu
     unchanged.check()
 
 
+@pytest.mark.parametrize(("probe", "address"), [(["--probe"], "192.168.77.9/24"), ([], "192.168.77.8-9/24")])
+def test_route_by_a_router_elsewhere(
+    probe: list[str], address: str, host: Host, host_nic: Nics, guest_ns: Namespaces
+) -> None:
+    """A router that no network of the guest has gets a route to itself, once it is known whose the address is."""
+    nic, guest = host_nic(), guest_ns()
+    line = (*probe, "--route", "10.99.0.0/24@172.14.2.13", nic.name, guest.spec, address)
+    assert host.pipework(*line) == (0, "", "")
+    told = guest.run("ip", "route", "show", "dev", "eth1")
+    assert "172.14.2.13 scope link" in told
+    assert "10.99.0.0/24 via 172.14.2.13" in told
+    assert host.pipework("--replace", *line) == (0, "", "")
+    assert host.pipework("del", guest.spec) == (0, "", "")
+
+
 def test_wrong_vlan(host: Host, guest_ns: Namespaces) -> None:
     """A gateway that is not in that network does not answer, and host and guest are as before."""
     guest, other = guest_ns(), guest_ns()
