@@ -1,4 +1,4 @@
-"""`python -m contrib.generate`: write the manual page and the completions anew, from the table of pipework/grammar.py.
+"""`python -m contrib.generate`: write the manual page and the completions anew, from the table of pipework/verbs.py.
 
 What it writes in them stands between marks, or in sections of its own; the rest of these files is written by hand.
 """
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from pipework.grammar import VERBS
 from pipework.rows import Option, Verb, Word
 from pipework.usage import options_of, purposes_of, shown, synopsis
+from pipework.verbs import VERBS
 
 FOLDER = Path(__file__).resolve().parent
 MANUAL = FOLDER / "pipework.8"

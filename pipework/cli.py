@@ -10,7 +10,7 @@ from importlib import import_module
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
 from pipework.grammar import parse, verb_of
 from pipework.kernel import sysfs
-from pipework.model import Request
+from pipework.requests import Request
 from pipework.typed import Callable, NoReturn, Optional, Sequence, cast
 
 CAPABILITIES = 1 << 12 | 1 << 21  # CAP_NET_ADMIN, CAP_SYS_ADMIN: linux/capability.h

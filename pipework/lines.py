@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from io import StringIO
 
 from pipework.errors import BadArgument, PipeworkError, one_line
-from pipework.grammar import GUEST, VERBS, parse
+from pipework.grammar import parse
 from pipework.model import Attach
 from pipework.typed import Callable
 from pipework.value import Value
+from pipework.verbs import GUEST, VERBS
 
 COMMAND = "pipework"  # may stand in front
 SPECIAL = frozenset("'\"\\#")  # what makes more of a line than words with blanks between

@@ -1,11 +1,11 @@
-"""What a command line asks for, as values.  Only what is valid can be constructed."""
+"""What a line asks for that puts a guest on a network, as a value.  Only what is valid can be constructed."""
 
 from __future__ import annotations
 
 from pipework.address import Address, AnyAddress, Dhcp, Range, Static, Via, check_together
 from pipework.errors import BadArgument
 from pipework.tag import Tag, is_hex
-from pipework.typed import TYPE_CHECKING, Optional, Sequence, Union
+from pipework.typed import TYPE_CHECKING, Optional
 from pipework.value import Value
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from pipework.vlans import Trunk
 
-TOOLS = ("route", "rule", "tc")
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
 LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 68, 1280, 65535  # bytes: RFC 791, RFC 8200, IP_MAX_MTU of the kernel
@@ -36,16 +35,6 @@ def _check_octets(mac: str, lengths: tuple[int, ...] = (6,)) -> None:
     octets = mac.split(":")
     if len(octets) not in lengths or not all(len(octet) == 2 and is_hex(octet, 2) for octet in octets):
         raise ValueError(f"{mac} is no MAC address as the kernel writes it")
-
-
-def _check_allowed(names: Sequence[str]) -> None:
-    for name in names:
-        check_ifname("--allow", name, LONGEST_ALTNAME)
-
-
-def _check_listed(guest: Optional[str]) -> None:
-    if guest == "":
-        raise BadArgument("GUEST is empty", "See what is wired: pipework ls")
 
 
 class Check(Value):
@@ -220,130 +209,3 @@ class Attach(Value):
         mtu = [] if self.mtu is None else ["--mtu", str(self.mtu)]
         mode = [] if self.mode is None else ["--mode", self.mode]
         return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []), *mode)
-
-
-class Passthrough(Value):
-    """Run ``ip route``, ``ip rule`` or ``tc`` inside GUEST."""
-
-    verb: str
-    guest: str
-    arguments: tuple[str, ...]
-
-    def validate(self) -> None:
-        if self.verb not in TOOLS or not self.arguments:
-            raise ValueError(f"{self.verb} {self.arguments} is no command of a tool")
-        if not self.guest:
-            raise BadArgument("GUEST is empty", "Name a container: docker ps")
-
-
-class Wait(Value):
-    """Wait until IFNAME is there and has carrier."""
-
-    ifname: str = "eth1"
-
-    def validate(self) -> None:
-        check_ifname("-i", self.ifname)
-
-
-class List(Value):
-    """Show what is wired: everywhere, or in one guest."""
-
-    guest: Optional[str] = None
-    as_json: bool = False
-
-    def validate(self) -> None:
-        _check_listed(self.guest)
-
-
-class Delete(Value):
-    """Take back one wire of GUEST, or all (ifname is None)."""
-
-    guest: str
-    ifname: Optional[str] = "eth1"
-    if_exists: bool = False
-    dry_run: bool = False
-
-    def validate(self) -> None:
-        _check_listed(self.guest)
-        if self.ifname is not None:
-            check_ifname("-i", self.ifname)
-
-
-class Collect(Value):
-    """Remove what guests that are gone have left behind."""
-
-    dry_run: bool = False
-
-
-class Apply(Value):
-    """See to it that the wires are there which the lines of a file ask for.
-
-    file: its path, or - for standard input; prune: whether others go that pipework has made.
-    """
-
-    file: str
-    prune: bool = False
-    dry_run: bool = False
-
-    def validate(self) -> None:
-        if not self.file:
-            raise BadArgument("FILE is empty", "Name a file of lines, or - for standard input.")
-
-
-class Watch(Value):
-    """See to it that wires are there at every start of a guest.
-
-    file: of lines that ask for them, None for those of containers alone; allow: as of Hook, for lines of containers;
-    trusts_images: whether those of images count; takes_variables: whether variables pipework_cmd do, besides labels.
-    """
-
-    file: Optional[str] = None
-    allow: tuple[str, ...] = ()
-    trusts_images: bool = False
-    takes_variables: bool = False
-
-    def validate(self) -> None:
-        if self.file in ("", "-"):
-            raise BadArgument(f"FILE {self.file!r} cannot be read again", "Name a file of lines.")
-        _check_allowed(self.allow)
-
-
-class Save(Value):
-    """Print what is wired, everywhere or in one guest, as lines for ``apply``."""
-
-    guest: Optional[str] = None
-
-    def validate(self) -> None:
-        _check_listed(self.guest)
-
-
-HOOK_ACTIONS = ("install", "uninstall", "status", "run")  # the last is for engines to type
-
-
-class Hook(Value):
-    """Have engines wire containers before their first process.
-
-    engine: which runs it, None if that is no engine but a container's runtime alone; allow: names of NICs of this host
-    that lines of containers may use.
-    """
-
-    action: str
-    engine: Optional[str] = None
-    allow: tuple[str, ...] = ()
-    dry_run: bool = False
-
-    def validate(self) -> None:
-        if self.action not in HOOK_ACTIONS:
-            raise BadArgument(f"hook does not take {self.action!r}", "Type: pipework hook install, uninstall or status")
-        _check_allowed(self.allow)
-
-
-class Help(Value):
-    """Print how the command is used."""
-
-
-class Version(Value):
-    """Print which pipework it is."""
-
-
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Watch, Hook, Help, Version]

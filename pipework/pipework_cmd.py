@@ -13,8 +13,9 @@ from itertools import groupby
 from pipework.errors import BadArgument, PipeworkError
 from pipework.grammar import parse
 from pipework.lines import read_own, split
-from pipework.model import Attach, Passthrough
+from pipework.model import Attach
 from pipework.quoting import quote
+from pipework.requests import Passthrough
 from pipework.typed import Callable
 from pipework.value import Value
 

@@ -1,8 +1,8 @@
-"""What the table of verbs and options is made of; the table itself is in pipework.grammar."""
+"""What the table of verbs and options is made of; the table itself is in pipework.verbs."""
 
 from __future__ import annotations
 
-from pipework.model import Request
+from pipework.requests import Request
 from pipework.typed import Any, Callable, Optional, Union
 from pipework.value import Value
 

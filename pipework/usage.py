@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipework.grammar import VERBS
 from pipework.rows import Option, Part, Verb, Word
 from pipework.typed import Sequence
+from pipework.verbs import VERBS
 
 # characters of a line: of the usage without its margin, and of what its words are
 LINE = 94

@@ -62,7 +62,7 @@ ROWS = (
     (r"contrib/(debian/|launcher|bundled)|Dockerfile", "packages one_shot"),
     (r"pipework/usage|pipework/commands/tell", "readme"),
     (r"README\.md|docs/|tests/lab/(pages|console)\.py", "readme"),
-    (r"pipework/(grammar|model|address|words|errors)\.py", "refusals fuzz verbs wait completion"),
+    (r"pipework/(grammar|verbs|model|requests|address|words|errors)\.py", "refusals fuzz verbs wait completion"),
     (r"tests/(unit|vm|hosts|soak|bench)/|contrib/pipework\.8|[^/]+\.md|LICENSE", ""),
 )
 ALWAYS = "tests/unit"

@@ -23,8 +23,8 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.own_sys import see_own_sys
 from pipework.lines import Line, read
 from pipework.links.base import Host, Wired
-from pipework.model import Apply
 from pipework.quoting import quote
+from pipework.requests import Apply
 from pipework.typed import Optional
 from pipework.wires.inventory import find_of
 from pipework.wires.names import named

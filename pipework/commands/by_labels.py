@@ -13,8 +13,9 @@ from pipework.guests.labels import ENGINES, LABEL, VARIABLE, Brought, Labelled, 
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.lines import Line, read_own, split
-from pipework.model import Attach, Watch
+from pipework.model import Attach
 from pipework.pipework_cmd import Itself, is_wrapper, left_out, read_command
+from pipework.requests import Watch
 
 COMMAND = "pipework watch"
 

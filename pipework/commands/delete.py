@@ -13,7 +13,7 @@ from pipework.default_routes import bring_back_all_late
 from pipework.errors import GuestNotFound, GuestStopped, PipeworkError, Refused, warn
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Host, Wired
-from pipework.model import Delete
+from pipework.requests import Delete
 from pipework.typed import Callable
 from pipework.wires import teardown
 from pipework.wires.inventory import find_of

@@ -11,7 +11,7 @@ from pipework.errors import one_line
 from pipework.kernel.census import Residence, inhabited
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Ground, Host, Inhabitant
-from pipework.model import Collect
+from pipework.requests import Collect
 from pipework.wires.remnants import find_remnants
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from pipework.model import Hook
 from pipework.oci import STOPPED, read_state
+from pipework.requests import Hook
 
 
 def hook(request: Hook) -> None:

@@ -13,7 +13,7 @@ from pipework.commands.session import session
 from pipework.errors import NotInstalled, Refused
 from pipework.guests import docker, podman
 from pipework.hook_files import CDI, PODMANS, HookFile, command_in, of_docker, of_podman
-from pipework.model import Hook
+from pipework.requests import Hook
 from pipework.typed import Sequence
 
 FIRST_DOCKER = 25  # with devices of the Container Device Interface

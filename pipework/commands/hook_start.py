@@ -19,8 +19,9 @@ from pipework.kernel import sysfs
 from pipework.kernel.drafts import write_whole
 from pipework.kernel.locks import RUN, run_directory
 from pipework.lines import read_own
-from pipework.model import Attach, Hook
+from pipework.model import Attach
 from pipework.oci import State, gets_network_later
+from pipework.requests import Hook
 from pipework.typed import Sequence
 
 INSTALL = "pipework hook install"

@@ -14,8 +14,9 @@ from pipework.errors import BadArgument, GuestNotFound, GuestStopped, NotInstall
 from pipework.guests.base import Guest
 from pipework.kernel.locks import is_watched
 from pipework.lines import COMMAND, words_of
-from pipework.model import Attach, Delete
+from pipework.model import Attach
 from pipework.quoting import quote
+from pipework.requests import Delete
 from pipework.typed import Optional
 
 Lines = Sequence[tuple[str, Optional[str]]]  # each with what it says behind -i

@@ -10,7 +10,7 @@ from pipework.errors import one_line
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import Host, Wired
-from pipework.model import List
+from pipework.requests import List
 from pipework.wires.inventory import find_all
 from pipework.wires.names import named
 from pipework.wires.troubles import with_troubles

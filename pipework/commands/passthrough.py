@@ -8,7 +8,7 @@ from pipework import guests
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel.namespaces import enter
 from pipework.kernel.programs import find_program
-from pipework.model import Passthrough
+from pipework.requests import Passthrough
 from pipework.typed import NoReturn
 
 PACKAGE = "iproute2"

@@ -7,8 +7,8 @@ from pipework.errors import Refused, warn
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.own_sys import see_own_sys
 from pipework.links.base import Host, Wired
-from pipework.model import Save
 from pipework.quoting import quote
+from pipework.requests import Save
 from pipework.wires.inventory import find_all, find_of
 from pipework.wires.names import named
 from pipework.wires.saved import save

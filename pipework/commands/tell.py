@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipework import __version__
-from pipework.model import Help, Version
+from pipework.requests import Help, Version
 from pipework.usage import help_text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from pipework.kernel import sysfs
-from pipework.model import Wait
+from pipework.requests import Wait
 
 PAUSE = 0.1  # seconds between two looks
 

@@ -25,7 +25,7 @@ from pipework.events import Event, Stream
 from pipework.guests import STARTING, may_mean
 from pipework.kernel.locks import show_watching
 from pipework.lines import Line
-from pipework.model import Watch
+from pipework.requests import Watch
 from pipework.typed import Callable, NoReturn, Optional
 from pipework.value import Value
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pipework.address import DHCP_CLIENTS
-from pipework.grammar import VERBS
+from pipework.verbs import VERBS
 from tests.lab.command import CHECKOUT
 
 WORDS = {*DHCP_CLIENTS, *(verb.name for verb in VERBS if verb.name)}

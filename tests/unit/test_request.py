@@ -11,7 +11,8 @@ import pytest
 from pipework.address import Dhcp, Static
 from pipework.errors import BadArgument, PipeworkError, UsageError
 from pipework.grammar import parse
-from pipework.model import Attach, Collect, Delete, Help, List, Passthrough, Request, Version, Wait
+from pipework.model import Attach
+from pipework.requests import Collect, Delete, Help, List, Passthrough, Request, Version, Wait
 from pipework.tag import Tag
 from pipework.words import parse_addresses, parse_mac
 

@@ -13,20 +13,8 @@ from hypothesis import strategies as st
 from pipework.address import Static
 from pipework.errors import PipeworkError
 from pipework.grammar import parse
-from pipework.model import (
-    LONGEST_ALTNAME,
-    Apply,
-    Attach,
-    Collect,
-    Delete,
-    Help,
-    List,
-    Passthrough,
-    Save,
-    Version,
-    Wait,
-    check_ifname,
-)
+from pipework.model import LONGEST_ALTNAME, Attach, check_ifname
+from pipework.requests import Apply, Collect, Delete, Help, List, Passthrough, Save, Version, Wait
 from pipework.words import parse_mac
 
 WORDS = [

@@ -11,10 +11,12 @@ import pytest
 
 from contrib import generate
 from pipework.errors import BadArgument
-from pipework.grammar import GUEST, HOSTIF, VERBS, parse
-from pipework.model import Attach, Collect, Delete
+from pipework.grammar import parse
+from pipework.model import Attach
+from pipework.requests import Collect, Delete
 from pipework.rows import Option, Verb
 from pipework.usage import help_text, usage
+from pipework.verbs import GUEST, HOSTIF, VERBS
 from tests.lab.command import CHECKOUT
 
 BASH = 'source "$1"; COMP_LINE=$2 COMP_POINT=${#2}; _pipework; printf "%s\\n" "${COMPREPLY[@]}"'

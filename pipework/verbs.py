@@ -1,0 +1,234 @@
+"""The table of verbs, options and words: what a command line can be made of.
+
+The usage, ``--help``, the manual page and the completions are written from it (pipework.usage, contrib/generate.py).
+The command lines are those of jpetazzo/pipework::
+
+    pipework [--direct-phys] HOSTIF [-i IFNAME] [-l LOCALNAME] [-a FAMILY] GUEST ADDRESS [MAC][@VLAN]
+    pipework route|rule|tc GUEST ARGUMENT...
+    pipework --wait [-i IFNAME]
+
+with options of ours in front, and, where no link of the host has their name, the words ls, del, gc, apply, save, watch
+and hook.
+"""
+
+from __future__ import annotations
+
+from pipework import model, requests
+from pipework.address import DHCP_CLIENTS
+from pipework.rows import Option, Verb, Word
+from pipework.typed import Any
+
+
+def _read_attach(fields: dict[str, Any]) -> dict[str, Any]:
+    from pipework.words import read_attach  # takes ipaddress, a third of what a refusal costs
+
+    return read_attach(fields)
+
+
+def _read_allowed(fields: dict[str, Any]) -> dict[str, Any]:
+    allow = fields.pop("allow", "")
+    return {**fields, "allow": tuple(allow.split(","))} if allow else fields
+
+
+def _is_address(text: str) -> bool:
+    from pipework.words import is_address  # as above
+
+    return is_address(text)
+
+
+HOSTIF = Word(
+    "HOSTIF",
+    "hostif",
+    "a bridge or NIC of this host, or mac:XX:XX:XX:XX:XX:XX for the NIC with that address; "
+    "br* and ovs* are bridges made when missing, dummy* is a dummy link",
+    completes="HOSTIF",
+)
+GUEST = Word(
+    "GUEST",
+    "guest",
+    "a container's name or id, netns:NAME, pid:N, or the path of a namespace file; "
+    "docker:NAME, podman:NAME and lxc:NAME choose the runtime",
+    completes="GUEST",
+)
+ADDRESS = Word(
+    "ADDRESS",
+    "addresses",
+    "IP/PREFIX, IP/PREFIX@GATEWAY, IP-LAST/PREFIX (a free one of these), 0/0 (none), "
+    "auto or auto:TOKEN (IPv6, from the router), or "
+    f"{', '.join(DHCP_CLIENTS)}, each with :OPTIONS if wished; several with commas between",
+    example="192.168.1.100/24",
+    completes=f"0/0 auto {' '.join(DHCP_CLIENTS)}",
+)
+MAC = Word(
+    "MAC",
+    "mac",
+    "of the guest's end: six octets, or U:STRING to derive it from STRING",
+    shown="[MAC][@VLAN]",
+    optional=True,
+    rest=True,
+)
+VLAN = Word(
+    "VLAN",
+    "",
+    "1 to 4094; on bridges also a trunk, such as 100,200-210, tagged, or 10:100, with 10 as native VLAN; "
+    "on IPoIB the partition key, in hexadecimal",
+    shown="",
+)
+FILE = Word("FILE", "file", "lines as they are typed here, comments behind #; - is standard input", completes="FILE")
+ACTION = Word("ACTION", "action", "install, uninstall or status", completes="install uninstall status")
+ENGINE = Word("ENGINE", "engine", shown="", optional=True)  # which has pipework run
+ANYTHING = Word("", "", shown="", optional=True, rest=True)
+
+IFNAME = Option(
+    "-i", "ifname", "name of the interface in the guest (eth1; ib0 on IPoIB)", "IFNAME", completes="eth0 eth1"
+)
+LOCALNAME = Option("-l", "local_name", "name of the host's end of a veth pair (v<IFNAME>pl<PID>)", "LOCALNAME")
+FAMILY = Option(
+    "-a", "family", "4 or 6; taken from the address where it is left out", "FAMILY", blank=False, completes="4 6"
+)
+DIRECT_PHYS = Option("--direct-phys", "direct_phys", "hand the NIC itself to the guest")
+ROUTE = Option(
+    "--route",
+    "routes",
+    "a route out of the interface, to what is behind a router or on the link; as often as wished",
+    "NETWORK[@ROUTER]",
+    repeats=True,
+)
+METRIC = Option("--metric", "metric", "of the routes; default routes with another metric stay", "N")
+MTU = Option("--mtu", "mtu", "of the guest's end, in bytes (that of HOSTIF)", "N")
+PROBE = Option("--probe", "probes", "refuse an IPv4 address that a host of the network has; takes four seconds")
+CHECK = Option(
+    "--check",
+    "check",
+    "succeed only if the gateway answers, or ADDRESS; else all is undone",
+    "[ADDRESS]",
+    blank=False,
+    takes=_is_address,
+)
+BESIDE = Option("--beside", "beside", "keep the guest's default route; the new address answers by its own gateway")
+MODE = Option("--mode", "mode", "of a macvlan (bridge)", "MODE", completes=" ".join(model.MODES))
+FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
+DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
+REPLACE = Option(
+    "--replace",
+    "replace_wire",
+    "succeed where the wire is there as asked; change it where it is not",
+    runs="replace:replace",
+)
+KEEP = Option("--keep", "keep", "keep the line, until del, for watch to do it again at every start of the guest")
+JSON = Option("--json", "as_json", "print an array of objects, for programs")
+ALL = Option("--all", "ifname", "take back all that pipework made in the guest", gives=None)
+PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does not name")
+ALLOW = Option("--allow", "allow", "NICs that lines of containers may use, a comma between two", "NIC,NIC")
+TRUST = Option("--trust-image-labels", "trusts_images", "take lines from labels of images, too")
+VARIABLES = Option("--pipework-cmd", "takes_variables", "take lines from variables pipework_cmd, too")
+IF_EXISTS = Option("--if-exists", "if_exists", "succeed where nothing is there")
+
+
+def _tool(name: str, first: str) -> Verb:
+    """One of the verbs that are a tool's: first are the words that its command may begin with."""
+    return Verb(
+        name,
+        requests.Passthrough,
+        "passthrough:pass_through",
+        "run ip route, ip rule or tc in the guest",
+        (GUEST, Word("ARGUMENT", "arguments", shown="ARGUMENT...", rest=True, example="show", completes=first)),
+        ignored=(DIRECT_PHYS, IFNAME, LOCALNAME, FAMILY),
+        own=False,
+        extends=True,
+        field="verb",
+    )
+
+
+VERBS = (
+    Verb(
+        "",
+        model.Attach,
+        "attach:attach",
+        "put the guest on the network behind HOSTIF",
+        (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
+        before=(DRY_RUN, REPLACE, KEEP),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, FILTER),
+        own=False,
+        read=_read_attach,
+    ),
+    _tool("route", "show add del replace get"),
+    _tool("rule", "show add del"),
+    _tool("tc", "qdisc class filter"),
+    Verb(
+        "ls",
+        requests.List,
+        "ls:list_wires",
+        "what is wired on this host",
+        (JSON, GUEST.replace(shown="[GUEST]", optional=True)),
+    ),
+    Verb(
+        "del",
+        requests.Delete,
+        "delete:detach",
+        "take back one wire (eth1), or all that pipework made in the guest",
+        (GUEST, (IFNAME, ALL), IF_EXISTS),
+        around=(DRY_RUN,),
+    ),
+    Verb("gc", requests.Collect, "gc:collect", "remove what guests that are gone have left behind", around=(DRY_RUN,)),
+    Verb(
+        "apply",
+        requests.Apply,
+        "apply:apply",
+        "see to it that all wires are there that FILE asks for",
+        (PRUNE, FILE),
+        around=(DRY_RUN,),
+    ),
+    Verb(
+        "save",
+        requests.Save,
+        "save:save_wires",
+        "print what is wired as lines for apply",
+        (GUEST.replace(shown="[GUEST]", optional=True),),
+    ),
+    Verb(
+        "watch",
+        requests.Watch,
+        "watch:watch",
+        "do so at every start of a guest, also as labels of containers ask for it",
+        (VARIABLES, TRUST, ALLOW, FILE.replace(shown="[FILE]", optional=True)),
+        read=_read_allowed,
+    ),
+    Verb(
+        "hook",
+        requests.Hook,
+        "hook:hook",
+        "have podman and Docker wire containers before their first process",
+        (ACTION, ALLOW, ENGINE),
+        around=(DRY_RUN,),
+        read=_read_allowed,
+    ),
+    Verb(
+        "--wait",
+        requests.Wait,
+        "wait:wait",
+        "inside the guest: return once the interface has carrier",
+        (IFNAME,),
+        privileged=False,
+        surplus="Write: pipework --wait -i IFNAME",
+    ),
+    Verb(
+        "--help",
+        requests.Help,
+        "tell:tell_help",
+        "print this text",
+        (ANYTHING,),
+        own=False,
+        privileged=False,
+        short="-h",
+    ),
+    Verb(
+        "--version",
+        requests.Version,
+        "tell:tell_version",
+        "print which one it is",
+        (ANYTHING,),
+        own=False,
+        privileged=False,
+    ),
+)
