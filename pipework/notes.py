@@ -1,4 +1,4 @@
-"""What the kernel does not remember: replaced default routes, a NIC's home, what was asked for, a lease, a zone.
+"""What the kernel does not remember: replaced default routes, a NIC's home, an uplink, a lease, a zone, a request.
 
 One small file under /run/pipework for each, named after the guest's namespace and the link's ifindex there: a link
 that the guest renames keeps its notes.  They live as long as the namespaces themselves, until the next boot.
@@ -120,6 +120,30 @@ class Home(Value):
     routes: tuple[Route, ...]
     ipv6: Optional[bool] = None
 
+    @property
+    def note(self) -> dict[str, Any]:
+        """All of it, in terms that JSON has."""
+        return {
+            "link": self.link.note,
+            "phy": self.phy,
+            "master": self.master,
+            "addresses": [address.note for address in self.addresses],
+            "routes": [route.note for route in self.routes],
+            "ipv6": self.ipv6,
+        }
+
+    @classmethod
+    def from_note(cls, kept: dict[str, Any]) -> Home:
+        """What ``note`` has kept."""
+        return cls(
+            Link.from_note(kept["link"]),
+            kept["phy"],
+            kept["master"],
+            tuple(map(LinkAddress.from_note, kept["addresses"])),
+            tuple(map(Route.from_note, kept["routes"])),
+            kept.get("ipv6"),
+        )
+
 
 class Loan(Note):
     """A NIC in a guest: what it is at home, and where that is.
@@ -154,29 +178,11 @@ class Loan(Note):
         return link.kind == home.kind and not known.isdisjoint((link.mac, link.permanent_mac))
 
     def contents(self) -> dict[str, Any]:
-        home = self.home
-        return {
-            "host": self.host,
-            "run": self.run,
-            "given": self.given,
-            "link": home.link.note,
-            "phy": home.phy,
-            "master": home.master,
-            "addresses": [address.note for address in home.addresses],
-            "routes": [route.note for route in home.routes],
-            "ipv6": home.ipv6,
-        }
+        return {"host": self.host, "run": self.run, "given": self.given, **self.home.note}
 
     @classmethod
     def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Loan:
-        home = Home(
-            Link.from_note(kept["link"]),
-            kept["phy"],
-            kept["master"],
-            tuple(map(LinkAddress.from_note, kept["addresses"])),
-            tuple(map(Route.from_note, kept["routes"])),
-            kept.get("ipv6"),
-        )
+        home = Home.from_note(kept)
         return cls(**base, host=int(kept["host"]), run=kept.get("run", ""), given=kept.get("given"), home=home)
 
 
@@ -245,6 +251,31 @@ class Zone(Note):
     @classmethod
     def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Zone:
         return cls(**base, zone=str(kept["zone"]))
+
+
+class Uplink(Note):
+    """A NIC of this host that has become a bridge's port: what it had before, which is the bridge's now.
+
+    run: the identity of the run that moves it, "" once that is done; bridge: its name; is_made: whether that run has
+    made it; mac: what the bridge had before, "" for none of its own.
+    """
+
+    kind = "uplink"
+
+    run: str
+    bridge: str
+    is_made: bool
+    mac: str
+    home: Home
+
+    def contents(self) -> dict[str, Any]:
+        told = {"run": self.run, "bridge": self.bridge, "is_made": self.is_made, "mac": self.mac}
+        return {**told, **self.home.note}
+
+    @classmethod
+    def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Uplink:
+        run, bridge, mac = (str(kept[key]) for key in ("run", "bridge", "mac"))
+        return cls(**base, run=run, bridge=bridge, is_made=bool(kept["is_made"]), mac=mac, home=Home.from_note(kept))
 
 
 def of_link(kind: type[AnyNote], guest: Namespace, link: Link) -> Optional[AnyNote]:

@@ -136,6 +136,36 @@ class Hook(Value):
         _check_allowed(self.allow)
 
 
+LONGEST_PATIENCE = 3600.0  # seconds
+USUAL_CONFIRM = 120.0  # seconds, as netplan try has them
+
+
+class Uplink(Value):
+    """Make NIC a port of BRIDGE, and this host's addresses on it the bridge's; or (undo) take that back.
+
+    timeout: seconds for the gateway to answer; confirm: for whoever sits at a terminal to agree, None for the usual.
+    """
+
+    bridge: str
+    nic: str
+    undo: bool = False
+    timeout: float = 10.0
+    confirm: Optional[float] = None
+    dry_run: bool = False
+
+    def validate(self) -> None:
+        check_ifname("BRIDGE", self.bridge)
+        check_ifname("NIC", self.nic)
+        for option, seconds in (("--timeout", self.timeout), ("--confirm", self.patience)):
+            if not 1 <= seconds <= LONGEST_PATIENCE:
+                raise BadArgument(f"{option} {seconds:g} is out of range", "Write seconds, from 1 to 3600.")
+
+    @property
+    def patience(self) -> float:
+        """Seconds for whoever sits at a terminal."""
+        return USUAL_CONFIRM if self.confirm is None else self.confirm
+
+
 class Help(Value):
     """Print how the command is used."""
 
@@ -144,4 +174,4 @@ class Version(Value):
     """Print which pipework it is."""
 
 
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Watch, Hook, Help, Version]
+Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Watch, Hook, Uplink, Help, Version]

@@ -7,8 +7,8 @@ The command lines are those of jpetazzo/pipework::
     pipework route|rule|tc GUEST ARGUMENT...
     pipework --wait [-i IFNAME]
 
-with options of ours in front, and, where no link of the host has their name, the words ls, del, gc, apply, save, watch
-and hook.
+with options of ours in front, and, where no link of the host has their name, the words ls, del, gc, apply, save, watch,
+hook and uplink.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ def _read_attach(fields: dict[str, Any]) -> dict[str, Any]:
 def _read_allowed(fields: dict[str, Any]) -> dict[str, Any]:
     allow = fields.pop("allow", "")
     return {**fields, "allow": tuple(allow.split(","))} if allow else fields
+
+
+def _read_uplink(fields: dict[str, Any]) -> dict[str, Any]:
+    from pipework.words import read_seconds  # as above
+
+    options = {"timeout": "--timeout", "confirm": "--confirm"}
+    return {name: read_seconds(options[name], one) if name in options else one for name, one in fields.items()}
 
 
 def _is_address(text: str) -> bool:
@@ -122,6 +129,11 @@ PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does n
 ALLOW = Option("--allow", "allow", "NICs that lines of containers may use, a comma between two", "NIC,NIC")
 TRUST = Option("--trust-image-labels", "trusts_images", "take lines from labels of images, too")
 VARIABLES = Option("--pipework-cmd", "takes_variables", "take lines from variables pipework_cmd, too")
+BRIDGE = Word("BRIDGE", "bridge", "a bridge, Linux or Open vSwitch; as HOSTIF", completes="HOSTIF")
+NIC = Word("NIC", "nic", "the one that leads to the network, with all that this host has of it", completes="HOSTIF")
+UNDO = Option("--undo", "undo", "give the NIC back what it had")
+TIMEOUT = Option("--timeout", "timeout", "for the gateway to answer (10); else all is as before", "SECONDS")
+CONFIRM = Option("--confirm", "confirm", "at a terminal, for you to agree (120); else all is as before", "SECONDS")
 IF_EXISTS = Option("--if-exists", "if_exists", "succeed where nothing is there")
 
 
@@ -202,6 +214,15 @@ VERBS = (
         (ACTION, ALLOW, ENGINE),
         around=(DRY_RUN,),
         read=_read_allowed,
+    ),
+    Verb(
+        "uplink",
+        requests.Uplink,
+        "uplink:uplink",
+        "make NIC a port of BRIDGE, and this host's addresses, routes and MAC on it the bridge's",
+        (UNDO, TIMEOUT, CONFIRM, BRIDGE, NIC),
+        around=(DRY_RUN,),
+        read=_read_uplink,
     ),
     Verb(
         "--wait",

@@ -38,6 +38,13 @@ def read_attach(given: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def read_seconds(option: str, text: str) -> float:
+    """A number of seconds.  Raises BadArgument."""
+    if not text.replace(".", "", 1).isdecimal() or not text.isascii():
+        raise BadArgument(f"{option} {text!r} is no number of seconds", f"Write a number: {option} 30")
+    return float(text)
+
+
 def is_address(text: str) -> bool:
     """Whether a word is an IP address alone."""
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import LinkAddress, Route
+from pipework.kernel.records import IFA_F_NODAD, LinkAddress, Route
 from pipework.quoting import quote
 
 KERNEL = 2  # RTPROT_KERNEL, linux/rtnetlink.h
-IFA_F_NODAD, IFA_F_NOPREFIXROUTE = 0x02, 0x200  # linux/if_addr.h
+IFA_F_NOPREFIXROUTE = 0x200  # linux/if_addr.h
 
 
 def route_line(namespace: Namespace, verb: str, route: Route, names: dict[int, str]) -> str:

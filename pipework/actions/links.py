@@ -21,16 +21,18 @@ BORN = "pwborn"  # the name under which a link is born where its own is taken on
 class CreateBridge(Action):
     """Create a Linux bridge, up, without address; undone only while nobody else has plugged a port into it.
 
-    filtering: whether it keeps VLANs apart.
+    filtering: whether it keeps VLANs apart; mac: None for whatever comes.
     """
 
     host: Namespace
     name: str
     filtering: bool
+    mac: Optional[str] = None
 
     def do(self) -> None:
         data = [("IFLA_BR_VLAN_FILTERING", 1)] if self.filtering else []
-        self.host.netlink.new_link(self.name, "bridge", NEWBORN, data, up=True)
+        attributes: dict[str, Any] = {"IFLA_ADDRESS": self.mac} if self.mac else {}
+        self.host.netlink.new_link(self.name, "bridge", NEWBORN, data, up=True, **attributes)
 
     def undo(self) -> None:
         with host_lock(patient=True):
@@ -40,7 +42,9 @@ class CreateBridge(Action):
                 delete(self.host, self.name)
 
     def say(self) -> str:
-        return f"ip link add name {quote(self.name)} up type bridge{' vlan_filtering 1' if self.filtering else ''}"
+        mac = f" address {self.mac}" if self.mac else ""
+        filtering = " vlan_filtering 1" if self.filtering else ""
+        return f"ip link add name {quote(self.name)}{mac} up type bridge{filtering}"
 
 
 class CreateVeth(Action):

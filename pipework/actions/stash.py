@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from errno import EADDRNOTAVAIL, EEXIST, ENETDOWN
 
 from pipework.actions.base import Action
@@ -89,22 +90,36 @@ class DeleteAddress(Action):
         return self.namespace.say(word)
 
 
-def put_back(namespace: Namespace, index: int, addresses: tuple[LinkAddress, ...], routes: tuple[Route, ...]) -> None:
-    """Give a link the addresses and routes that it had before it went down, as far as it lacks them."""
+def put_back(
+    namespace: Namespace,
+    index: int,
+    addresses: Sequence[LinkAddress],
+    routes: Sequence[Route],
+    is_timed: bool = False,
+) -> None:
+    """Give a link the addresses and routes that it had before it went down, as far as it lacks them.
+
+    is_timed: addresses for the time that they had left then.
+    """
     netlink = namespace.netlink
     labels = {there.interface: there.label for there in netlink.addresses(index)}
     for address in addresses:
         if labels.get(address.interface, address.label) != address.label:
             netlink.delete_address(index, address.interface)  # a link that is renamed loses its addresses' labels
-        put_back_address(netlink, index, address)
-    for route in routes:
+        put_back_address(netlink, index, address, is_timed)
+    for route in sorted(routes, key=_reach):
         put_back_route(netlink, route.out_of(index))
 
 
-def put_back_address(netlink: Netlink, index: int, address: LinkAddress) -> None:
+def _reach(route: Route) -> tuple[bool, int]:
+    """In which order routes can be added: those on the link first, which gateways of others are behind."""
+    return bool(route.gateway) or not route.link, -route.message[1]
+
+
+def put_back_address(netlink: Netlink, index: int, address: LinkAddress, is_timed: bool = False) -> None:
     """Give a link an address as it was; it may have it already, for the kernel gives a link-local one by itself."""
     try:
-        netlink.put_back_address(index, address)
+        netlink.put_back_address(index, address, is_timed)
     except KernelRefused as refusal:
         if refusal.errno != EEXIST or not has_address(netlink, index, address):
             raise

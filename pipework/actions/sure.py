@@ -66,18 +66,18 @@ class AwaitAnswer(Action):
     link: str
     target: Optional[Address]
     families: tuple[int, ...] = ()
+    patience: float = PATIENCE
+    option: str = "--check"
+    hint: str = "Is it the right network, VLAN and address?  To have the wire all the same, leave --check out."
 
     def do(self) -> None:
         for target in [self.target] if self.target else self._gateways():
             try:
-                is_there = answers(self.namespace, self.link, self._source(target), target, PATIENCE)
+                is_there = answers(self.namespace, self.link, self._source(target), target, self.patience)
             except OSError as error:
-                raise _cannot_ask("--check", self.link, error) from None
+                raise _cannot_ask(self.option, self.link, error) from None
             if not is_there:
-                raise Refused(
-                    f"{target} does not answer over {self.link} within {PATIENCE:.0f} s",
-                    "Is it the right network, VLAN and address?  To have the wire all the same, leave --check out.",
-                )
+                raise Refused(f"{target} does not answer over {self.link} within {self.patience:.0f} s", self.hint)
 
     def _gateways(self) -> list[Address]:
         netlink = self.namespace.netlink
@@ -95,7 +95,7 @@ class AwaitAnswer(Action):
         own = [one for one in there if one.version == target.version]
         wide = [one for one in own if one.version == 4 or not one.is_link_local]
         if not own:
-            raise Refused(f"--check {target}: {self.link} has no IPv{target.version} address", "Name another.")
+            raise Refused(f"{self.option} {target}: {self.link} has no IPv{target.version} address", "Name another.")
         return own[0] if target.is_link_local or not wide else wide[0]
 
     def say(self) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import chain
 
-from pipework import notes
+from pipework import notes, uplinks
 from pipework.commands.session import Log, session
 from pipework.errors import one_line
 from pipework.kernel.census import Residence, inhabited
@@ -29,7 +30,7 @@ def remove_remnants(own: Namespace, log: Log, opened: ExitStack) -> Iterator[str
 
     Raises PipeworkError.
     """
-    for remnant in find_remnants(_survey(Host(own), opened)):
+    for remnant in chain(uplinks.remnants(own), find_remnants(_survey(Host(own), opened))):
         log.carry_out(remnant.removal)
         log.keep()
         yield remnant.what

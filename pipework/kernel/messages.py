@@ -126,11 +126,11 @@ def chosen(data: bytes, offset: int, wanted: Container[int]) -> dict[int, bytes]
     return found
 
 
-def changed(data: bytes, offset: int, number: int, value: int) -> bytes:
+def changed(data: bytes, offset: int, number: int, value: bytes) -> bytes:
     """The same with another value of the attribute of that number, which is added where it is missing."""
     pairs = attributes(data, offset)
-    there = [(kind, u32(value) if kind == number else payload) for kind, payload in pairs]
-    there += [] if any(kind == number for kind, _ in pairs) else [(number, u32(value))]
+    there = [(kind, value if kind == number else payload) for kind, payload in pairs]
+    there += [] if any(kind == number for kind, _ in pairs) else [(number, value)]
     return data[:offset] + b"".join(attribute(*pair) for pair in there)
 
 
@@ -226,10 +226,10 @@ def address(ifindex: int, family: int = 0, prefixlen: int = 0, scope: int = 0, *
     return ADDRESS.pack(family, prefixlen, 0, scope, ifindex) + _packed(named.items())
 
 
-def put_back_address(ifindex: int, told: bytes) -> bytes:
-    """An address as it was told, for a link, without the time that it has left."""
+def put_back_address(ifindex: int, told: bytes, is_timed: bool = False) -> bytes:
+    """An address as it was told, for a link, with the time that it had left then or without."""
     family, prefixlen, _, scope, _ = ADDRESS.unpack_from(told)
-    kept = [pair for pair in attributes(told, ADDRESS.size) if pair[0] != IFA_CACHEINFO]
+    kept = [pair for pair in attributes(told, ADDRESS.size) if is_timed or pair[0] != IFA_CACHEINFO]
     return ADDRESS.pack(family, prefixlen, 0, scope, ifindex) + b"".join(attribute(*pair) for pair in kept)
 
 
@@ -301,6 +301,12 @@ def hops(payload: bytes) -> Iterator[tuple[int, int, int, bytes]]:
             break
         yield flags, weight, ifindex, payload[offset + HOP.size : offset + length]
         offset += (length + 3) & ~3
+
+
+def other_hops(payload: bytes, was: int, now: int) -> bytes:
+    """RTA_MULTIPATH with another link in the place of one."""
+    told = hops(payload)
+    return b"".join(_hop(flags, weight, now if of == was else of, inner) for flags, weight, of, inner in told)
 
 
 def vlans_told(told: bytes) -> Iterator[tuple[int, int]]:

@@ -268,9 +268,9 @@ class Netlink:
         attributes = {"IFA_BROADCAST": str(broadcast)} if broadcast else {}
         self.request(NEWADDR, _address(index, interface, **attributes), CREATE | EXCL)
 
-    def put_back_address(self, index: int, address: LinkAddress) -> None:
-        """Give a link an address as it was when it was read."""
-        self.request(NEWADDR, messages.put_back_address(index, address.message), CREATE | REPLACE)
+    def put_back_address(self, index: int, address: LinkAddress, is_timed: bool = False) -> None:
+        """Give a link an address as it was when it was read, for the time that it had left then or for ever."""
+        self.request(NEWADDR, messages.put_back_address(index, address.message, is_timed), CREATE | REPLACE)
 
     def delete_address(self, index: int, interface: Interface) -> None:
         self.request(DELADDR, _address(index, interface))
@@ -289,6 +289,10 @@ class Netlink:
         """The routes of every table, but ``local``, and of both families that go out of a link."""
         told = (route for family in (4, 6) for route in self._routes(family, RTA_OIF=index))
         return tuple(route for route in told if route.link == index)
+
+    def routes_through(self, index: int) -> tuple[Route, ...]:
+        """The same, and those that have several next hops, one of them out of that link."""
+        return tuple(route for family in (4, 6) for route in self._routes(family) if index in route.links)
 
     def default_routes(self, family: int) -> list[Route]:
         """The default routes of the main table; family is 4 or 6."""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # linux/if.h, linux/if_addr.h
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 SCOPE_LINK = 253  # RT_SCOPE_LINK, linux/rtnetlink.h
-IFA_F_TEMPORARY, IFA_F_DADFAILED, IFA_F_TENTATIVE, IFA_F_PERMANENT, IFA_F_MANAGETEMPADDR = 0x01, 0x08, 0x40, 0x80, 0x100
+IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x01, 0x02, 0x08, 0x40
+IFA_F_PERMANENT, IFA_F_MANAGETEMPADDR = 0x80, 0x100
+LONGEST_LABEL = 16  # octets with its end: IFNAMSIZ
 RTPROT_RA = 9  # linux/rtnetlink.h
 TAGS = {"vlan": 1, "ipoib": 1}  # the numbers of IFLA_VLAN_ID and IFLA_IPOIB_PKEY, linux/if_link.h
 
@@ -129,25 +131,39 @@ class Route(Record):
         told = {kind & messages.NUMBER for kind, _ in messages.attributes(self.message, messages.ROUTE.size)}
         return messages.RTA_NH_ID in told and bool(told & messages.NEXT_HOP)
 
+    @property
+    def by_object(self) -> bool:
+        """Whether it leads to a nexthop object, whatever else is told of it."""
+        return self._told(messages.RTA_NH_ID) is not None
+
     def out_of(self, ifindex: int) -> Route:
         """The same out of another link; one with several next hops, or none, is as it was."""
-        return self._changed(messages.RTA_OIF, ifindex).replace(link=ifindex) if self.link else self
+        return self._changed(messages.RTA_OIF, messages.u32(ifindex)).replace(link=ifindex) if self.link else self
+
+    def rerouted(self, was: int, now: int) -> Route:
+        """The same with one link in the place of another, wherever it goes out of that."""
+        if self.link == was:
+            return self.out_of(now)
+        if was not in self.links:
+            return self
+        paths = self._told(messages.RTA_MULTIPATH) or b""
+        return self._changed(messages.RTA_MULTIPATH, messages.other_hops(paths, was, now))
 
     def with_metric(self, metric: int) -> Route:
         """The same with another metric."""
-        return self._changed(messages.RTA_PRIORITY, metric).replace(metric=metric)
+        return self._changed(messages.RTA_PRIORITY, messages.u32(metric)).replace(metric=metric)
 
     def in_table(self, table: int) -> Route:
         """The same in another table, for as long as it is there."""
         message = messages.without(self.message, messages.ROUTE.size, messages.RTA_CACHEINFO)
-        return self.replace(message=message)._changed(messages.RTA_TABLE, table)
+        return self.replace(message=message)._changed(messages.RTA_TABLE, messages.u32(table))
 
     def _hops(self) -> tuple[tuple[int, int, bytes], ...]:
         """Weight, ifindex and attributes of each, where it has several next hops."""
         paths = self._told(messages.RTA_MULTIPATH) or b""
         return tuple((weight, ifindex, inner) for _, weight, ifindex, inner in messages.hops(paths))
 
-    def _changed(self, number: int, value: int) -> Route:
+    def _changed(self, number: int, value: bytes) -> Route:
         return self.replace(message=messages.changed(self.message, messages.ROUTE.size, number, value))
 
     def _told(self, number: int) -> Optional[bytes]:
@@ -228,6 +244,18 @@ class LinkAddress(Record):
         """The label of an IPv4 address: the name of its link, or that and a suffix."""
         told = messages.chosen(self.message, messages.ADDRESS.size, (messages.IFA_LABEL,)).get(messages.IFA_LABEL)
         return messages.text(told) if told else None
+
+    def on(self, ifname: str) -> LinkAddress:
+        """The same for another link of the same network: labelled anew, and not checked for duplicates again."""
+        if self.message[0] == socket.AF_INET6:
+            flags = self.flags | IFA_F_NODAD
+            return self._changed(messages.IFA_FLAGS, messages.u32(flags)).replace(flags=flags)
+        label = f"{ifname}{''.join((self.label or '').partition(':')[1:])}"
+        label = label if len(label) < LONGEST_LABEL else ifname
+        return self._changed(messages.IFA_LABEL, label.encode("utf-8", "surrogateescape") + b"\0")
+
+    def _changed(self, number: int, value: bytes) -> LinkAddress:
+        return self.replace(message=messages.changed(self.message, messages.ADDRESS.size, number, value))
 
     @property
     def note(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pipework.value import Value
 # linux/rtnetlink.h, linux/fib_rules.h
 NEWRULE, DELRULE, GETRULE = 32, 33, 34
 FRA_SRC, FRA_PRIORITY, FRA_TABLE = 2, 6, 15
+NAMING = (3, 17)  # FRA_IIFNAME, FRA_OIFNAME
 LOOKUP = 1  # FR_ACT_TO_TBL
 BEFORE_MAIN = 32765  # behind all that somebody has set before; 32766 looks into the table main
 
@@ -29,6 +30,17 @@ class Rule(Value):
 
 def rules(netlink: Netlink) -> Iterator[Rule]:
     """Those of both families."""
+    for family, told in _dump(netlink):
+        yield _read(family, told)
+
+
+def links_named(netlink: Netlink) -> set[str]:
+    """The names of links that rules speak of (iif, oif)."""
+    named = (messages.chosen(told, messages.ROUTE.size, NAMING).values() for _, told in _dump(netlink))
+    return {messages.text(name) for names in named for name in names}
+
+
+def _dump(netlink: Netlink) -> Iterator[tuple[int, bytes]]:
     for family in (4, 6):
         try:
             answers = netlink.request(GETRULE, messages.rule(FAMILY[family]), DUMP)
@@ -36,7 +48,7 @@ def rules(netlink: Netlink) -> Iterator[Rule]:
             if refusal.errno not in (EOPNOTSUPP, EAFNOSUPPORT):  # a kernel without rules, or without IPv6
                 raise
             continue
-        yield from (_read(family, told) for told in answers)
+        yield from ((family, told) for told in answers)
 
 
 def _read(family: int, told: bytes) -> Rule:

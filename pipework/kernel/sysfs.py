@@ -96,6 +96,12 @@ def default_vlan(bridge: str) -> int:
     return int(read(f"{NET}/{bridge}/bridge/default_pvid") or 0)
 
 
+def master(port: str) -> str:
+    """The bridge, bond or other link that a link is a port of, "" for none."""
+    place = f"{NET}/{port}/master"
+    return os.path.basename(os.readlink(place)) if os.path.islink(place) else ""
+
+
 def stp_delay(bridge: str) -> float:
     """How many seconds a Linux bridge keeps a new port from forwarding, if it has STP: it listens, then learns."""
     if read(f"{NET}/{bridge}/bridge/stp_state") in (None, "0"):

@@ -43,7 +43,7 @@ class Row(Value):
         return self.module.rpartition(".")[2]
 
 
-def _is_openvswitch(request: Attach, link: Link) -> bool:
+def is_openvswitch(link: Link) -> bool:
     """Whether it is a bridge of Open vSwitch, which is only asked about links that look like one.
 
     Such links outlive their switch: where that is stopped nobody knows what they are.  Raises Refused.
@@ -60,8 +60,17 @@ def _is_openvswitch(request: Attach, link: Link) -> bool:
         return False
 
 
-def _is_bridge(request: Attach, link: Link) -> bool:
+def _is_openvswitch(request: Attach, link: Link) -> bool:
+    return is_openvswitch(link)
+
+
+def is_bridge(link: Link) -> bool:
+    """Whether it is a Linux bridge."""
     return link.kind == "bridge"
+
+
+def _is_bridge(request: Attach, link: Link) -> bool:
+    return is_bridge(link)
 
 
 def _is_infiniband(request: Attach, link: Link) -> bool:

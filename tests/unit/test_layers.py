@@ -33,7 +33,7 @@ FLOORS = (
     ("executor", "source_routes", "default_routes", "leases"),
     ("guests", "firewall", "events"),
     ("links",),
-    ("addressing",),
+    ("addressing", "uplinks"),
     ("wires",),
     ("commands",),
     ("cli",),

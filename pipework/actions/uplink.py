@@ -1,0 +1,270 @@
+"""A NIC that becomes a bridge's port, with all that makes it this host's way into the network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from errno import EBUSY, EINVAL, ELOOP, EOPNOTSUPP
+
+from pipework.actions.base import Action
+from pipework.actions.default_route import DeleteRoute
+from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
+from pipework.actions.links import gone_is_fine
+from pipework.actions.stash import DeleteAddress, put_back
+from pipework.actions.sure import AwaitAnswer
+from pipework.address import Address
+from pipework.errors import KernelRefused, Refused
+from pipework.kernel import ovsdb, sysfs
+from pipework.kernel.bare import json_string
+from pipework.kernel.guard import Asker
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import LinkAddress, Route
+from pipework.quoting import quote
+
+# what a link has of each family, beside its addresses, that decides what this host takes from that network
+SETTINGS = {
+    "ipv4": (
+        *("rp_filter", "arp_filter", "arp_ignore", "arp_announce", "arp_accept", "arp_notify", "accept_redirects"),
+        *("secure_redirects", "send_redirects", "accept_source_route", "accept_local", "forwarding", "log_martians"),
+        *("proxy_arp", "src_valid_mark", "drop_gratuitous_arp", "drop_unicast_in_l2_multicast"),
+    ),
+    "ipv6": (
+        *("disable_ipv6", "addr_gen_mode", "autoconf", "use_tempaddr", "forwarding", "accept_redirects", "proxy_ndp"),
+        *("accept_ra_defrtr", "accept_ra_pinfo", "accept_ra_rt_info_max_plen", "accept_ra_rtr_pref", "accept_ra"),
+        *("accept_source_route", "drop_unsolicited_na", "temp_valid_lft", "temp_prefered_lft"),
+    ),
+}
+NEW = 1 << 30  # stands for the ifindex of a bridge that is still to be made, where lines are only said
+LONGEST_PAUSE = 0.05  # seconds between two looks whether somebody has answered
+
+
+class Enslave(Action):
+    """Make a NIC a port of a Linux bridge."""
+
+    host: Namespace
+    nic: str
+    bridge: str
+
+    def do(self) -> None:
+        try:
+            _set_master(self.host, self.nic, self.host.netlink.index(self.bridge))
+        except KernelRefused as refusal:
+            if refusal.errno not in (EBUSY, EINVAL, ELOOP, EOPNOTSUPP):
+                raise
+            raise Refused(
+                f"{self.nic} cannot be a port of {self.bridge}: {refusal.message}",
+                f"See what it is and what stands on it: ip -d link show {self.nic}; pipework ls",
+            ) from None
+
+    def undo(self) -> None:
+        with gone_is_fine(self.host, self.nic):
+            _set_master(self.host, self.nic, 0)
+
+    def say(self) -> str:
+        return f"ip link set dev {quote(self.nic)} master {quote(self.bridge)}"
+
+
+class Release(Enslave):
+    """Have a NIC be no port of a Linux bridge any more."""
+
+    def do(self) -> None:
+        _set_master(self.host, self.nic, 0)
+
+    def undo(self) -> None:
+        _set_master(self.host, self.nic, self.host.netlink.index(self.bridge))
+
+    def say(self) -> str:
+        return f"ip link set dev {quote(self.nic)} nomaster"
+
+
+def _set_master(host: Namespace, nic: str, index: int) -> None:
+    host.netlink.set_link(host.netlink.index(nic), IFLA_MASTER=index)
+
+
+class MoveNetwork(Action):
+    """Give one link of this host what another has of addresses and routes, then take it off that.
+
+    At every moment this host has each of them somewhere.  there: addresses that the target has anyway; as_it_was:
+    whether addresses and routes are as the target had them, else as the source has them.
+    """
+
+    host: Namespace
+    source: str
+    target: str
+    addresses: tuple[LinkAddress, ...]
+    routes: tuple[Route, ...]
+    there: tuple[LinkAddress, ...] = ()
+    as_it_was: bool = False
+
+    def do(self) -> None:
+        source, target = map(self.host.netlink.index, (self.source, self.target))
+        arriving = self.addresses if self.as_it_was else [one.on(self.target) for one in self.addresses]
+        try:
+            self._give(target, arriving, source)
+        except BaseException:
+            self._take(self.target, self._new, target, source)
+            raise
+        self._take(self.source, self.addresses, source, target)
+
+    def undo(self) -> None:
+        source, target = map(self.host.netlink.index, (self.source, self.target))
+        self._give(source, self.addresses, target)
+        self._take(self.target, self._new, target, source)
+
+    @property
+    def _new(self) -> list[LinkAddress]:
+        """Of the addresses those that the target has by this alone."""
+        there = {one.interface for one in self.there}
+        return [one for one in self.addresses if one.interface not in there]
+
+    def _give(self, to: int, addresses: Sequence[LinkAddress], instead_of: int) -> None:
+        routes = [route.rerouted(instead_of, to) for route in self.routes]
+        put_back(self.host, to, addresses, [route for route in routes if route.link], is_timed=True)
+        put_back(self.host, to, (), [route for route in routes if not route.link])
+
+    def _take(self, name: str, addresses: Sequence[LinkAddress], of: int, instead_of: int) -> None:
+        for address in reversed(addresses):
+            DeleteAddress(self.host, name, address).do()
+        for route in self.routes:
+            DeleteRoute(self.host, route.rerouted(instead_of, of)).do()
+
+    def say(self) -> str:
+        names = link_names(self.host)
+        index = next((ifindex for ifindex, name in names.items() if name == self.source), 0)
+        gone = next((ifindex for ifindex, name in names.items() if name == self.target), NEW)
+        names = {**names, gone: self.target}
+        own = [route for route in self.routes if not is_the_kernels(route)]
+        return "\n".join(
+            [
+                *(address_line(self.host, self.target, one.on(self.target)) for one in self.addresses),
+                *(route_line(self.host, "append", route.rerouted(index, gone), names) for route in own),
+                *(route_line(self.host, "delete", route, names) for route in own),
+                *(f"ip address delete {one.text} dev {quote(self.source)}" for one in self.addresses),
+            ]
+        )
+
+
+class PutBackNetwork(Action):
+    """Give a link addresses and routes that it had, as far as it lacks them.  Nobody wants that undone."""
+
+    host: Namespace
+    link: str
+    addresses: tuple[LinkAddress, ...]
+    routes: tuple[Route, ...]
+
+    def do(self) -> None:
+        put_back(self.host, self.host.netlink.index(self.link), self.addresses, self.routes, is_timed=True)
+
+    def say(self) -> str:
+        own = [route for route in self.routes if not is_the_kernels(route)]
+        names = link_names(self.host)
+        lines = [address_line(self.host, self.link, one) for one in self.addresses]
+        return "\n".join([*lines, *(route_line(self.host, "append", route, names) for route in own)])
+
+
+class CopySettings(Action):
+    """Have a new bridge take from the network what the NIC took: accept_ra, rp_filter and the like."""
+
+    host: Namespace
+    nic: str
+    bridge: str
+
+    def do(self) -> None:
+        for path, value in self._differing():
+            try:
+                with open(path, "w", encoding="ascii") as file:
+                    file.write(value)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise Refused(
+                    f"{path} cannot be written: {error.strerror}",
+                    f"Make the bridge yourself, with the settings of {self.nic}: ip link add {self.bridge} type bridge",
+                ) from None
+
+    def _differing(self) -> list[tuple[str, str]]:
+        found = list[tuple[str, str]]()
+        for family, names in SETTINGS.items():
+            folder = f"/proc/sys/net/{family}/conf"
+            for name in names:
+                its = sysfs.read(f"{folder}/{self.nic}/{name}")
+                if its is not None and its != sysfs.read(f"{folder}/{self.bridge}/{name}"):
+                    found.append((f"{folder}/{self.bridge}/{name}", its))
+        return found
+
+    def undo(self) -> None:
+        """Nothing: they go with the bridge."""
+
+    def say(self) -> str:
+        usual = []
+        for family, names in SETTINGS.items():
+            for name in names:
+                its, default = (sysfs.read(f"/proc/sys/net/{family}/conf/{of}/{name}") for of in (self.nic, "default"))
+                if its not in (None, default):
+                    usual.append(f"sysctl -qw {quote(f'net/{family}/conf/{self.bridge}/{name}={its}')}")
+        return "\n".join(usual)
+
+
+class SetSwitchMac(Action):
+    """Give the link of an Open vSwitch bridge a MAC for good; before: the one that it was given, or ""."""
+
+    bridge: str
+    mac: str
+    before: str
+
+    def do(self) -> None:
+        ovsdb.vsctl(*_hwaddr(self.bridge, self.mac))
+
+    def undo(self) -> None:
+        ovsdb.vsctl(*_hwaddr(self.bridge, self.before))
+
+    def say(self) -> str:
+        return " ".join(["ovs-vsctl", *map(quote, _hwaddr(self.bridge, self.mac))])
+
+
+def _hwaddr(bridge: str, mac: str) -> list[str]:
+    if not mac:
+        return ["--if-exists", "remove", "Bridge", bridge, "other_config", "hwaddr"]
+    return ["set", "Bridge", bridge, f"other_config:hwaddr={json_string(mac)}"]
+
+
+class AwaitGateways(Action):
+    """See that those answer over a link that answer for the network behind it; patience: seconds for all of them."""
+
+    host: Namespace
+    link: str
+    targets: tuple[Address, ...]
+    patience: float
+
+    def do(self) -> None:
+        until = time.monotonic() + self.patience
+        for target in self.targets:
+            left = max(until - time.monotonic(), LONGEST_PAUSE)
+            AwaitAnswer(self.host, self.link, target, patience=left, option="uplink", hint=self._hint).do()
+
+    @property
+    def _hint(self) -> str:
+        return "All is as before.  Is it the right cable and VLAN?  For a network that takes longer: --timeout SECONDS"
+
+    def say(self) -> str:
+        return "\n".join(
+            f"ping -q -c 1 -w {self.patience:g} -I {quote(self.link)} {target}  # else all goes back"
+            for target in self.targets
+        )
+
+
+class AwaitConsent(Action):
+    """Have whoever sits at the terminal say within that many seconds that all is well."""
+
+    asker: Asker
+    seconds: float
+
+    def do(self) -> None:
+        if not self.asker.agrees(self.seconds):
+            raise Refused(
+                f"it was not agreed to within {self.seconds:g} s, so all is as before",
+                "Type it again, and press Enter when it asks; or leave more time: --confirm SECONDS",
+            )
+
+    def say(self) -> str:
+        return f"# who sits at a terminal has {self.seconds:g} s to agree, else all goes back"
