@@ -41,11 +41,14 @@ def ipv6_setting(link: str, setting: str, value: str) -> str:
     return f"sysctl -qw {quote(f'net/ipv6/conf/{link}/{setting}={value}')}"
 
 
-def address_line(namespace: Namespace, link: str, address: LinkAddress) -> str:
-    """``ip address replace``, since the kernel gives a link-local address by itself."""
+def address_line(namespace: Namespace, link: str, address: LinkAddress, is_timed: bool = False) -> str:
+    """``ip address replace``, since the kernel gives a link-local address by itself; is_timed: with the time it has."""
     words = [address.interface.with_prefixlen]
     words += [f"broadcast {address.broadcast}"] if address.broadcast else []
     words += [f"scope {address.scope}"] if address.interface.version == 4 and address.scope else []
     for flag, word in ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute")):
         words += [word] if address.flags & flag else []
+    words += [f"label {quote(address.label)}"] if address.label and address.label != link else []
+    if is_timed and not address.is_permanent:
+        words += [f"{name} {seconds}" for name, seconds in zip(("preferred_lft", "valid_lft"), address.lifetimes)]
     return namespace.say(f"ip address replace {' '.join(words)} dev {quote(link)}")

@@ -103,15 +103,21 @@ def put_back(
     """
     netlink = namespace.netlink
     labels = {there.interface: there.label for there in netlink.addresses(index)}
-    for address in addresses:
+    for address in in_order(addresses):
         if labels.get(address.interface, address.label) != address.label:
             netlink.delete_address(index, address.interface)  # a link that is renamed loses its addresses' labels
         put_back_address(netlink, index, address, is_timed)
-    for route in sorted(routes, key=_reach):
+    for route in sorted(routes, key=reach):
         put_back_route(netlink, route.out_of(index))
 
 
-def _reach(route: Route) -> tuple[bool, int]:
+def in_order(addresses: Sequence[LinkAddress]) -> list[LinkAddress]:
+    """Addresses in the order in which they have to come to be told as they were: of IPv6 the latest is told first."""
+    old = [one for one in addresses if one.interface.version == 4]
+    return [*old, *reversed([one for one in addresses if one.interface.version == 6])]
+
+
+def reach(route: Route) -> tuple[bool, int]:
     """In which order routes can be added: those on the link first, which gateways of others are behind."""
     return bool(route.gateway) or not route.link, -route.message[1]
 

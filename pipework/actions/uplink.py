@@ -10,7 +10,7 @@ from pipework.actions.base import Action
 from pipework.actions.default_route import DeleteRoute
 from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
 from pipework.actions.links import gone_is_fine
-from pipework.actions.stash import DeleteAddress, put_back
+from pipework.actions.stash import DeleteAddress, in_order, put_back, reach
 from pipework.actions.sure import AwaitAnswer
 from pipework.address import Address
 from pipework.errors import KernelRefused, Refused
@@ -98,18 +98,22 @@ class MoveNetwork(Action):
 
     def do(self) -> None:
         source, target = map(self.host.netlink.index, (self.source, self.target))
-        arriving = self.addresses if self.as_it_was else [one.on(self.target) for one in self.addresses]
         try:
-            self._give(target, arriving, source)
+            self._give(target, self._as_of(self.target), source)
+            self._take(self.source, self.addresses, source, target)
         except BaseException:
-            self._take(self.target, self._new, target, source)
+            self.undo()
             raise
-        self._take(self.source, self.addresses, source, target)
 
     def undo(self) -> None:
         source, target = map(self.host.netlink.index, (self.source, self.target))
-        self._give(source, self.addresses, target)
+        self._give(source, self._as_of(self.source), target)
         self._take(self.target, self._new, target, source)
+
+    def _as_of(self, link: str) -> Sequence[LinkAddress]:
+        """The addresses for one of both."""
+        is_own = link == (self.target if self.as_it_was else self.source)
+        return self.addresses if is_own else [one.on(link) for one in self.addresses]
 
     @property
     def _new(self) -> list[LinkAddress]:
@@ -133,13 +137,14 @@ class MoveNetwork(Action):
         index = next((ifindex for ifindex, name in names.items() if name == self.source), 0)
         gone = next((ifindex for ifindex, name in names.items() if name == self.target), NEW)
         names = {**names, gone: self.target}
-        own = [route for route in self.routes if not is_the_kernels(route)]
+        own = sorted((route for route in self.routes if not is_the_kernels(route)), key=reach)
+        arriving = in_order(self._as_of(self.target))
         return "\n".join(
             [
-                *(address_line(self.host, self.target, one.on(self.target)) for one in self.addresses),
+                *(address_line(self.host, self.target, one, is_timed=True) for one in arriving),
                 *(route_line(self.host, "append", route.rerouted(index, gone), names) for route in own),
-                *(route_line(self.host, "delete", route, names) for route in own),
-                *(f"ip address delete {one.text} dev {quote(self.source)}" for one in self.addresses),
+                *(route_line(self.host, "delete", route, names) for route in reversed(own)),
+                *(f"ip address delete {one.text} dev {quote(self.source)}" for one in reversed(self.addresses)),
             ]
         )
 

@@ -25,6 +25,7 @@ NAMESPACE = Struct("=B3x")  # rtgenmsg: family
 SIGNED = Struct("=i")  # of nlmsgerr, and of an NLMSG_DONE: the errno, negative
 HOP = Struct("=HBBi")  # rtnexthop: length, flags, weight - 1, ifindex; attributes follow
 VLAN = Struct("=HH")  # bridge_vlan_info of linux/if_bridge.h: flags, VLAN id
+PAIR_OF_TIMES = Struct("=II")  # what ifa_cacheinfo of linux/if_addr.h begins with: seconds preferred, seconds valid
 PAIR = Struct("=HH")  # nlattr: length, number
 
 # linux/netlink.h

@@ -240,6 +240,13 @@ class LinkAddress(Record):
         return get(messages.IFA_LOCAL) or get(messages.IFA_ADDRESS, b"")
 
     @property
+    def lifetimes(self) -> tuple[int, int]:
+        """The seconds for which it is preferred, and those for which it is valid, as long as it is not permanent."""
+        told = messages.chosen(self.message, messages.ADDRESS.size, (messages.IFA_CACHEINFO,))
+        preferred, valid = messages.PAIR_OF_TIMES.unpack_from(told[messages.IFA_CACHEINFO])
+        return preferred, valid
+
+    @property
     def label(self) -> Optional[str]:
         """The label of an IPv4 address: the name of its link, or that and a suffix."""
         told = messages.chosen(self.message, messages.ADDRESS.size, (messages.IFA_LABEL,)).get(messages.IFA_LABEL)

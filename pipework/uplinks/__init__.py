@@ -84,7 +84,8 @@ def plan_back(host: Namespace, note: Uplink) -> list[Action]:
         move = MoveNetwork(host, bridge.name, nic.name, home.addresses, home.routes, as_it_was=True)
     else:
         addresses, routes = _of_the_nic(host, bridge, nic, home, goes)
-        move = MoveNetwork(host, bridge.name, nic.name, addresses, routes, tuple(netlink.addresses(nic.ifindex)))
+        its = tuple(netlink.addresses(nic.ifindex))
+        move = MoveNetwork(host, bridge.name, nic.name, addresses, routes, its, as_it_was=True)
     last = kind.remove(host, note.bridge) if goes else kind.give_mac(host, bridge, note.mac)
     return [move, *kind.leave(host, bridge, nic), *down, *last, Forget(note)]
 
@@ -117,7 +118,7 @@ def _of_the_nic(
     netlink = host.netlink
     had = {one.interface: one for one in home.addresses}
     addresses = tuple(
-        had[one.interface] if one.interface in had and one.is_permanent else one
+        had[one.interface] if one.interface in had and one.is_permanent else one.on(nic.name)
         for one in netlink.addresses(bridge.ifindex)
         if one.interface in had or (goes and not one.is_link_local)
     )

@@ -70,6 +70,8 @@ WAITING = (
     "AwaitLease",
     "AwaitLeaseInContainer",
     "StopClient",
+    "AwaitGateways",
+    "AwaitConsent",
 )
 
 

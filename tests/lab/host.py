@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -40,17 +40,22 @@ class Host(NamedNamespace):
         return run_pipework(*words, env=env, timeout=timeout, on=self.argv(*hiding))
 
 
+def _never_knows(entry: dict[str, Any]) -> bool:
+    """Tell whether a link is a dummy, or that of a bridge which switches in userspace."""
+    return "NOARP" in entry["flags"] or entry.get("linkinfo", {}).get("info_kind") == "tun"
+
+
 def settle(*guests: Guest) -> None:
     """Wait until links know their carrier and IPv6 addresses are checked: a baseline needs that."""
 
     def settled(guest: Guest) -> bool:
-        entries = [entry for entry in guest.ip("-j", "addr", "show") if entry and entry["ifname"] != "lo"]
+        entries = [entry for entry in guest.ip("-j", "-d", "addr", "show") if entry and entry["ifname"] != "lo"]
         # without carrier nobody is asked
         addresses = [info for entry in entries if "LOWER_UP" in entry["flags"] for info in entry["addr_info"]]
         up = [entry for entry in entries if "UP" in entry["flags"]]
         unknown = any(
             # the one flag follows the cable at once, the other up to a second later
-            (entry["operstate"] == "UNKNOWN" and "NOARP" not in entry["flags"])  # a dummy link never knows
+            (entry["operstate"] == "UNKNOWN" and not _never_knows(entry))
             or ("NO-CARRIER" in entry["flags"]) == ("LOWER_UP" in entry["flags"])
             for entry in up
         )
