@@ -146,5 +146,5 @@ def has_address(netlink: Netlink, index: int, address: LinkAddress) -> bool:
 
 
 def has_route(netlink: Netlink, route: Route) -> bool:
-    """Whether there is a route that goes the same way to the same place, with the same metric."""
-    return any(there.way == route.way for there in netlink.all_routes(route.family))
+    """Whether there is a route that goes the same way, or ways, to the same place, with the same metric."""
+    return any(there.covers(route) for there in netlink.all_routes(route.family))

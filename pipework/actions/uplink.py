@@ -127,7 +127,7 @@ class MoveNetwork(Action):
         put_back(self.host, to, (), [route for route in routes if not route.link])
 
     def _take(self, name: str, addresses: Sequence[LinkAddress], of: int, instead_of: int) -> None:
-        for address in reversed(addresses):
+        for address in reversed(in_order(addresses)):
             DeleteAddress(self.host, name, address).do()
         for route in self.routes:
             DeleteRoute(self.host, route.rerouted(instead_of, of)).do()
@@ -138,13 +138,16 @@ class MoveNetwork(Action):
         gone = next((ifindex for ifindex, name in names.items() if name == self.target), NEW)
         names = {**names, gone: self.target}
         own = sorted((route for route in self.routes if not is_the_kernels(route)), key=reach)
-        arriving = in_order(self._as_of(self.target))
+        arriving, leaving = in_order(self._as_of(self.target)), reversed(in_order(self.addresses))
         return "\n".join(
             [
                 *(address_line(self.host, self.target, one, is_timed=True) for one in arriving),
                 *(route_line(self.host, "append", route.rerouted(index, gone), names) for route in own),
                 *(route_line(self.host, "delete", route, names) for route in reversed(own)),
-                *(f"ip address delete {one.text} dev {quote(self.source)}" for one in reversed(self.addresses)),
+                *(
+                    f"ip address delete {one.text} dev {quote(self.source)}"
+                    for one in reversed(in_order(self.addresses))
+                ),
             ]
         )
 

@@ -99,6 +99,17 @@ class Route(Record):
         where = self.destination, *self.message[1:4], self.table, self.metric
         return self.family, where, self.link, self.gateway, self._told(messages.RTA_NH_ID), self._hops()
 
+    def covers(self, other: Route) -> bool:
+        """Whether it leads where another does, by all of its ways: those of IPv6 with one metric become one route."""
+        return self.way == other.way or (self.way[:2] == other.way[:2] and other._ways <= self._ways)
+
+    @property
+    def _ways(self) -> set[tuple[int, Optional[bytes]]]:
+        """The ifindex and the gateway of each next hop."""
+        gateway = messages.RTA_GATEWAY
+        hops = ((ifindex, messages.chosen(inner, 0, (gateway,)).get(gateway)) for _, ifindex, inner in self._hops())
+        return set(hops) or {(self.link, self._told(gateway))}
+
     @property
     def links(self) -> set[int]:
         """The ifindexes of the links that it goes out of: more than one where it has several next hops."""

@@ -86,8 +86,9 @@ def plan_back(host: Namespace, note: Uplink) -> list[Action]:
         addresses, routes = _of_the_nic(host, bridge, nic, home, goes)
         its = tuple(netlink.addresses(nic.ifindex))
         move = MoveNetwork(host, bridge.name, nic.name, addresses, routes, its, as_it_was=True)
-    last = kind.remove(host, note.bridge) if goes else kind.give_mac(host, bridge, note.mac)
-    return [move, *kind.leave(host, bridge, nic), *down, *last, Forget(note)]
+    mac = [] if goes else kind.give_mac(host, bridge, note.mac)
+    last = kind.remove(host, note.bridge) if goes else []
+    return [move, *kind.leave(host, bridge, nic), *down, *mac, Forget(note), *last]
 
 
 def note_of(host: Namespace, nic: str) -> Optional[Uplink]:
