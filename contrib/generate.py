@@ -101,6 +101,20 @@ variables
 .I pipework_cmd
 of the wrapper image dreamcat4/pipework do, too.
 SIGHUP has the file read again, SIGTERM ends it.""",
+    "uplink": """\
+The gateway of
+.I NIC
+must answer over
+.I BRIDGE
+within
+.BR \\-\\-timeout ,
+and at a terminal you must agree within
+.BR \\-\\-confirm ;
+else everything goes back by itself, also if the command is killed or the terminal dies.
+On a bridge that keeps VLANs apart the card is a trunk of all.
+Whoever else minds the card, a network manager or a DHCP client, is told of with the lines that make it last there.
+.B \\-\\-undo
+gives the card back what it had.""",
     "hook": """\
 The annotations
 .I pipework

@@ -40,6 +40,7 @@ ROWS = (
     (r"pipework/links/(macvlan|parent)", "hostif macvlan replace"),
     (r"pipework/links/(nic|vlan|loan)|pipework/actions/nic", "direct del gc replace removal renamed"),
     (r"pipework/(commands/delete|wires/teardown)", "del del_dhcp gc removal renamed notes"),
+    (r"pipework/(commands|actions)/uplink|pipework/uplinks/|pipework/kernel/guard", "uplink"),
     (r"pipework/commands/gc", "gc removal notes hooks"),
     (
         r"pipework/(commands/(apply|progress)|lines|wires/(survey|saved|lent))|pipework/commands/save",

@@ -3,7 +3,7 @@
 
 # >>> table: from pipework/grammar.py by python -m contrib.generate
 
-_pipework_verbs='route rule tc ls del gc apply save watch hook'
+_pipework_verbs='route rule tc ls del gc apply save watch hook uplink'
 _pipework_first='--wait --help --version'
 _pipework_before='--direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --filter --dry-run --replace --keep'
 
@@ -22,6 +22,7 @@ _pipework_table() {
         save) words='GUEST' ;;
         watch) behind='--pipework-cmd --trust-image-labels --allow=' words='FILE' ;;
         hook) behind='--allow= --dry-run' words='ACTION ENGINE' ;;
+        uplink) behind='--undo --timeout= --confirm= --dry-run' words='BRIDGE NIC' ;;
         --wait) behind='-i=' ;;
         --help) ends='GUEST' ;;
         --version) ends='GUEST' ;;
@@ -42,6 +43,8 @@ _pipework_offer() {
         tc.ARGUMENT) printf '%s\n' qdisc class filter ;;
         FILE) _pipework_files "$2" ;;
         ACTION) printf '%s\n' install uninstall status ;;
+        BRIDGE) _pipework_links "$2" ;;
+        NIC) _pipework_links "$2" ;;
         *) printf '?%s\n' "$1" ;;
     esac
 }

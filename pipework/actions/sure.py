@@ -95,7 +95,7 @@ class AwaitAnswer(Action):
         own = [one for one in there if one.version == target.version]
         wide = [one for one in own if one.version == 4 or not one.is_link_local]
         if not own:
-            raise Refused(f"{self.option} {target}: {self.link} has no IPv{target.version} address", "Name another.")
+            raise Refused(f"--check {target}: {self.link} has no IPv{target.version} address", "Name another.")
         return own[0] if target.is_link_local or not wide else wide[0]
 
     def say(self) -> str:

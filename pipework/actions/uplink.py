@@ -144,10 +144,7 @@ class MoveNetwork(Action):
                 *(address_line(self.host, self.target, one, is_timed=True) for one in arriving),
                 *(route_line(self.host, "append", route.rerouted(index, gone), names) for route in own),
                 *(route_line(self.host, "delete", route, names) for route in reversed(own)),
-                *(
-                    f"ip address delete {one.text} dev {quote(self.source)}"
-                    for one in reversed(in_order(self.addresses))
-                ),
+                *(f"ip address delete {one.text} dev {quote(self.source)}" for one in leaving),
             ]
         )
 

@@ -81,7 +81,7 @@ def _tell(host: Namespace, request: Uplink, plan: Plan) -> None:
     assert plan.home
     if not plan.targets:
         warn(f"nobody behind {request.nic} is known, so nobody was asked whether the network is still there")
-    first, *rest = words_for(host, plan.home, request.bridge, plan.kind == "openvswitch") or [""]
+    first, *rest = words_for(host, plan.home, request.bridge, plan.is_switch) or [""]
     if first:
         warn(first)
     for line in rest:

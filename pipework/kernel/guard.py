@@ -68,17 +68,17 @@ class Child:
 
 def apart() -> Union[Asker, Child]:
     """Go on in a child, which gets a way to the terminal; the command gets the child, to wait for it."""
-    ours, childs = socket.socketpair()
+    ours, its = socket.socketpair()
     command = os.getpid()
     child = os.fork()
     if child:
-        childs.close()
+        its.close()
         return Child(child, ours)
     ours.close()
     os.setsid()
     _end_with(command)
-    childs.setblocking(False)
-    return Asker(childs)
+    its.setblocking(False)
+    return Asker(its)
 
 
 def _attend(control: socket.socket, asked: bool) -> bool:

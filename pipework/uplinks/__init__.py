@@ -63,7 +63,7 @@ def plan(host: Namespace, bridge: str, nic: str, patience: float) -> Plan:
     targets = witnesses(host, home)
     awaited = [*join.opening, *([AwaitGateways(host, bridge, targets, patience)] if targets else [])]
     done: list[Action] = [*join.adopt, Rewrite(note, note.replace(run=""))]
-    return Plan(at_once, awaited, done, kind_name, home, targets)
+    return Plan(at_once, awaited, done, kind.is_switch, home, targets)
 
 
 def plan_back(host: Namespace, note: Uplink) -> list[Action]:

@@ -17,13 +17,14 @@ from pipework.value import Value
 class Plan(Value):
     """What makes an uplink: at once, while no other command may plug; what has to come true then; what closes the run.
 
-    kind: of the bridge; home: what the NIC has before, None where there is nothing to do; targets: who has to answer.
+    is_switch: whether the bridge is one of Open vSwitch; home: what the NIC has before, None where there is nothing to
+    do; targets: who has to answer.
     """
 
     at_once: Sequence[Action] = ()
     awaited: Sequence[Action] = ()
     done: Sequence[Action] = ()
-    kind: str = ""
+    is_switch: bool = False
     home: Optional[Home] = None
     targets: tuple[Address, ...] = ()
 
@@ -40,7 +41,9 @@ class Join(Value):
 
 
 class BridgeKind:
-    """A kind of bridge.  there: its link, None if it is missing."""
+    """A kind of bridge.  there: its link, None if it is missing; is_switch: whether it is Open vSwitch's."""
+
+    is_switch = False
 
     def check(self, bridge: str, there: Optional[Link], nic: Link) -> None:
         """Refuse what can be seen not to work.  Raises Refused."""

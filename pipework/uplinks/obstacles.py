@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipework import links
 from pipework.errors import NotInstalled, Refused
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
@@ -26,7 +27,7 @@ def check_nic(host: Namespace, nic: str, bridge: str) -> Link:
     card = host.netlink.link(nic)
     if card is None or nic == "lo":
         raise Refused(f"NIC {nic} is no NIC of this host", "See what there is: ip -br link")
-    if card.type != sysfs.ETHERNET or card.kind == "bridge" or card.kind in SWITCHED or nic == bridge:
+    if card.type != sysfs.ETHERNET or links.is_bridge(card) or card.kind in SWITCHED or nic == bridge:
         raise Refused(f"NIC {nic} can be no bridge's port ({card.kind or 'no Ethernet'})", "Name another: ip -br link")
     if is_hosts_end(card):
         raise Refused(f"NIC {nic} leads to a guest", "Name the one that leads to the network: ip route")

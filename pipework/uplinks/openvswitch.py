@@ -19,6 +19,8 @@ from pipework.uplinks.base import BridgeKind, Join
 class SwitchBridge(BridgeKind):
     """The NIC is a port of it without a VLAN of its own, which is a trunk of all."""
 
+    is_switch = True
+
     def check(self, bridge: str, there: Optional[Link], nic: Link) -> None:
         if there and ovsdb.fake_vlan(bridge):
             raise Refused(
