@@ -11,6 +11,7 @@ from pipework.quoting import quote
 from pipework.requests import Save
 from pipework.wires.inventory import find_all, find_of
 from pipework.wires.names import named
+from pipework.wires.pairs import each_once
 from pipework.wires.saved import save
 
 UNFINISHED = "it is being made, or was half made by a command that was killed"
@@ -30,6 +31,7 @@ def save_wires(request: Save) -> None:
             guest = guests.find(request.guest)
             with guest.namespace:
                 wires = named(find_of(host, guest))
+        wires = each_once(wires)
         untold = [wired for wired in wires if not _print(host, wired)]
     if untold:
         raise Refused(f"not told as they are: {len(untold)} of {len(wires)} wires", "See to what is told above.")
@@ -48,6 +50,6 @@ def _print(host: Host, wired: Wired) -> bool:
         if reason:
             warn(f"{what} is left out: {reason}")
             return False
-        words = save(guest, wired)
+        words = save(host, guest, wired)
     print("pipework", *map(quote, words))
     return True
