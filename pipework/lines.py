@@ -11,7 +11,7 @@ from io import StringIO
 from pipework.errors import BadArgument, PipeworkError, one_line
 from pipework.grammar import parse
 from pipework.model import Attach
-from pipework.requests import Connect, Request
+from pipework.requests import WIRE, Connect, Request
 from pipework.typed import Callable, Optional, Union
 from pipework.value import Value
 from pipework.verbs import GUEST, VERBS
@@ -65,7 +65,7 @@ def read_own(text: str, guest: str, is_interface: Callable[[str], bool]) -> Atta
         request = parse(words, is_interface, (own,))
     except PipeworkError:
         meant = _meant(words, is_interface)
-        if isinstance(meant, Connect):
+        if isinstance(meant, Connect) or (words[0] == WIRE and not is_interface(WIRE)):
             raise BadArgument(
                 f"{' '.join(words)} would reach into another guest",
                 "Leave it to root of this host, in a file of lines: pipework watch FILE",

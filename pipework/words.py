@@ -55,6 +55,9 @@ def read_wire(given: dict[str, Any]) -> dict[str, Any]:
     fields = dict(given)
     mtu = _parse_number("--mtu", fields.pop("mtu"), 1400) if "mtu" in fields else DEFAULT_MTU
     first = {name: fields.pop(name) for name in ("guest", "addresses", "ifname") if name in fields}
+    for word in (first["guest"], first["addresses"]):
+        if word.startswith("-"):
+            raise BadArgument(f"wire does not take {word} there", END)
     ends = [_read_end(one, mtu) for one in (first, _split_end(list(fields.pop("other"))))]
     ways = [_ways(end, other) for end, other in (ends, reversed(ends))]
     return {**fields, "ends": tuple(end.replace(routes=routes) for end, routes in zip(ends, ways))}
@@ -72,6 +75,8 @@ def _split_end(words: list[str]) -> dict[str, Any]:
         if not words:
             raise UsageError("-i needs a value")
         fields["ifname"] = words.pop(0)
+    if len(words) > 1 and words[1].startswith("-"):
+        raise BadArgument(f"wire does not take {words[1]} there", END)
     if len(words) < 2:
         raise UsageError(f"{'ADDRESS' if words else 'GUEST'} of the second guest is missing", END)
     if len(words) > 2:
@@ -80,9 +85,6 @@ def _split_end(words: list[str]) -> dict[str, Any]:
 
 
 def _read_end(fields: dict[str, Any], mtu: int) -> End:
-    for word in (fields["guest"], fields["addresses"]):
-        if word.startswith("-"):
-            raise BadArgument(f"wire does not take {word} there", END)
     if not fields["addresses"]:
         raise UsageError("ADDRESS is empty", END)
     addresses = parse_addresses(fields["addresses"])

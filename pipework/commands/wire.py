@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from pipework import addressing, notes
+from pipework.actions.notice import Notice
 from pipework.commands.replace import in_turn, look, put_aside
 from pipework.commands.session import Log, Plan, checked, session
 from pipework.default_routes import noted_routes
 from pipework.guests.base import Guest
-from pipework.kernel import signals
+from pipework.kernel import signals, sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links import peer
 from pipework.links.base import Host, Wire, Wired
@@ -65,7 +66,21 @@ def _decide(wires: tuple[Wire, Wire]) -> Plan:
     ends = [addressing.plan(wire.replace(request=wire.request.replace(mtu=None))) for wire in wires]
     assign = [step for end in ends for step in end.assign]
     settle = [step for end in ends for step in end.settle]
-    return checked(Plan([*link.make, *assign], [*settle, *link.finish]))
+    notices = [notice for wire in wires for notice in _dead_ends(wire)]
+    return checked(Plan([*link.make, *assign], [*settle, *link.finish, *notices]))
+
+
+def _dead_ends(wire: Wire) -> Iterator[Notice]:
+    """What to say of a default route by way of a guest that passes nothing on."""
+    for family in sorted({one.family for one in wire.request.addresses if one.sets_default_route}):
+        with wire.far.entered():
+            if sysfs.passes_on(family):
+                continue
+        setting = "net.ipv4.ip_forward" if family == 4 else "net.ipv6.conf.all.forwarding"
+        yield Notice(
+            f"{wire.hostif} does not forward IPv{family}, so the default route of {wire.near.name} ends there; "
+            f"to have it do so: {wire.far.say(f'sysctl -w {setting}=1')}"
+        )
 
 
 def _begin(wires: tuple[Wire, Wire], host: Namespace, log: Log) -> Plan:

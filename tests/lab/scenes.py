@@ -174,6 +174,8 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         tail = [ADDRESSES.get(address, address), LAST_WORD.get(kind, MAC)]
         if peer:
             _bring_online_as_docker(peer, kind)
+            for each in (guest, peer):  # whose gateway the other is
+                each.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
             tail = [tail[0], "-i", "eth1", peer.spec, opposite(tail[0])]
         settle(host, guest, *([peer] if peer else []))
         yield stack.enter_context(set_scene(host, guest, [*words, guest.spec, *tail], switch, peer))
