@@ -57,7 +57,7 @@ def read_wire(given: dict[str, Any]) -> dict[str, Any]:
     first = {name: fields.pop(name) for name in ("guest", "addresses", "ifname") if name in fields}
     for word in (first["guest"], first["addresses"]):
         if word.startswith("-"):
-            raise BadArgument(f"wire does not take {word} there", END)
+            raise BadArgument(f"{WIRE} does not take {word}", END)
     ends = [_read_end(one, mtu) for one in (first, _split_end(list(fields.pop("other"))))]
     ways = [_ways(end, other) for end, other in (ends, reversed(ends))]
     return {**fields, "ends": tuple(end.replace(routes=routes) for end, routes in zip(ends, ways))}
@@ -69,18 +69,18 @@ def _split_end(words: list[str]) -> dict[str, Any]:
     while words and words[0].startswith("-"):
         option = words.pop(0)
         if option != "-i":
-            raise BadArgument(f"wire does not take {option} there", END)
+            raise BadArgument(f"{WIRE} does not take {option}", END)
         if "ifname" in fields:
-            raise BadArgument("-i is given twice", "Leave one of them out.")
+            raise BadArgument(f"{option} is given twice", "Leave one of them out.")
         if not words:
-            raise UsageError("-i needs a value")
+            raise UsageError(f"{option} needs a value")
         fields["ifname"] = words.pop(0)
     if len(words) > 1 and words[1].startswith("-"):
-        raise BadArgument(f"wire does not take {words[1]} there", END)
+        raise BadArgument(f"{WIRE} does not take {words[1]}", END)
     if len(words) < 2:
-        raise UsageError(f"{'ADDRESS' if words else 'GUEST'} of the second guest is missing", END)
+        raise UsageError(f"{'ADDRESS' if words else 'GUEST'} is missing", END)
     if len(words) > 2:
-        raise BadArgument(f"wire does not take {words[2]!r}", END)
+        raise BadArgument(f"{WIRE} does not take {words[2]!r}", END)
     return {**fields, "guest": words[0], "addresses": words[1]}
 
 

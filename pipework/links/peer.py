@@ -27,7 +27,7 @@ from pipework.links.base import (
 from pipework.links.conflicts import make_way
 from pipework.links.ends import OtherEnd, joins_guests, other_end, visit
 from pipework.links.stash import Way, removal, stash
-from pipework.marks import LONGEST_ALIAS, Mark, is_left_over
+from pipework.marks import LONGEST_ALIAS, is_left_over
 from pipework.requests import DEFAULT_MTU
 from pipework.typed import Optional
 
@@ -96,12 +96,11 @@ def plan(one: Wire, other: Wire) -> LinkPlan:
 
 def _check_mark(wire: Wire) -> None:
     """Refuse names of guests that the mark of an end cannot tell."""
-    mark = Mark(wire.hostif, wire.near.runtime, wire.near.name, wire.ifname)
-    if any(c.isspace() for c in wire.hostif):
-        raise Refused(f"GUEST {wire.hostif} has a blank in its name, which a wire's mark cannot tell", "Rename it.")
-    whole = f"{mark.hostif} {mark.runtime}:{mark.guest} {mark.ifname}"
-    if len(f"pipework {whole}".encode("utf-8", "replace")) > LONGEST_ALIAS:
-        raise Refused(f"{whole}: these names are too long for a wire's mark", "Give one of the guests a shorter name.")
+    near, far = f"{wire.near.runtime}:{wire.near.name}", wire.hostif
+    if any(c.isspace() for c in far):
+        raise Refused(f"GUEST {far} has a blank in its name, which a wire's mark cannot tell", "Give it another.")
+    if len(f"pipework {far} {near} {wire.ifname}".encode("utf-8", "replace")) > LONGEST_ALIAS:
+        raise Refused(f"{near}, {far}: these names are too long for a wire's mark", "Give one a shorter name.")
 
 
 def _other_of(seen: Seen) -> Optional[OtherEnd]:
