@@ -41,6 +41,11 @@ class Mark(Value):
         return ":" in self.hostif
 
     @property
+    def far_guest(self) -> str:
+        """What the other guest is called, "" where there is none."""
+        return self.hostif.partition(":")[2]
+
+    @property
     def alias(self) -> str:
         """The alias; where the kernel would refuse it, the guest's name is cut, so that the rest can be read."""
         head, tail = f"pipework {self.hostif} {self.runtime}:", f" {self.ifname}"

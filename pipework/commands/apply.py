@@ -180,7 +180,7 @@ class _Run:
                 host = Host(self._own)
                 there = [wired for wired in find_of(host, guest) if wired.ifname in names and is_prunable(wired)]
                 for wired in there:
-                    self._tell("-", save(host, namespace, wired))
+                    self._tell("-", save(host, namespace, wired) or (wired.hostif, wired.guest))
                 take_back(host, namespace, there, log, partial(forget, lines_of(guest)))
             self.count[REMOVED] += len(there)
         except Interrupted:

@@ -11,7 +11,6 @@ from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import LinkKind, Wire
-from pipework.links.ends import is_half_made, visit
 from pipework.links.stash import Way, removal, stash
 from pipework.marks import STASHED, is_left_over, read_mark, stash_name
 from pipework.typed import Optional
@@ -34,7 +33,7 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Way:
     elif held and held.up:
         raise AlreadyWired(f"Link {held.name} exists and is up")
     healing = _clearing(wire, debris, taken)
-    if taken and (is_half_made(guest, taken) or _is_peer(taken, debris)):
+    if taken and (_is_half_made(guest, taken) or _is_peer(taken, debris)):
         taken = None
     if held is None:
         if taken:
@@ -58,7 +57,9 @@ def _clearing(wire: Wire, debris: list[Link], taken: Optional[Link]) -> list[Act
     guest = wire.near.namespace
     steps: list[Action] = [DeleteLink(wire.far, link.name) for link in debris]
     going = [(guest, link) for link in guest.netlink.links() if _is_peer(link, debris)] if debris else []
-    if taken and is_half_made(guest, taken):
+    if taken and _is_half_made(guest, taken):
+        from pipework.links.ends import visit  # as below
+
         steps.append(DeleteLink(guest, taken.name))
         other = visit(wire.far, guest, taken)
         going += [(guest, taken), *([other] if other else [])]
@@ -70,6 +71,12 @@ def _clearing(wire: Wire, debris: list[Link], taken: Optional[Link]) -> list[Act
     before = [step for one in returning for step in one.steps]
     after = [step for one in returning for step in one.finish]
     return [Heal((*before, *steps, *after))]
+
+
+def _is_half_made(guest: Namespace, link: Link) -> bool:
+    from pipework.links.ends import is_half_made  # few names are taken
+
+    return is_half_made(guest, link)
 
 
 def _is_peer(link: Link, ends: list[Link]) -> bool:

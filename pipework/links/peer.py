@@ -27,7 +27,7 @@ from pipework.links.base import (
 from pipework.links.conflicts import make_way
 from pipework.links.ends import OtherEnd, joins_guests, other_end, visit
 from pipework.links.stash import Way, removal, stash
-from pipework.marks import LONGEST_ALIAS, is_left_over
+from pipework.marks import LONGEST_ALIAS, is_left_over, is_unfinished
 from pipework.requests import DEFAULT_MTU
 from pipework.typed import Optional
 
@@ -63,19 +63,11 @@ class Peer(LinkKind):
     def remnants(self, ground: Ground) -> Iterator[Remnant]:
         told = set[tuple[int, int]]()
         for guest in ground.guests:
-            for link in filter(joins_guests, guest.links):
+            for link in filter(is_unfinished, guest.links):  # as one end at least of half a pair is
                 other = _left_over(ground, guest, link)
                 if other and (guest.cookie, link.ifindex) not in told:
                     told.add((other.cookie, other.link.ifindex))
                     yield _half_made(ground, guest, link, other)
-
-    def untold(self, host: Host, wired: Wired) -> str:
-        try:
-            with Namespace.open(wired.path) as guest:
-                other = other_end(guest, wired.there) if wired.there else None
-        except OSError:
-            other = None
-        return "" if other else "its other end is in no guest of this host"
 
 
 def plan(one: Wire, other: Wire) -> LinkPlan:
@@ -121,11 +113,11 @@ def _returning(other: Optional[tuple[Namespace, Link]]) -> Returning:
 
 def _left_over(ground: Ground, guest: Inhabitant, link: Link) -> Optional[OtherEnd]:
     """The other end of a pair that a killed run has left half made; None: it is none."""
-    namespace = ground.enter(guest.residence)
-    other = other_end(namespace, link)
-    if other is None or not joins_guests(other.link):
+    if not joins_guests(link):
         return None
-    return other if other.is_left_over or is_left_over(namespace, link) else None
+    namespace = ground.enter(guest.residence)
+    other = other_end(namespace, link) if is_left_over(namespace, link) else None
+    return other if other and joins_guests(other.link) else None
 
 
 def _half_made(ground: Ground, guest: Inhabitant, link: Link, other: OtherEnd) -> Remnant:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from pipework import guests, links
 from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
 from pipework.links import peer
 from pipework.links.base import Host, Wire, Wired
 from pipework.links.ends import joins_guests, other_end
@@ -60,10 +62,14 @@ def are_as_asked(wires: Sequence[Wire], there: Sequence[Optional[Wired]]) -> boo
 def are_joined(wires: Sequence[Wire], there: Sequence[Optional[Wired]]) -> bool:
     """Whether what is there are the ends of one pair."""
     one, other = (wired.there if wired else None for wired in there)
-    found = other_end(wires[0].near.namespace, one) if one and other else None
-    if found is None or other is None:
-        return False
-    return (found.residence.inode, found.link.ifindex) == (wires[1].near.namespace.identity[1], other.ifindex)
+    near, far = (wire.near.namespace for wire in wires)
+    return one is not None and other is not None and _is_pair(near, far, one, other)
+
+
+def _is_pair(near: Namespace, far: Namespace, link: Link, other: Link) -> bool:
+    """Whether links of two guests are the ends of one pair."""
+    both = (link.peer, link.ifindex) == (other.ifindex, other.peer)
+    return both and link.peer_namespace is not None and near.netlink.known_namespace_id(far.fd) == link.peer_namespace
 
 
 def leads_nowhere(wire: Wire) -> bool:
@@ -73,8 +79,21 @@ def leads_nowhere(wire: Wire) -> bool:
     return link is not None and joins_guests(link) and other_end(guest, link) is None
 
 
-def other_side(host: Host, guest: Namespace, wired: Wired) -> Optional[tuple[Namespace, Wired]]:
-    """The other end of a guest's wire, as a wire of its own guest; None where it is in no guest of this host."""
+def other_side(host: Host, guest: Namespace, wired: Wired, among: Sequence[Wired]) -> Optional[tuple[Namespace, Wired]]:
+    """The other end of a guest's wire, as a wire of its own guest; None where it is in no guest of this host.
+
+    among: wires of which it is likely to be one, which spares looking for it everywhere.
+    """
+    own = f"{wired.runtime}:{wired.guest}"
+    for other in (one for one in among if one.hostif == own and f"{one.runtime}:{one.guest}" == wired.hostif):
+        with suppress(OSError):  # it has just ended
+            namespace = host.namespace.visit(other.path, os.stat(other.path).st_ino)
+            if wired.there and other.there and _is_pair(guest, namespace, wired.there, other.there):
+                return namespace, other
+    return _look_for_other_side(host, guest, wired)
+
+
+def _look_for_other_side(host: Host, guest: Namespace, wired: Wired) -> Optional[tuple[Namespace, Wired]]:
     found = other_end(guest, wired.there) if wired.there else None
     if found is None:
         return None

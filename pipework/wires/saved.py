@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipework import links, notes
-from pipework.errors import Refused
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import Host, Wired
@@ -16,15 +15,15 @@ from pipework.requests import DEFAULT_MTU, WIRE
 from pipework.typed import Optional
 
 
-def save(host: Host, guest: Namespace, wired: Wired) -> tuple[str, ...]:
-    """The words behind ``pipework`` that make a wire of a guest that is held open.
+def save(host: Host, guest: Namespace, wired: Wired, among: Sequence[Wired] = ()) -> tuple[str, ...]:
+    """The words behind ``pipework`` that make a wire of a guest that is held open; none, if its other end is nowhere.
 
-    Raises Refused for a note that cannot be read, or another guest that is gone.
+    among: where the other end of one between guests is likely to be.  Raises Refused for a note that cannot be read.
     """
     assert wired.there
     kind = links.kind(wired.kind)
     if kind.between_guests:
-        return _save_pair(host, guest, wired)
+        return _save_pair(host, guest, wired, among)
     asked = notes.of_link(Asked, guest, wired.there)
     vlans = kind.say_vlans(wired).removeprefix("0x")
     return (
@@ -39,12 +38,12 @@ def save(host: Host, guest: Namespace, wired: Wired) -> tuple[str, ...]:
     )
 
 
-def _save_pair(host: Host, guest: Namespace, wired: Wired) -> tuple[str, ...]:
+def _save_pair(host: Host, guest: Namespace, wired: Wired, among: Sequence[Wired]) -> tuple[str, ...]:
     from pipework.wires.pairs import other_side  # few wires have one
 
-    other = other_side(host, guest, wired)
+    other = other_side(host, guest, wired, among)
     if other is None:
-        raise Refused(f"{wired.hostif}, where {wired.ifname} of {wired.guest} leads to, is gone", "Type: pipework gc")
+        return ()
     mtu = () if wired.mtu == DEFAULT_MTU else ("--mtu", str(wired.mtu))
     return (*mtu, WIRE, *_end(guest, wired), *_end(*other))
 

@@ -14,7 +14,9 @@ from tests.lab.engine import Container, docker
 from tests.lab.guest import HOST, Guest, eventually, fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.kept import cookie, notes
+from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace
+from tests.lab.podman import PodmanContainer
 from tests.lab.refusal import assert_each_refused
 from tests.lab.saving import ALL_AS_ASKED, ALL_MADE
 from tests.lab.scenes import bridge_on, bring_online
@@ -92,6 +94,46 @@ def test_two_containers(container: Containers) -> None:
     assert_reach(web, db, ("10.0.0.1/32", "10.0.0.2/32"))
     assert run_pipework("del", "--all", db.name) == (0, "", "")
     assert web.link("eth1") is None
+
+
+def test_every_runtime(
+    container: Containers, podman: Callable[..., PodmanContainer], lxc: Callable[..., LxcContainer]
+) -> None:
+    """A Docker, a podman and an LXC container have a wire between each two."""
+    guests = [container(), podman(), lxc()]
+    pairs = [(0, 1), (1, 2), (2, 0)]
+    for number, (one, other) in enumerate(pairs):
+        ends = [f"-i eth{number} {guests[end].name} {ip}" for end, ip in zip((one, other), _ends(number))]
+        assert run_pipework("wire", *" ".join(ends).split()) == (0, "", "")
+    for number, (one, other) in enumerate(pairs):
+        assert_reach(guests[one], guests[other], _ends(number))
+    listed = [line.split() for line in run_pipework("ls").out.splitlines()[1:]]
+    assert sorted(row[3] for row in listed if row[0] == f"docker:{guests[0].name}") == [
+        f"lxc:{guests[2].name}",
+        f"podman:{guests[1].name}",
+    ]
+    assert run_pipework("save").out.count(" wire ") == 3
+    assert run_pipework("del", guests[1].name, "--all") == (0, "", "")
+    assert [guest.link(f"eth{number}") for number, guest in ((0, guests[0]), (1, guests[2]))] == [None, None]
+    assert run_pipework("del", guests[2].name, "-i", "eth2") == (0, "", "")
+
+
+def _ends(number: int) -> tuple[str, str]:
+    return f"10.0.{number}.1/32,fd00:{number}::1/128", f"10.0.{number}.2/32,fd00:{number}::2/128"
+
+
+def test_host_that_is_a_guest(host: Host, guest_ns: Namespaces) -> None:
+    """Where one of the guests is itself a host of others, it sees no wire of its own, and leaves that one alone."""
+    guest = guest_ns()
+    ends = (f"netns:{host.name}", "10.0.0.1/30", guest.spec, "10.0.0.2/30")
+    assert run_pipework("wire", *ends) == (0, "", "")
+    assert guest.name not in host.pipework("ls").out
+    assert host.pipework("gc") == (0, "", "")
+    assert host.pipework("save").out == ""
+    assert "has nothing that pipework made" in host.pipework("del", "--all", guest.spec).err
+    assert "already has a link eth1" in host.pipework("br0", guest.spec, "10.1.1.1/24").err
+    assert guest.ping("10.0.0.1", wait=5)
+    assert run_pipework("del", guest.spec) == (0, "", "")
 
 
 @pytest.mark.parametrize(
@@ -322,6 +364,22 @@ def test_lines_that_clash(host: Host, guest_ns: Namespaces, tmp_path: Path) -> N
     assert done.code == 1
     assert "no guest netns:pw-none" in done.err
     assert one.link("eth1") is None
+
+
+def test_names_that_a_mark_cannot_tell(host: Host, guest_ns: Namespaces) -> None:
+    """A guest whose name has a blank, or is too long together with the other's, is refused; nothing is changed."""
+    guest = guest_ns()
+    before = Unchanged(host), Unchanged(guest)
+    for name, told in (("pw a", "has a blank in its name"), ("pw" + "a" * 230, "these names are too long")):
+        HOST.run("ip", "netns", "add", name)
+        try:
+            done = host.pipework("wire", guest.spec, "10.0.0.1/30", f"netns:{name}", "10.0.0.2/30")
+            assert (done.code, done.out) == (1, "")
+            assert told in done.err, done
+        finally:
+            HOST.run("ip", "netns", "del", name)
+    for each in before:
+        each.check()
 
 
 def test_two_at_once(host: Host, guest_ns: Namespaces) -> None:
