@@ -66,10 +66,7 @@ def read_own(text: str, guest: str, is_interface: Callable[[str], bool]) -> Atta
     except PipeworkError:
         meant = _meant(words, is_interface)
         if isinstance(meant, Connect) or (words[0] == WIRE and not is_interface(WIRE)):
-            raise BadArgument(
-                f"{' '.join(words)} would reach into another guest",
-                "Leave it to root of this host, in a file of lines: pipework watch FILE",
-            ) from None
+            raise reaches_out(words) from None
         if isinstance(meant, Attach):
             raise BadArgument(
                 f"{' '.join(words)} names a guest", "Leave GUEST out: it is the container that the line belongs to."
@@ -77,6 +74,14 @@ def read_own(text: str, guest: str, is_interface: Callable[[str], bool]) -> Atta
         raise
     assert isinstance(request, Attach)
     return request
+
+
+def reaches_out(words: list[str]) -> BadArgument:
+    """The refusal of a line of a container that joins guests."""
+    return BadArgument(
+        f"{' '.join(words)} would reach into another guest",
+        "Leave it to root of this host, in a file of lines: pipework watch FILE",
+    )
 
 
 def _meant(words: list[str], is_interface: Callable[[str], bool]) -> Optional[Request]:

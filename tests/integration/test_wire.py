@@ -366,6 +366,19 @@ def test_lines_that_clash(host: Host, guest_ns: Namespaces, tmp_path: Path) -> N
     assert one.link("eth1") is None
 
 
+def test_guest_that_does_not_run(container: Containers, guest_ns: Namespaces, tmp_path: Path) -> None:
+    """A line with a container that is stopped is told and skipped, whichever of the two it is."""
+    web, other, file = container(), guest_ns(), tmp_path / "lines"
+    docker("stop", "-t", "0", web.name)
+    ends = f"{web.name} 10.0.0.1/30", f"{other.spec} 10.0.0.2/30"
+    for line in (f"wire {ends[0]} {ends[1]}", f"wire {ends[1]} {ends[0]}"):
+        file.write_text(f"{line}\n")
+        done = run_pipework("apply", str(file))
+        assert (done.code, done.out) == (0, ALL_MADE.replace("1 made", "0 made").replace("0 skipped", "1 skipped"))
+        assert f"{file}:1: container {web.name} is not running" in done.err
+    assert other.link("eth1") is None
+
+
 def test_names_that_a_mark_cannot_tell(host: Host, guest_ns: Namespaces) -> None:
     """A guest whose name has a blank, or is too long together with the other's, is refused; nothing is changed."""
     guest = guest_ns()
