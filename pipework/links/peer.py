@@ -128,4 +128,5 @@ def _half_made(ground: Ground, guest: Inhabitant, link: Link, other: OtherEnd) -
     return Remnant(f"link {' and '.join(places)}, half made", (DeleteLink(ground.enter(guest.residence), link.name),))
 
 
+NAME = __name__.rpartition(".")[2]  # as links.Row has it
 KIND = Peer()

@@ -21,7 +21,6 @@ from pipework.wires.diff import is_as_asked
 from pipework.wires.inventory import find_at
 
 IFNAME = "eth1"  # of an end, where no other is asked for
-KIND = next(name for name in links.NAMED if links.kind(name) is peer.KIND)
 
 
 def find_guests(ends: Sequence[Attach], opened: ExitStack, patience: float = guests.STARTING) -> list[Guest]:
@@ -45,7 +44,7 @@ def find_guests(ends: Sequence[Attach], opened: ExitStack, patience: float = gue
 def wires_of(request: Connect, found: Sequence[Guest]) -> tuple[Wire, Wire]:
     """The ends that are asked for, each as a wire of its guest whose far side is the other."""
     one, other = (
-        Wire(end, far.namespace, near, KIND, f"{far.runtime}:{far.name}", end.ifname or IFNAME)
+        Wire(end, far.namespace, near, peer.NAME, f"{far.runtime}:{far.name}", end.ifname or IFNAME)
         for end, near, far in zip(request.ends, found, reversed(found))
     )
     return one, other

@@ -187,6 +187,22 @@ def test_gateways_of_both(host: Host, guest_ns: Namespaces) -> None:
         each.check()
 
 
+def test_wire_that_another_has_replaced(host: Host, guest_ns: Namespaces) -> None:
+    """What an end had replaced is left to the wire that has replaced its own default route since."""
+    one, other = guest_ns(), guest_ns()
+    bring_online(other)
+    one.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    bridge_on(host)
+    settle(host, one, other)
+    before = Unchanged(other)
+    assert host.pipework("wire", one.spec, "10.0.0.1/30", other.spec, "10.0.0.2/30@10.0.0.1") == (0, "", "")
+    assert host.pipework("br0", "-i", "eth2", other.spec, "10.1.1.2/24@10.1.1.1") == (0, "", "")
+    assert host.pipework("del", one.spec) == (0, "", "")
+    assert other.run("ip", "route", "show", "default") == "default via 10.1.1.1 dev eth2 \n"
+    assert host.pipework("del", other.spec, "-i", "eth2") == (0, "", "")
+    before.check()
+
+
 WRONG = {
     "wire GUEST 10.0.0.1/30 netns:x dhcp": "ADDRESS dhcp wants others on the network, and there is netns:x alone",
     "wire GUEST auto netns:x 10.0.0.2/30": "ADDRESS auto wants others on the network",
