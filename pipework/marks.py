@@ -26,13 +26,24 @@ STASHED = "vpo"  # in front of the name of a link that is put aside
 class Mark(Value):
     """What the alias of a finished link of ours says: ``pipework HOSTIF RUNTIME:GUEST IFNAME``.
 
-    ifname is the name that the guest's end was given; the guest may have changed it since.
+    ifname is the name that the guest's end was given; the guest may have changed it since.  hostif is the other guest,
+    RUNTIME:GUEST, where the wire leads to one.
     """
 
     hostif: str
     runtime: str
     guest: str
     ifname: str
+
+    @property
+    def is_between_guests(self) -> bool:
+        """Whether the wire leads to another guest."""
+        return ":" in self.hostif
+
+    @property
+    def far_guest(self) -> str:
+        """What the other guest is called, "" where there is none."""
+        return self.hostif.partition(":")[2]
 
     @property
     def alias(self) -> str:
@@ -86,7 +97,10 @@ def is_left_over(namespace: Namespace, link: Link) -> bool:
 
 def is_hosts_end(link: Link) -> bool:
     """Whether a link of the host is its end of a wire, ours or the original's."""
-    return is_unfinished(link) or read_mark(link) is not None or original_ifname(link.name) is not None
+    mark = read_mark(link)
+    if mark is None:
+        return is_unfinished(link) or original_ifname(link.name) is not None
+    return not mark.is_between_guests  # of a host that is itself another's guest
 
 
 def original_ifname(name: str) -> Optional[str]:

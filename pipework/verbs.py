@@ -7,8 +7,8 @@ The command lines are those of jpetazzo/pipework::
     pipework route|rule|tc GUEST ARGUMENT...
     pipework --wait [-i IFNAME]
 
-with options of ours in front, and, where no link of the host has their name, the words ls, del, gc, apply, save, watch,
-hook and uplink.
+with options of ours in front, and, where no link of the host has their name, the words wire, ls, del, gc, apply, save,
+watch, hook and uplink.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ def _read_attach(fields: dict[str, Any]) -> dict[str, Any]:
     from pipework.words import read_attach  # takes ipaddress, a third of what a refusal costs
 
     return read_attach(fields)
+
+
+def _read_wire(fields: dict[str, Any]) -> dict[str, Any]:
+    from pipework.words import read_wire  # as above
+
+    return read_wire(fields)
 
 
 def _read_allowed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +86,10 @@ VLAN = Word(
     "1 to 4094; on bridges also a trunk, such as 100,200-210, tagged, or 10:100, with 10 as native VLAN; "
     "on IPoIB the partition key, in hexadecimal",
     shown="",
+)
+END_ADDRESS = Word("ADDRESS", "addresses", example="10.0.0.1/30 GUEST 10.0.0.2/30", completes="0/0")
+OTHER_END = Word(  # its words are read as those of the first
+    "GUEST", "other", shown="[-i IFNAME] GUEST ADDRESS", rest=True, example="GUEST 10.0.0.2/30", completes="GUEST"
 )
 FILE = Word("FILE", "file", "lines as they are typed here, comments behind #; - is standard input", completes="FILE")
 ACTION = Word("ACTION", "action", "install, uninstall or status", completes="install uninstall status")
@@ -163,6 +173,17 @@ VERBS = (
         around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, FILTER),
         own=False,
         read=_read_attach,
+    ),
+    Verb(
+        requests.WIRE,
+        requests.Connect,
+        "wire:connect",
+        "join two guests by a wire of their own",
+        (IFNAME, GUEST, END_ADDRESS, OTHER_END),
+        before=(DRY_RUN, REPLACE.replace(runs="")),
+        around=(MTU,),
+        own=False,
+        read=_read_wire,
     ),
     _tool("route", "show add del replace get"),
     _tool("rule", "show add del"),

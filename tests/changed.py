@@ -32,6 +32,7 @@ ROWS = (
         r"pipework/(firewall/|actions/(iptables|firewalld|notice)|kernel/nf_tables)",
         "bridge firewall gc least_harm removal",
     ),
+    (r"pipework/(links/(peer|ends)|commands/wire|wires/pairs)", "wire removal save"),
     (r"pipework/links/bridge", "bridge dry_run hostif replace races"),
     (
         r"pipework/(links|actions)/openvswitch|pipework/actions/offload|pipework/kernel/(ovsdb|ethtool)",

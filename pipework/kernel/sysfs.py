@@ -38,6 +38,11 @@ def has_ipv6(name: str) -> Optional[bool]:
     return None if found is None else found == "0"
 
 
+def passes_on(family: int) -> bool:
+    """Whether the namespace that is entered passes packets on from one link to another."""
+    return read("/proc/sys/net/ipv4/ip_forward" if family == 4 else f"{IPV6}/all/forwarding") != "0"
+
+
 def allow_ipv6(name: str, allowed: bool) -> None:
     """Let the link have IPv6, or not.  The kernel acts upon every writing, so what is as wished is left alone."""
     if has_ipv6(name) not in (None, allowed):

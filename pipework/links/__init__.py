@@ -89,10 +89,16 @@ def _is_any(request: Attach, link: Link) -> bool:
     return True
 
 
+def _is_none(request: Attach, link: Link) -> bool:
+    """No HOSTIF is: what has a verb of its own."""
+    return False
+
+
 # In the order in which they are asked, the first that serves HOSTIF has it; as in the original, but for VLANs.
 KINDS = (
     Row("pipework.links.openvswitch", _is_openvswitch, "ovs", seen_as=("veth",)),
     Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), takes="filters"),
+    Row("pipework.links.peer", _is_none, seen_as=("veth",)),
     Row("pipework.links.ipoib", _is_infiniband, ifname="ib0", seen_as=("ipoib",)),
     Row("pipework.links.vlan", _is_handed_over_in_part, seen_as=("vlan",)),
     Row("pipework.links.nic", _is_handed_over),

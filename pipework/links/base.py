@@ -256,13 +256,14 @@ class LinkKind:
 
     unmarked: the original has made such links, too, under no name of its own; handed_over: the guest's link may be one
     that the host had, and wants back; takes_mac: it can be given another address than its hardware's; uses_nic: HOSTIF
-    is a NIC, which the guest gets or shares.
+    is a NIC, which the guest gets or shares; between_guests: its other end is a guest's, too.
     """
 
     unmarked = False
     handed_over = False
     takes_mac = True
     uses_nic = False
+    between_guests = False
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Read the host and the guest, and decide.  Raises PipeworkError for whatever can be seen to fail."""

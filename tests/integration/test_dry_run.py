@@ -13,6 +13,7 @@ from tests.lab.host import nic_of, settle
 from tests.lab.netns import named_namespace
 from tests.lab.rehearsing import assert_same
 from tests.lab.scenes import ADDRESSES, MAC, Scene, bring_online, set_scene
+from tests.lab.scenes import scene as lab_scene
 from tests.lab.switch_host import switch_host
 
 KINDS = ("bridge-new", "bridge", "left-over", "openvswitch", "fake-bridge", "macvlan", "direct", "direct-port")
@@ -85,6 +86,12 @@ def test_del(kind: str, address: str) -> None:
 def test_replace(kind: str, address: str) -> None:
     """Of --replace, where another wire of that name is there, and the default routes that it had replaced."""
     assert_same(partial(scene, kind, address), "replace")
+
+
+@pytest.mark.parametrize("verb", ["attach", "replace", "del"])
+def test_wire_between_guests(verb: str) -> None:
+    """Of a wire between two guests, of its replacement and of its end."""
+    assert_same(partial(lab_scene, "wire", "several"), verb)
 
 
 def test_lines_of_a_refusal() -> None:

@@ -28,6 +28,7 @@ REFUSED = [
     ("direct", "v6-gateway"),
     ("options", "several"),
     ("beside", "several"),
+    ("wire", "several"),
     FAKE,
 ]
 KILLED = [
@@ -36,6 +37,7 @@ KILLED = [
     *((kind, "v6-gateway", ORDERS[1]) for kind in (*KINDS, "namesake")),
     ("options", "several", ORDERS[0]),
     ("beside", "several", ORDERS[1]),
+    *(("wire", "several", order) for order in ORDERS),
     (*FAKE, ORDERS[1]),
 ]
 IN_MACHINE = ("vlan", "direct-vlan", "filtering", "dummy", "ipoib", "radio")
@@ -116,6 +118,12 @@ class HalfMade:
         return not (trial.scene.guest.link("eth1") and trial.again("undisturbed", ["del", trial.scene.guest.spec]))
 
 
+def _lose_other_end(trial: Trial) -> None:
+    """The same at the other end of a wire between guests."""
+    assert trial.scene.peer
+    trial.scene.peer.run("ip", "link", "del", "eth1")
+
+
 def _guest_dies(trial: Trial) -> None:
     """A guest that had a NIC on loan, and a default route replaced, ends; the NIC comes to the host."""
     host = trial.scene.host
@@ -153,6 +161,8 @@ REMNANTS = {
     "dead port of a fake bridge": Left(*FAKE, True, lambda: _lose),
     "idle rule": Left("bridge", "v4", True, lambda: _lose),
     "unreturned routes": Left("macvlan", "v4-gateway", True, lambda: _lose),
+    "unreturned routes of both ends": Left("wire", "several", True, lambda: _lose_other_end),
+    "half-made wire between guests": Left("wire", "several", False, HalfMade),
     "half-made link": Left("bridge", "v4-gateway", False, HalfMade),
     "half-made link in the guest": Left("macvlan", "v6-gateway", False, HalfMade),
     "half-made port": Left("switch", "v4-gateway", False, HalfMade),
@@ -185,6 +195,8 @@ REPLACEMENTS: dict[str, tuple[str, Callable[[Scene], list[str]]]] = {
         "fake-switch",
         lambda taken: ["fake0", taken.guest.spec, ADDRESSES["v4-gateway"], f"{MAC}@20"],
     ),
+    "wire between guests": ("wire", Scene.otherwise),
+    "bridge in place of that": ("wire", lambda taken: ["br1", taken.guest.spec, ADDRESSES["v4-gateway"], MAC]),
     "macvlan": ("macvlan", lambda taken: _other_address(taken, "nic0")),
     "NIC on loan": ("direct-furnished", lambda taken: _other_address(taken, "--direct-phys", "nic0")),
 }
@@ -202,7 +214,7 @@ def replacement(name: str) -> Iterator[Removal]:
     kind, asked = REPLACEMENTS[name]
     with ExitStack() as stack:
         taken = stack.enter_context(scene(kind, "v4-gateway"))
-        if name == "other bridge":
+        if name in ("other bridge", "bridge in place of that"):
             bridge_on(taken.host, "br1")
         if name == "other kind":
             stack.enter_context(nic_of(taken.host, "nic1"))

@@ -159,6 +159,29 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         lambda s: links.CreateBridge(s.host, "br1", True).do(),
         [born("br1", info("bridge", ("IFLA_BR_VLAN_FILTERING", 1)), flags=1, change=1)],
     ),
+    "veth between guests": (
+        lambda s: links.CreateVeth(s.host, "eth7", s.guest, "eth1", 1400, None, None, both=True).do(),
+        [
+            born(
+                "eth7",
+                ("IFLA_MTU", 1400),
+                info(
+                    "veth",
+                    (
+                        "VETH_INFO_PEER",
+                        {
+                            "attrs": [
+                                ("IFLA_IFNAME", "eth1"),
+                                ("IFLA_MTU", 1400),
+                                ("IFLA_NET_NS_FD", GUEST_FD),
+                                ("IFLA_GROUP", NEWBORN),
+                            ]
+                        },
+                    ),
+                ),
+            )
+        ],
+    ),
     "veth": (
         lambda s: links.CreateVeth(s.host, "port9", s.guest, "eth1", 1500, MAC, "br0").do(),
         [
