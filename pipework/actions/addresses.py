@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from errno import EADDRINUSE
+
 from pipework.actions.base import Action
 from pipework.actions.lines import ipv6_line
 from pipework.actions.links import gone_is_fine
 from pipework.address import Address, Interface, Network
-from pipework.errors import Refused
+from pipework.errors import KernelRefused, Refused
 from pipework.kernel import signals, sysfs
 from pipework.kernel.messages import MAIN_TABLE
 from pipework.kernel.namespaces import Namespace
@@ -47,7 +49,15 @@ class AddAddress(Action):
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        netlink.add_address(netlink.index(self.link), self.interface, self.broadcast)
+        try:
+            netlink.add_address(netlink.index(self.link), self.interface, self.broadcast)
+        except KernelRefused as refusal:
+            if refusal.errno != EADDRINUSE:  # ipvlan_addr4_validator_event, ipvlan_addr6_validator_event
+                raise
+            raise Refused(
+                f"address {self.interface.ip} is another guest's, which is an ipvlan of the same NIC",
+                "Choose another; whose it is: pipework ls",
+            ) from None
 
     def undo(self) -> None:
         netlink = self.namespace.netlink

@@ -150,6 +150,13 @@ def _mode(value: str) -> bytes:
     return u32({"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}[value])  # MACVLAN_MODE_*
 
 
+IPVLAN_MODES = ("l2", "l3", "l3s")  # IPVLAN_MODE_* of linux/if_link.h, by their numbers
+
+
+def _ipvlan_mode(value: str) -> bytes:
+    return u16(IPVLAN_MODES.index(value))
+
+
 # The attributes that can be given by name, with what their values are made of; a kind's own are below IFLA_INFO_DATA.
 NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "IFLA_ADDRESS": (IFLA_ADDRESS, _mac),
@@ -168,6 +175,7 @@ NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "IFLA_VLAN_ID": (1, u16),
     "IFLA_IPOIB_PKEY": (1, u16),
     "IFLA_MACVLAN_MODE": (1, _mode),
+    "IFLA_IPVLAN_MODE": (1, _ipvlan_mode),
     "VETH_INFO_PEER": (1, _peer),
     "IFA_ADDRESS": (IFA_ADDRESS, ip),
     "IFA_LOCAL": (IFA_LOCAL, ip),

@@ -32,6 +32,11 @@ def with_mac(mac: str) -> Optional[str]:
     return None
 
 
+def has_module(name: str) -> bool:
+    """Whether that part of the kernel is loaded; what is built in may not be told."""
+    return os.path.isdir(f"/sys/module/{name}")
+
+
 def has_ipv6(name: str) -> Optional[bool]:
     """Whether the link may have IPv6; None: this kernel has none, or there is no such link."""
     found = read(f"{IPV6}/{name}/disable_ipv6")

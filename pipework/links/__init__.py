@@ -85,6 +85,10 @@ def _is_handed_over_in_part(request: Attach, link: Link) -> bool:
     return request.direct_phys and request.tag is not None
 
 
+def _is_shared_by_ip(request: Attach, link: Link) -> bool:
+    return request.ipvlan is not None
+
+
 def _is_any(request: Attach, link: Link) -> bool:
     return True
 
@@ -96,11 +100,16 @@ KINDS = (
     Row("pipework.links.ipoib", _is_infiniband, ifname="ib0", seen_as=("ipoib",)),
     Row("pipework.links.vlan", _is_handed_over_in_part, seen_as=("vlan",)),
     Row("pipework.links.nic", _is_handed_over),
+    Row("pipework.links.ipvlan", _is_shared_by_ip, seen_as=("ipvlan",), takes="ipvlan"),
     Row("pipework.links.macvlan", _is_any, seen_as=("macvlan",), takes="mode"),
     Row("pipework.links.dummy", _is_any, "dummy", seen_as=("dummy",)),
 )
 # Options that only one kind takes, and what that is, by their fields.
-ONLY = {"filters": ("--filter", "a Linux bridge"), "mode": ("--mode", "a NIC that guests share with the host")}
+ONLY = {
+    "filters": ("--filter", "a Linux bridge"),
+    "mode": ("--mode", "a NIC that guests share with the host"),
+    "ipvlan": ("--ipvlan", "a NIC that guests share with the host"),
+}
 NAMED = {row.name: row for row in KINDS}
 
 

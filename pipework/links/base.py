@@ -300,6 +300,10 @@ class LinkKind:
         """Wait until frames of a new wire pass, where that takes its time."""
         return ()
 
+    def is_looked_for(self, wire: Wire) -> bool:
+        """Whether hosts of the network look for the guest's addresses, by ARP and neighbour discovery."""
+        return True
+
     def of_the_dead(self, host: Host) -> Iterable[Wired]:
         """Wires of guests that are gone, as far as the host still has something of them."""
         return ()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from errno import EBUSY, EINVAL
 
-from pipework.actions.base import Action
-from pipework.actions.links import CreateStacked, SetUp
+from pipework.actions.links import CreateStacked
 from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.records import Link
@@ -18,13 +17,9 @@ from pipework.links.base import (
     Remnant,
     Seen,
     Wire,
-    check_mtu,
     half_made,
-    mark_finished,
-    mark_unfinished,
 )
-from pipework.links.conflicts import make_way
-from pipework.links.parent import check_shared, far_side, find_nic, find_vlan, half_made_vlans
+from pipework.links.parent import check_shared, far_side, find_footing, find_nic, half_made_vlans, stacked
 from pipework.typed import Optional
 
 EXCLUDED = (EBUSY, EINVAL)  # the latter where one is to be alone, in mode passthru (macvlan_common_newlink)
@@ -38,37 +33,24 @@ class Macvlan(LinkKind):
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the macvlan in the guest and see that what it stands on is up."""
-        request, host, guest = wire.request, wire.far, wire.near.namespace
         nic = find_nic(wire)
         if sysfs.phy(nic.name):
             raise Refused(
                 f"HOSTIF {nic.name} is a Wi-Fi NIC, which speaks with one MAC address only",
-                f"Hand it over whole: pipework --direct-phys {nic.name} ...",
+                f"Share that: pipework --ipvlan l2 {nic.name} ...; or hand it over whole: --direct-phys {nic.name}",
             )
         check_shared(wire, nic)
-        check_mtu(wire, nic.name, nic.mtu)
-        mode = request.mode or "bridge"
+        mode = wire.request.mode or "bridge"
         if mode == "passthru":
             _check_alone(wire, nic)
-        way = make_way(wire)
-        make: list[Action] = [*way.first]
-        finish: list[Action] = []
-        if not nic.up:
-            make.append(SetUp(host, nic.name))
-        parent = nic.name
-        if request.tag:
-            vlan = find_vlan(wire, nic, request.tag.vlan)
-            parent = vlan.name
-            make += vlan.make
-            finish += vlan.finish
-        make += [
-            CreateStacked(
-                *("macvlan", (("IFLA_MACVLAN_MODE", mode),), f"mode {mode}", host, parent, guest, wire.ifname),
-                *(request.mac, EXCLUDED),
-            ),
-            mark_unfinished(guest, wire.ifname),
-        ]
-        return LinkPlan(make, [*finish, mark_finished(guest, wire.ifname, wire), *way.last])
+        footing = find_footing(wire, nic)
+        if footing.link and sysfs.has_module("ipvlan"):
+            from pipework.links.tenants import IPVLANS, check_free  # few hosts have any
+
+            check_free(wire, footing.link, IPVLANS, "macvlan")
+        data = (("IFLA_MACVLAN_MODE", mode),)
+        born = (wire.far, footing.name, wire.near.namespace, wire.ifname, wire.request.mac, EXCLUDED)
+        return stacked(wire, footing, [CreateStacked("macvlan", data, f"mode {mode}", *born)])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
         return None if seen.loan else far_side(seen)

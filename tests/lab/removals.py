@@ -38,9 +38,9 @@ KILLED = [
     ("beside", "several", ORDERS[1]),
     (*FAKE, ORDERS[1]),
 ]
-IN_MACHINE = ("vlan", "direct-vlan", "filtering", "dummy", "ipoib", "radio")
+IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "dummy", "ipoib", "radio")
 # A bridge, a VLAN link, a NIC that was down, and one that is down again but lacks the queue that comes with being up.
-STAYS = ("filtering", "vlan", "macvlan", "direct-vlan", "ipoib", "direct-down")
+STAYS = ("filtering", "vlan", "ipvlan-vlan", "macvlan", "direct-vlan", "ipoib", "direct-down")
 OTHER_MAC = "02:00:00:00:09:0a"
 
 

@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 from pipework.actions import links
 from pipework.actions.addresses import AddAddress, AddRoute
+from pipework.actions.ipvlan import SetMode
 from pipework.actions.nic import Dress, MoveLink
 from pipework.actions.vlans import SetVlans
 from pipework.kernel import messages
@@ -192,6 +193,16 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
             NSID,
             born("eth1", *ON_NIC, ("IFLA_ADDRESS", MAC), info("macvlan", ("IFLA_MACVLAN_MODE", "bridge"))),
         ],
+    ),
+    "ipvlan": (
+        lambda s: links.CreateStacked(
+            "ipvlan", (("IFLA_IPVLAN_MODE", "l3"),), "", s.host, "eth0", s.guest, "eth1", None
+        ).do(),
+        [FIRST_LOOK, NSID, born("eth1", *ON_NIC, info("ipvlan", ("IFLA_IPVLAN_MODE", 1)))],
+    ),
+    "mode of ipvlans": (
+        lambda s: SetMode(s.guest, "old", "l2", "l3").do(),
+        [link(16, CHANGE, info("ipvlan", ("IFLA_IPVLAN_MODE", 0)), index=7)],
     ),
     "vlan in the guest": (
         lambda s: links.CreateStacked("vlan", (("IFLA_VLAN_ID", 100),), "", s.host, "eth0", s.guest, "eth1", None).do(),

@@ -47,6 +47,8 @@ ON_NIC = {
     "lan": ["lan0"],
     "vlan": ["nic0"],
     "direct-vlan": ["--direct-phys", "nic0"],
+    "ipvlan": ["--ipvlan", "l2", "nic0"],
+    "ipvlan-vlan": ["--ipvlan", "l3", "nic0"],
 }
 OPTIONED = {
     "beside": ["--beside", "br0"],
@@ -67,9 +69,11 @@ LAST_WORD = {
     "trunk": f"{MAC}@10:100,200-201",
     "fake-switch-vlan": f"{MAC}@20",  # which is not that of the fake bridge
     "ipoib": "@8001",
+    "ipvlan": "",
+    "ipvlan-vlan": "@100",
 }
 # What wants a distribution kernel.
-IN_MACHINE = ("vlan", "direct-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
+IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
 
 
 class Scene(NamedTuple):
@@ -151,7 +155,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             host.run("ip", "link", "set", "ib0", "up")
             host.run("ip", "link", "set", "ib0", "down")
         settle(host, guest)
-        tail = [ADDRESSES.get(address, address), LAST_WORD.get(kind, MAC)]
+        tail = [ADDRESSES.get(address, address), *filter(None, [LAST_WORD.get(kind, MAC)])]
         yield stack.enter_context(set_scene(host, guest, [*words, guest.spec, *tail], switch))
 
 
