@@ -57,8 +57,9 @@ class Attach(Value):
     routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
     is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether default routes stay, and the new
     addresses answer by their own gateways; probes: whether they are looked for on the wire first; check: who has to
-    answer; mode: of MODES, None for the first; ipvlan: of IPVLAN_MODES, where one is to be in a macvlan's place; keep:
-    whether the line is kept for watch.
+    answer; mode: of MODES, None for the first; ipvlan: of IPVLAN_MODES, where one is to be in a macvlan's place;
+    host_access: whether this host is to reach the guest by a NIC that they share; keep: whether the line is kept for
+    watch.
     """
 
     hostif: str
@@ -81,6 +82,7 @@ class Attach(Value):
     check: Optional[Check] = None
     mode: Optional[str] = None
     ipvlan: Optional[str] = None
+    host_access: bool = False
 
     def validate(self) -> None:
         if not self.guest:
@@ -109,6 +111,8 @@ class Attach(Value):
             raise BadArgument(f"--mode {self.mode!r} is no mode of a macvlan", f"There are: {', '.join(MODES)}")
         if self.ipvlan is not None:
             self._check_ipvlan(self.ipvlan)
+        if self.host_access:
+            self._check_host_access()
         if self.probes and not (self.probed or any(isinstance(one, Range) for one in self.addresses)):
             raise BadArgument(
                 f"--probe has no IPv4 address to look for in {self.address}",
@@ -127,6 +131,19 @@ class Attach(Value):
         if self.mode is not None:
             raise BadArgument(
                 f"--mode {self.mode} is of a macvlan, and --ipvlan {mode} takes its place", "Leave one of them out."
+            )
+
+    def _check_host_access(self) -> None:
+        other = f"--mode {self.mode}" if self.mode else f"--ipvlan {self.ipvlan}" if self.ipvlan else ""
+        if other:
+            raise BadArgument(
+                f"--host-access goes by a macvlan of the host's own, which {other} keeps from the guest",
+                "Leave one of them out.",
+            )
+        untold = [one for one in self.addresses if not isinstance(one, Static) or not one.interface]
+        if untold:
+            raise BadArgument(
+                f"--host-access has to know the address beforehand, not {untold[0].text}", "Write IP/PREFIX."
             )
 
     def _check_routes(self) -> None:
@@ -222,4 +239,5 @@ class Attach(Value):
         mtu = [] if self.mtu is None else ["--mtu", str(self.mtu)]
         mode = [] if self.mode is None else ["--mode", self.mode]
         ipvlan = [] if self.ipvlan is None else ["--ipvlan", self.ipvlan]
-        return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []), *mode, *ipvlan)
+        access = ["--host-access"] if self.host_access else []
+        return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []), *mode, *ipvlan, *access)

@@ -79,7 +79,10 @@ def broadcast_of(interface: Interface) -> Optional[Address]:
 
 
 class AddRoute(Action):
-    """Add the default route (to is None), or a route to a network, out of a link of the guest; table: its number."""
+    """Add the default route (to is None), or a route to a network, out of a link.
+
+    table: its number; source: the address of this side that it prefers.
+    """
 
     namespace: Namespace
     link: str
@@ -88,10 +91,12 @@ class AddRoute(Action):
     gateway: Optional[Address]
     metric: Optional[int] = None
     table: int = MAIN_TABLE
+    source: Optional[Address] = None
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        netlink.add_route(self.family, netlink.index(self.link), self.gateway, self.to, self.metric, self.table)
+        index = netlink.index(self.link)
+        netlink.add_route(self.family, index, self.gateway, self.to, self.metric, self.table, self.source)
 
     def undo(self) -> None:
         netlink = self.namespace.netlink
@@ -107,7 +112,8 @@ class AddRoute(Action):
         via = f" via {self.gateway}" if self.gateway else ""
         metric = f" metric {self.metric}" if self.metric else ""
         table = f" table {self.table}" if self.table != MAIN_TABLE else ""
-        words = f"{_shown(self.to)}{via} dev {quote(self.link)}{metric}{table}"
+        source = f" src {self.source}" if self.source else ""
+        words = f"{_shown(self.to)}{via} dev {quote(self.link)}{source}{metric}{table}"
         return self.namespace.say(f"ip -{self.family} route add {words}")
 
 

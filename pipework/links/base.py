@@ -316,6 +316,10 @@ class LinkKind:
         """Why nobody can tell which line makes a wire, "" where it can be told."""
         return "" if wired.hostif else "it leads to no link of this host"
 
+    def is_whole(self, wire: Wire, there: Wired) -> bool:
+        """Whether all is there that the kind makes besides, and as it makes it."""
+        return True
+
     def is_in_vlans(self, wire: Wire, there: Wired) -> bool:
         """Whether a wire that is there is in the VLANs that are asked for, and in no other."""
         tag = wire.request.tag

@@ -56,6 +56,10 @@ class Ipvlan(LinkKind):
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         return half_made(ground, "ipvlan")
 
+    def is_whole(self, wire: Wire, there: Wired) -> bool:
+        """Whether nobody has given the NIC's ipvlans another mode since."""
+        return there.there is not None and there.there.mode == wire.request.ipvlan
+
     def is_looked_for(self, wire: Wire) -> bool:
         """In mode l3 frames find the guest by the host's routes."""
         return wire.request.ipvlan != "l3"

@@ -29,15 +29,15 @@ class Tenant(Value):
 
 def tenants(host: Namespace, parent: Link) -> Iterator[Tenant]:
     """The ipvlans and macvlans of a link of the host, in whatever namespace."""
-    for link in host.netlink.links():
-        if link.peer_namespace is None and _stands_on(link, parent):
-            yield Tenant(link, link.name, f"ip link del {link.name}")
     for residence, guest in inhabited():
         back = guest.netlink.known_namespace_id(host.fd)
         there = guest.netlink.links(loopback=False) if back is not None else ()
         for link in there:
             if link.peer_namespace == back and _stands_on(link, parent):
                 yield _in_guest(residence, link)
+    for link in host.netlink.links():
+        if link.peer_namespace is None and _stands_on(link, parent):
+            yield Tenant(link, link.name, f"ip link del {link.name}")
 
 
 def _stands_on(link: Link, parent: Link) -> bool:

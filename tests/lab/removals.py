@@ -28,6 +28,7 @@ REFUSED = [
     ("direct", "v6-gateway"),
     ("options", "several"),
     ("beside", "several"),
+    ("host-access", "both"),
     FAKE,
 ]
 KILLED = [
@@ -36,6 +37,7 @@ KILLED = [
     *((kind, "v6-gateway", ORDERS[1]) for kind in (*KINDS, "namesake")),
     ("options", "several", ORDERS[0]),
     ("beside", "several", ORDERS[1]),
+    *(("host-access", "both", order) for order in ORDERS),
     (*FAKE, ORDERS[1]),
 ]
 IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "dummy", "ipoib", "radio")
@@ -153,6 +155,7 @@ REMNANTS = {
     "dead port of a fake bridge": Left(*FAKE, True, lambda: _lose),
     "idle rule": Left("bridge", "v4", True, lambda: _lose),
     "unreturned routes": Left("macvlan", "v4-gateway", True, lambda: _lose),
+    "way to a guest": Left("host-access", "both", True, lambda: _lose),
     "half-made link": Left("bridge", "v4-gateway", False, HalfMade),
     "half-made link in the guest": Left("macvlan", "v6-gateway", False, HalfMade),
     "half-made port": Left("switch", "v4-gateway", False, HalfMade),
@@ -186,6 +189,11 @@ REPLACEMENTS: dict[str, tuple[str, Callable[[Scene], list[str]]]] = {
         lambda taken: ["fake0", taken.guest.spec, ADDRESSES["v4-gateway"], f"{MAC}@20"],
     ),
     "macvlan": ("macvlan", lambda taken: _other_address(taken, "nic0")),
+    "host's access": (
+        "host-access",
+        lambda taken: ["--host-access", "nic0", taken.guest.spec, "192.168.77.8/24@192.168.77.1", OTHER_MAC],
+    ),
+    "no access of the host's": ("host-access", lambda taken: _other_address(taken, "nic0")),
     "NIC on loan": ("direct-furnished", lambda taken: _other_address(taken, "--direct-phys", "nic0")),
 }
 

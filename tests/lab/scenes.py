@@ -25,6 +25,7 @@ ADDRESSES = {
     "v6-gateway": "fd00:77::9/64@fd00:77::1",
     "v6-off-link": "fd00:77::9/128@fd00:88::1",
     "several": "192.168.77.9/24@192.168.77.1,10.7.7.9/24,fd00:77::9/64@fd00:77::1",
+    "both": "192.168.77.9/24@192.168.77.1,fd00:77::9/64@fd00:77::1",
     "none": "0/0",
 }
 ROUTES = ["--route", "10.8.0.0/13@192.168.77.3", "--route", "10.16.0.0/12", "--route", "fd00:8::/48@fd00:88::3"]
@@ -56,6 +57,7 @@ OPTIONED = {
     "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
     "announced": ["lan0"],
     "private": ["--mode", "private", "nic0"],
+    "host-access": ["--host-access", "nic0"],
     "sure": ["--probe", "--check", "nic0"],
     "to-filter": ["--filter", "br0"],
 }
@@ -126,7 +128,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
-        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private"):
+        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private", "host-access"):
             nic = stack.enter_context(nic_of(host, words[0] if kind in ("lan", "announced") else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
