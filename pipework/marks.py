@@ -20,6 +20,8 @@ UNFINISHED = "pipework unfinished "  # in front of the identity of the run
 COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name, and its port's where it is of one
 WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
 MAKING = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
+ACCESS = "pipework host-access"  # in front of the NIC's name, in the alias of the host's own macvlan of it
+REACHING = "pw-"  # in front of its name
 STASHED = "vpo"  # in front of the name of a link that is put aside
 
 
@@ -66,6 +68,16 @@ def read_mark(link: Link) -> Optional[Mark]:
 def vlan_alias(nic: str) -> str:
     """The alias of a VLAN link that a run has made on the host, for everyone who asks for that VLAN."""
     return f"pipework {nic}"
+
+
+def access_alias(nic: str) -> str:
+    """The alias of the macvlan by which a host reaches the guests of a NIC."""
+    return f"{ACCESS} {nic}"
+
+
+def is_access(link: Link) -> bool:
+    """Whether a link of the host is such a one."""
+    return link.alias.startswith(f"{ACCESS} ")
 
 
 def unfinished_alias() -> str:

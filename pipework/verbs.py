@@ -124,6 +124,16 @@ CHECK = Option(
 )
 BESIDE = Option("--beside", "beside", "keep the guest's default route; the new address answers by its own gateway")
 MODE = Option("--mode", "mode", "of a macvlan (bridge)", "MODE", completes=" ".join(model.MODES))
+IPVLAN = Option(
+    "--ipvlan",
+    "ipvlan",
+    "l2 or l3: an ipvlan in the place of a macvlan; guests have the NIC's own MAC",
+    "MODE",
+    completes=" ".join(model.IPVLAN_MODES),
+)
+HOST_ACCESS = Option(
+    "--host-access", "host_access", "let this host and the guest reach each other over a NIC that they share"
+)
 FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
 REPLACE = Option(
@@ -170,7 +180,7 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, FILTER),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, IPVLAN, HOST_ACCESS, FILTER),
         own=False,
         read=_read_attach,
     ),

@@ -30,7 +30,7 @@ def read_attach(given: dict[str, Any]) -> dict[str, Any]:
     fields["addresses"] = parse_addresses(fields["addresses"], parse_family(fields.pop("family", None)))
     if "routes" in fields:
         fields["routes"] = tuple(map(parse_route, fields["routes"].split(",")))
-    if fields.get("mode") == MODES[0]:
+    if fields.get("mode") == MODES[0] and not fields.get("ipvlan"):
         del fields["mode"]  # which is what is meant without a word
     if "check" in fields:
         fields["check"] = Check(ip_address(fields["check"]) if fields["check"] else None)

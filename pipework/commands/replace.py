@@ -15,7 +15,7 @@ from pipework.errors import BeingMade, Refused
 from pipework.guests.base import Guest
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
-from pipework.leases import clients_of, leases_of
+from pipework.leases import asked_of, clients_of, leases_of
 from pipework.links.base import Host, Wire, Wired, mark_finished
 from pipework.links.conflicts import left_to_do
 from pipework.links.stash import Way
@@ -141,5 +141,5 @@ def look(host: Host, wire: Wire) -> Optional[Wired]:
 def put_aside(host: Host, wire: Wire, there: Wired) -> Way:
     """Put it aside, and forget in the end who kept its lease: without its link that one ends by itself."""
     assert there.there
-    way = links.kind(there.kind).put_aside(host, wire, there)
-    return way.replace(last=[*way.last, *leases_of(wire.near.namespace, there.there)])
+    guest, way = wire.near.namespace, links.kind(there.kind).put_aside(host, wire, there)
+    return Way([*way.first, *asked_of(guest, there.there)], [*way.last, *leases_of(guest, there.there)])

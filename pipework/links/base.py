@@ -301,6 +301,10 @@ class LinkKind:
         """Wait until frames of a new wire pass, where that takes its time."""
         return ()
 
+    def is_looked_for(self, wire: Wire) -> bool:
+        """Whether hosts of the network look for the guest's addresses, by ARP and neighbour discovery."""
+        return True
+
     def of_the_dead(self, host: Host) -> Iterable[Wired]:
         """Wires of guests that are gone, as far as the host still has something of them."""
         return ()
@@ -312,6 +316,10 @@ class LinkKind:
     def untold(self, host: Host, wired: Wired) -> str:
         """Why nobody can tell which line makes a wire, "" where it can be told."""
         return "" if wired.hostif else "it leads to no link of this host"
+
+    def is_whole(self, wire: Wire, there: Wired) -> bool:
+        """Whether all is there that the kind makes besides, and as it makes it."""
+        return True
 
     def is_in_vlans(self, wire: Wire, there: Wired) -> bool:
         """Whether a wire that is there is in the VLANs that are asked for, and in no other."""

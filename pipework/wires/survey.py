@@ -121,7 +121,8 @@ class _Look:
 
     def _resolve(self, request: Attach, guest: Guest) -> tuple[LinkKind, Wire]:
         """As links.resolve, which asks once for the same HOSTIF."""
-        way = (request.hostif, request.direct_phys, request.tag is None)
+        only = (getattr(request, field) for field in links.ONLY)
+        way = (request.hostif, request.direct_phys, request.tag is None, *only)
         if way not in self._resolved:
             self._resolved[way] = links.resolve(request, self._host.namespace, guest)
         kind, wire = self._resolved[way]
@@ -132,7 +133,8 @@ class _Look:
         """Let the kind say what cannot be: once for the same HOSTIF, asked for in the same way."""
         request = wire.request
         ways = tuple(map(type, request.addresses))
-        way = (request.hostif, request.direct_phys, request.tag, request.mtu, ways, wire.vacated)
+        asked = (request.options, request.doubts, request.mac)
+        way = (request.hostif, request.direct_phys, request.tag, ways, wire.vacated, *asked)
         if way not in self._planned:
             kind.plan(wire)
             addressing.plan(wire)

@@ -25,7 +25,18 @@ source $1
 """
 
 
-IN_FRONT = {"--route", "--metric", "--mtu", "--beside", "--probe", "--check", "--mode", "--filter"}
+IN_FRONT = {
+    "--route",
+    "--metric",
+    "--mtu",
+    "--beside",
+    "--probe",
+    "--check",
+    "--mode",
+    "--ipvlan",
+    "--host-access",
+    "--filter",
+}
 
 
 def offered(line: str, shell: str = "bash") -> set[str]:

@@ -68,10 +68,10 @@ def test_each_address(address: str) -> None:
     assert_same(partial(scene, "bridge", address), "attach")
 
 
-@pytest.mark.parametrize("kind", ["options", "beside", "private", "direct-options"])
+@pytest.mark.parametrize("kind", ["options", "beside", "private", "direct-options", "host-access"])
 def test_options(kind: str) -> None:
     """The same with routes, a metric and an MTU, and beside another default route."""
-    assert_same(partial(scene, kind, "several"), "attach")
+    assert_same(partial(scene, kind, "both" if kind == "host-access" else "several"), "attach")
 
 
 @pytest.mark.parametrize("address", ["v4-gateway", "v6-off-link"])

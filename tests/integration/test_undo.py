@@ -39,6 +39,12 @@ def test_wire_at_any_step(address: str, fault: str) -> None:
     assert undone("wire", address, fault) > 20
 
 
+@pytest.mark.parametrize("fault", ["refuse", "INT", "break"])
+def test_host_access_at_any_step(fault: str) -> None:
+    """The same with the host's way to the guest, for addresses of both families."""
+    assert undone("host-access", "both", fault) > 20
+
+
 def test_sure_at_any_step() -> None:
     """The same with an address that is looked for first, and a gateway that has to answer."""
     assert undone("sure", "192.168.77.9/24@192.168.77.1", "refuse") > 10
@@ -108,6 +114,7 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("wire", "v4-off-link"),
         ("direct-options", "several"),
         ("announced", "auto"),
+        ("host-access", "both"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:

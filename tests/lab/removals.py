@@ -29,6 +29,7 @@ REFUSED = [
     ("options", "several"),
     ("beside", "several"),
     ("wire", "several"),
+    ("host-access", "both"),
     FAKE,
 ]
 KILLED = [
@@ -38,11 +39,12 @@ KILLED = [
     ("options", "several", ORDERS[0]),
     ("beside", "several", ORDERS[1]),
     *(("wire", "several", order) for order in ORDERS),
+    *(("host-access", "both", order) for order in ORDERS),
     (*FAKE, ORDERS[1]),
 ]
-IN_MACHINE = ("vlan", "direct-vlan", "filtering", "dummy", "ipoib", "radio")
+IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "dummy", "ipoib", "radio")
 # A bridge, a VLAN link, a NIC that was down, and one that is down again but lacks the queue that comes with being up.
-STAYS = ("filtering", "vlan", "macvlan", "direct-vlan", "ipoib", "direct-down")
+STAYS = ("filtering", "vlan", "ipvlan-vlan", "macvlan", "direct-vlan", "ipoib", "direct-down")
 OTHER_MAC = "02:00:00:00:09:0a"
 
 
@@ -163,6 +165,7 @@ REMNANTS = {
     "unreturned routes": Left("macvlan", "v4-gateway", True, lambda: _lose),
     "unreturned routes of both ends": Left("wire", "several", True, lambda: _lose_other_end),
     "half-made wire between guests": Left("wire", "several", False, HalfMade),
+    "way to a guest": Left("host-access", "both", True, lambda: _lose),
     "half-made link": Left("bridge", "v4-gateway", False, HalfMade),
     "half-made link in the guest": Left("macvlan", "v6-gateway", False, HalfMade),
     "half-made port": Left("switch", "v4-gateway", False, HalfMade),
@@ -198,6 +201,11 @@ REPLACEMENTS: dict[str, tuple[str, Callable[[Scene], list[str]]]] = {
     "wire between guests": ("wire", Scene.otherwise),
     "bridge in place of that": ("wire", lambda taken: ["br1", taken.guest.spec, ADDRESSES["v4-gateway"], MAC]),
     "macvlan": ("macvlan", lambda taken: _other_address(taken, "nic0")),
+    "host's access": (
+        "host-access",
+        lambda taken: ["--host-access", "nic0", taken.guest.spec, "192.168.77.8/24@192.168.77.1", OTHER_MAC],
+    ),
+    "no access of the host's": ("host-access", lambda taken: _other_address(taken, "nic0")),
     "NIC on loan": ("direct-furnished", lambda taken: _other_address(taken, "--direct-phys", "nic0")),
 }
 

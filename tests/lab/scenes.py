@@ -25,6 +25,7 @@ ADDRESSES = {
     "v6-gateway": "fd00:77::9/64@fd00:77::1",
     "v6-off-link": "fd00:77::9/128@fd00:88::1",
     "several": "192.168.77.9/24@192.168.77.1,10.7.7.9/24,fd00:77::9/64@fd00:77::1",
+    "both": "192.168.77.9/24@192.168.77.1,fd00:77::9/64@fd00:77::1",
     "none": "0/0",
 }
 ROUTES = ["--route", "10.8.0.0/13@192.168.77.3", "--route", "10.16.0.0/12", "--route", "fd00:8::/48@fd00:88::3"]
@@ -47,6 +48,8 @@ ON_NIC = {
     "lan": ["lan0"],
     "vlan": ["nic0"],
     "direct-vlan": ["--direct-phys", "nic0"],
+    "ipvlan": ["--ipvlan", "l2", "nic0"],
+    "ipvlan-vlan": ["--ipvlan", "l3", "nic0"],
 }
 OPTIONED = {
     "beside": ["--beside", "br0"],
@@ -54,6 +57,7 @@ OPTIONED = {
     "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
     "announced": ["lan0"],
     "private": ["--mode", "private", "nic0"],
+    "host-access": ["--host-access", "nic0"],
     "sure": ["--probe", "--check", "nic0"],
     "to-filter": ["--filter", "br0"],
 }
@@ -68,9 +72,11 @@ LAST_WORD = {
     "trunk": f"{MAC}@10:100,200-201",
     "fake-switch-vlan": f"{MAC}@20",  # which is not that of the fake bridge
     "ipoib": "@8001",
+    "ipvlan": "",
+    "ipvlan-vlan": "@100",
 }
 # What wants a distribution kernel.
-IN_MACHINE = ("vlan", "direct-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
+IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
 
 
 class Scene(NamedTuple):
@@ -142,7 +148,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
-        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private"):
+        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private", "host-access"):
             nic = stack.enter_context(nic_of(host, words[0] if kind in ("lan", "announced") else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
@@ -171,7 +177,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             host.run("ip", "link", "set", "ib0", "up")
             host.run("ip", "link", "set", "ib0", "down")
         peer = stack.enter_context(named_namespace()) if kind in BETWEEN_GUESTS else None
-        tail = [ADDRESSES.get(address, address), LAST_WORD.get(kind, MAC)]
+        tail = [ADDRESSES.get(address, address), *filter(None, [LAST_WORD.get(kind, MAC)])]
         if peer:
             _bring_online_as_docker(peer, kind)
             for each in (guest, peer):  # whose gateway the other is
