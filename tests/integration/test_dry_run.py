@@ -71,7 +71,7 @@ def test_each_address(address: str) -> None:
 @pytest.mark.parametrize("kind", ["options", "beside", "private", "direct-options", "host-access"])
 def test_options(kind: str) -> None:
     """The same with routes, a metric and an MTU, and beside another default route."""
-    assert_same(partial(scene, kind, "both" if kind == "host-access" else "several"), "attach")
+    assert_same(partial(lab_scene, kind, "both" if kind == "host-access" else "several"), "attach")
 
 
 @pytest.mark.parametrize("address", ["v4-gateway", "v6-off-link"])
