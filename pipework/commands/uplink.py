@@ -36,7 +36,8 @@ def uplink(request: Uplink) -> None:
     status = side.wait()
     if status < 0:
         _go_back(request)
-        warn(f"was killed by signal {-status} while it moved {request.nic}, which is as before")
+        back = "has all again that it had" if request.undo else "is as before"
+        warn(f"was killed by signal {-status} while it moved {request.nic}, which {back}")
         status = 128 - status
     guard.leave(status)
 

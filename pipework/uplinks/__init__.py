@@ -84,15 +84,16 @@ def plan_back(host: Namespace, note: Uplink) -> list[Action]:
         return [PutBackNetwork(host, nic.name, home.addresses, home.routes), *last, Forget(note)]
     kind = _load(_resolve(host, note.bridge)[0])
     goes = note.is_made and kind.is_left_alone(note.bridge, nic)
-    if note.run:
-        move = MoveNetwork(host, bridge.name, nic.name, home.addresses, home.routes, as_it_was=True)
-    else:
+    begin: list[Action] = []
+    if not note.run:  # from here on, whoever finds it half done does the rest
         addresses, routes = _of_the_nic(host, bridge, nic, home, goes)
-        its = tuple(netlink.addresses(nic.ifindex))
-        move = MoveNetwork(host, bridge.name, nic.name, addresses, routes, its, as_it_was=True)
+        home = home.replace(addresses=addresses, routes=routes)
+        begin = [Rewrite(note, note.replace(run=processes.own_identity(), home=home))]
+    its = () if note.run else tuple(netlink.addresses(nic.ifindex))
+    move = MoveNetwork(host, bridge.name, nic.name, home.addresses, home.routes, its, as_it_was=True)
     mac = [] if goes else kind.give_mac(host, bridge, note.mac)
     removal = kind.remove(host, note.bridge) if goes else []
-    return [move, *kind.leave(host, bridge, nic), *last, *mac, Forget(note), *removal]
+    return [*begin, move, *kind.leave(host, bridge, nic), *last, *mac, Forget(note), *removal]
 
 
 def note_of(host: Namespace, nic: str) -> Optional[Uplink]:
@@ -129,7 +130,8 @@ def _of_the_nic(
     )
     ways = {route.rerouted(nic.ifindex, bridge.ifindex).way for route in home.routes}
     routes = netlink.routes_through(bridge.ifindex)
-    return addresses, tuple(route for route in routes if route.way in ways or (goes and not route.is_link_locals))
+    own = (route for route in routes if route.way in ways or (goes and not route.is_link_locals))
+    return addresses, tuple(route.rerouted(bridge.ifindex, nic.ifindex) for route in own)
 
 
 def _own_routes(host: Namespace, nic: Link) -> tuple[Route, ...]:

@@ -107,6 +107,28 @@ def test_killed_at_any_step(kind: str) -> None:
     assert number > 20
 
 
+@pytest.mark.parametrize("kind", BRIDGES)
+def test_undo_killed_at_any_step(kind: str) -> None:
+    """A way back whose process is killed is gone to its end, or was not begun, by the command or by gc."""
+    number, ends = 0, set[bool]()
+    with uplink_host(kind) as (host, _, _), breaking(host.argv()) as run:
+        words, had = ["uplink", BRIDGES[kind], CARD], network_of(host, CARD)
+        while True:
+            number += 1
+            assert run(NONE, 0, words).code == 0
+            broken = run("KILL", number, [words[0], "--undo", *words[1:]])
+            if not broken.step:
+                break
+            if broken.code == FAULTS["KILL"]:
+                assert run(NONE, 0, ["gc"]).code == 0
+            settle(host)
+            ends.add(network_of(host, CARD) == had)
+            assert network_of(host, CARD) == had or network_of(host, BRIDGES[kind])[1], broken.step
+            assert network_of(host, CARD) in (had, ([], [])), broken.step
+        assert network_of(host, CARD) == had
+    assert (ends, number > 20) == ({True, False}, True)
+
+
 def started(host: Host, *words: str, at_terminal: bool = False) -> tuple[subprocess.Popen[bytes], int]:
     """The command, running, and our end of its terminal, if it has one."""
     if not at_terminal:
