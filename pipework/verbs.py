@@ -114,6 +114,7 @@ CHECK = Option(
 )
 BESIDE = Option("--beside", "beside", "keep the guest's default route; the new address answers by its own gateway")
 MODE = Option("--mode", "mode", "of a macvlan (bridge)", "MODE", completes=" ".join(model.MODES))
+ROUTED = Option("--routed", "routed", "route to the guest, which the NIC answers for: one MAC outside, no broadcasts")
 FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
 REPLACE = Option(
@@ -160,7 +161,7 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, FILTER),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, ROUTED, FILTER),
         own=False,
         read=_read_attach,
     ),

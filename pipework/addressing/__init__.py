@@ -71,7 +71,8 @@ def _probe(wire: Wire) -> Sequence[Action]:
         return ()
     from pipework.actions.sure import Probe  # few ask for it
 
-    return [Probe(wire.near.namespace, wire.ifname, probed)]
+    kind = links.kind(wire.kind)
+    return [Probe(*kind.neighbourhood(wire), probed), *kind.once_probed(wire)]
 
 
 def checks(wire: Wire) -> Sequence[Action]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipework import links
 from pipework.actions.addresses import AddAddress, SettleAddress, broadcast_of
 from pipework.actions.announce import Announce
 from pipework.actions.base import Action
@@ -24,7 +25,7 @@ def plan(wire: Wire, static: Static, room: Room) -> Part:
     if interface and interface.version == 6:
         settle.append(SettleAddress(guest, link, interface))
     if interface:
-        settle.append(Announce(guest, link, interface.ip))
+        settle.append(Announce(*links.kind(wire.kind).neighbourhood(wire), interface.ip))
     if interface and interface.ip in wire.request.probed:
         return Part(settle=[*prepare, *assign, *settle])  # nothing before it is known that nobody has it
     return Part(prepare, assign, settle)

@@ -85,12 +85,17 @@ def _is_handed_over_in_part(request: Attach, link: Link) -> bool:
     return request.direct_phys and request.tag is not None
 
 
+def _is_routed(request: Attach, link: Link) -> bool:
+    return request.routed
+
+
 def _is_any(request: Attach, link: Link) -> bool:
     return True
 
 
 # In the order in which they are asked, the first that serves HOSTIF has it; as in the original, but for VLANs.
 KINDS = (
+    Row("pipework.links.routed", _is_routed, seen_as=("veth",), takes="routed"),
     Row("pipework.links.openvswitch", _is_openvswitch, "ovs", seen_as=("veth",)),
     Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), takes="filters"),
     Row("pipework.links.ipoib", _is_infiniband, ifname="ib0", seen_as=("ipoib",)),
@@ -100,7 +105,11 @@ KINDS = (
     Row("pipework.links.dummy", _is_any, "dummy", seen_as=("dummy",)),
 )
 # Options that only one kind takes, and what that is, by their fields.
-ONLY = {"filters": ("--filter", "a Linux bridge"), "mode": ("--mode", "a NIC that guests share with the host")}
+ONLY = {
+    "filters": ("--filter", "a Linux bridge"),
+    "mode": ("--mode", "a NIC that guests share with the host"),
+    "routed": ("--routed", "a NIC"),
+}
 NAMED = {row.name: row for row in KINDS}
 
 

@@ -114,7 +114,7 @@ class _Look:
 
     def _resolve(self, request: Attach, guest: Guest) -> tuple[LinkKind, Wire]:
         """As links.resolve, which asks once for the same HOSTIF."""
-        way = (request.hostif, request.direct_phys, request.tag is None)
+        way = (request.hostif, request.direct_phys, request.routed, request.tag is None)
         if way not in self._resolved:
             self._resolved[way] = links.resolve(request, self._host.namespace, guest)
         kind, wire = self._resolved[way]
@@ -124,7 +124,7 @@ class _Look:
     def _plan(self, kind: LinkKind, wire: Wire) -> None:
         """Let the kind say what cannot be: once for the same HOSTIF, asked for in the same way."""
         request = wire.request
-        ways = tuple(map(type, request.addresses))
+        ways = request.addresses if request.routed else tuple(map(type, request.addresses))
         way = (request.hostif, request.direct_phys, request.tag, request.mtu, ways, wire.vacated)
         if way not in self._planned:
             kind.plan(wire)

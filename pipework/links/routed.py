@@ -1,0 +1,259 @@
+"""``--routed``: the host routes for the guest, and the NIC answers for its addresses: one MAC outside.
+
+A veth pair; the host has a route to each address on its end, and that end has GATEWAYS, by which the guest knows it.
+What guests that are gone have left is known by notes, which are kept before anything is done outside the pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_network
+
+from pipework import notes
+from pipework.actions.addresses import AddRoute
+from pipework.actions.base import Action, Heal
+from pipework.actions.links import DeleteLink, SetUp
+from pipework.actions.notice import Notice
+from pipework.actions.routed import Answer, Forward, NoteRouted, StopAnswering, gateway_of
+from pipework.address import Address, Static
+from pipework.errors import Refused
+from pipework.kernel import sysfs
+from pipework.kernel.namespaces import Namespace
+from pipework.kernel.records import Link
+from pipework.links.base import FarSide, Ground, Host, LinkPlan, Remnant, Seen, Wire, Wired, check_mtu, mark_finished
+from pipework.links.conflicts import make_way
+from pipework.links.parent import find_nic
+from pipework.links.stash import Way
+from pipework.links.veth import VethKind, local_name, make_pair
+from pipework.marks import is_hosts_end, is_left_over, read_mark
+from pipework.notes import Routed as Note
+from pipework.typed import Optional
+from pipework.value import Value
+
+FORWARDED = {
+    4: "sysctl -w net.ipv4.ip_forward=1",
+    6: "sysctl -w net.ipv6.conf.all.forwarding=1; first, where router advertisements give this host its default route, "
+    "sysctl -w net.ipv6.conf.{nic}.accept_ra=2",
+}
+
+
+class Routed(VethKind):
+    """Whoever reaches the NIC's network reaches the guest, the host itself too; broadcasts do not."""
+
+    uses_nic = True
+    routes = True
+
+    def plan(self, wire: Wire) -> LinkPlan:
+        """Make the pair and the routes, and have the NIC answer, once each address is known to be free on this host.
+
+        The guest's traffic is forwarded only where the administrator has the host forward.
+        """
+        request, host, nic = wire.request, wire.far, find_nic(wire)
+        _check_nic(wire, nic)
+        check_mtu(wire, nic.name, nic.mtu)
+        local, families = local_name(wire), tuple(sorted({ip.version for ip in _addresses(wire)}))
+        way = make_way(wire, local)
+        claim = _claim(wire, nic)
+        make: list[Action] = [*way.first, *claim.heal, *make_pair(wire, local, request.mtu or nic.mtu, None)]
+        make += [Forward(host, local, families), *claim.notes, SetUp(host, local)]
+        make += [gateway_of(host, local, family) for family in families]
+        make += [AddRoute(host, local, ip.version, ip_network(ip), None) for ip in _addresses(wire)]
+        make += [] if request.probed else claim.answers
+        return LinkPlan(make, [mark_finished(host, local, wire), *claim.going, *way.last, _notice(nic)])
+
+    def neighbourhood(self, wire: Wire) -> tuple[Namespace, str]:
+        return wire.far, wire.hostif
+
+    def once_probed(self, wire: Wire) -> Sequence[Action]:
+        return _claim(wire, find_nic(wire)).answers
+
+    def recognise(self, seen: Seen) -> Optional[FarSide]:
+        if seen.end is None or seen.end.master:
+            return None
+        note = next(iter(_of_end(seen.host.namespace, seen.end)), None)
+        return FarSide(seen.host.name(note.nic)) if note else None
+
+    def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
+        end = host.named(wired.link)
+        there = _of_end(host.namespace, end) if end else []
+        return (*(_stop(host.namespace, note) for note in there), *super().remove(host, guest, wired))
+
+    def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
+        """What the next wire answers for, too, goes on being answered for."""
+        way, end = super().put_aside(host, wire, there), host.named(there.link)
+        nic = host.named(wire.hostif) if wire.request.routed else None
+        going = (
+            [note for note in _of_end(host.namespace, end) if not (nic and _is_claimed(wire, nic, note))] if end else []
+        )
+        return way.replace(last=[*(_stop(host.namespace, note) for note in going), *way.last])
+
+    def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
+        mine = [note for note in notes.readable(Note, wire.near.namespace.cookie) if note.host == wire.far.cookie]
+        there = {note.address for note in mine if note.end == end.ifindex}
+        answered = wire.far.netlink.proxied(wire.far.netlink.index(wire.hostif))
+        lost = [ip for ip in _addresses(wire) if str(ip) in there and str(ip) not in answered]
+        return (
+            *(_stop(wire.far, note) for note in mine if _owner(wire.far, note) is None),
+            *(Answer(wire.far, wire.hostif, ip) for ip in lost),
+        )
+
+    def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, str]]:
+        for wired in wires:
+            families = {6 if ":" in address else 4 for address in wired.addresses}
+            if not all(_is_forwarded(wired.hostif, family) for family in families):
+                yield wired, "not forwarded"
+            elif not _answers(host, wired):
+                yield wired, "not answered for"
+
+    def remnants(self, ground: Ground) -> Iterable[Remnant]:
+        host = ground.host.namespace
+        for note in notes.every(Note):
+            if note.host == host.cookie and _owner(host, note) is None:
+                yield Remnant(f"answers for {note.address}, which is no guest's any more", (_stop(host, note),))
+
+
+class _Claim(Value):
+    """What it takes to have the addresses of a guest: what is to be cleared first, the notes, and the answers.
+
+    going: what ends those of a link that is down, whose place this takes without --replace.
+    """
+
+    heal: Sequence[Action]
+    notes: Sequence[Action]
+    answers: Sequence[Action]
+    going: Sequence[Action]
+
+
+def _addresses(wire: Wire) -> list[Address]:
+    fixed = (one.interface for one in wire.request.addresses if isinstance(one, Static))
+    return [interface.ip for interface in fixed if interface]
+
+
+def _check_nic(wire: Wire, nic: Link) -> None:
+    """Refuse a NIC that nobody would ask for a guest's address, or that the host does not forward over."""
+    guest = wire.request.guest
+    if nic.type != sysfs.ETHERNET:
+        raise Refused(
+            f"HOSTIF {nic.name} carries no Ethernet frames, so nobody asks it for addresses",
+            "Name the NIC that the network is on: ip -br link",
+        )
+    master = wire.far.netlink.link_of(nic.master) if nic.master else None
+    if master:
+        raise Refused(
+            f"HOSTIF {nic.name} is a port of {master.name} ({master.kind}), so this host does not route over it",
+            f"Route over that: pipework --routed {master.name} {guest} ...; or wire the guest to it: "
+            f"pipework {master.name} {guest} ...",
+        )
+    for family in sorted({ip.version for ip in _addresses(wire)}):
+        if not _is_forwarded(nic.name, family):
+            raise Refused(
+                f"this host does not forward IPv{family} over {nic.name}, as it has to for a routed guest",
+                f"If it may: {FORWARDED[family].format(nic=nic.name)}",
+            )
+        routes = [route for route in wire.far.netlink.routes_via(nic.ifindex) if route.family == family]
+        if not any(not route.is_link_locals and not (route.destination or "").startswith("ff") for route in routes):
+            raise Refused(
+                f"this host has no IPv{family} route over {nic.name}, so it cannot route for a guest there",
+                f"Give it an address first: ip address add ... dev {nic.name}; ip link set {nic.name} up",
+            )
+
+
+def _is_forwarded(nic: str, family: int) -> bool:
+    places = (nic,) if family == 4 else ("all", nic)
+    return all(sysfs.ip_setting(family, place, "forwarding") == "1" for place in places)
+
+
+def _claim(wire: Wire, nic: Link) -> _Claim:
+    """Claim the addresses for the guest.  Raises Refused for one that something else on this host has."""
+    host, heal, kept, answers = wire.far, list[Action](), list[Action](), list[Action]()
+    noted = [note for note in notes.readable(Note) if note.host == host.cookie]
+    answered = host.netlink.proxied(nic.ifindex)
+    is_first = _is_first(noted, nic)
+    for ip in _addresses(wire):
+        before = next((note for note in noted if note.address == str(ip)), None)
+        owner = _owner(host, before) if before else None
+        if before and owner and not _is_of(wire, before):
+            mark = read_mark(owner)
+            whose = f"{mark.runtime}:{mark.guest}" if mark else owner.name
+            raise Refused(f"address {ip} is routed to {whose} already", "Choose another; what is there: pipework ls")
+        _check_free(wire, nic, ip, before, answered)
+        if before and owner is None:
+            heal += _clearing(host, before)
+        is_same = owner is not None and before is not None and before.nic == nic.ifindex
+        note = Note(wire.near.namespace.cookie, wire.ifname, 0, "", host.cookie, nic.ifindex, 0, str(ip), is_first)
+        kept.append(NoteRouted(host, local_name(wire), note, before if is_same else None))
+        answers.append(Answer(host, nic.name, ip, is_same))
+    former = [] if wire.vacated else [note for note in noted if _is_of(wire, note) and not _is_claimed(wire, nic, note)]
+    return _Claim([Heal(heal)] if heal else [], kept, answers, [_stop(host, note) for note in former])
+
+
+def _is_first(noted: Sequence[Note], nic: Link) -> bool:
+    """Whether proxy_ndp of the NIC goes off with the last guest that needs it."""
+    others = [note for note in noted if note.nic == nic.ifindex and ":" in note.address]
+    return others[0].first if others else sysfs.ip_setting(6, nic.name, "proxy_ndp") == "0"
+
+
+def _check_free(wire: Wire, nic: Link, ip: Address, former: Optional[Note], answered: set[str]) -> None:
+    netlink, taken = wire.far.netlink, f"address {ip} cannot be the guest's"
+    own = netlink.holder(ip)
+    if own:
+        link = netlink.link_of(own)
+        raise Refused(f"{taken}: this host has it, on {link.name if link else own}", "Choose another.")
+    route = next((one for one in netlink.routes(ip.version) if one.prefix == str(ip_network(ip))), None)
+    if route and not (former and route.link == former.end):
+        over = netlink.link_of(route.link)
+        raise Refused(
+            f"{taken}: this host has a route to it already{f', over {over.name}' if over else ''}",
+            f"Choose another, or remove that: ip -{ip.version} route del {ip}",
+        )
+    if str(ip) in answered and not former:
+        raise Refused(
+            f"{taken}: {nic.name} answers for it already",
+            f"Choose another, or have it stop: ip neighbour del proxy {ip} dev {nic.name}",
+        )
+
+
+def _is_of(wire: Wire, note: Note) -> bool:
+    """Whether a note is of the link that this wire is to be, or takes the place of."""
+    return (note.cookie, note.ifname) == (wire.near.namespace.cookie, wire.ifname)
+
+
+def _is_claimed(wire: Wire, nic: Link, note: Note) -> bool:
+    return note.nic == nic.ifindex and note.address in map(str, _addresses(wire))
+
+
+def _of_end(host: Namespace, end: Link) -> list[Note]:
+    """The notes of a wire, by the host's end."""
+    return [note for note in notes.readable(Note) if (note.host, note.end) == (host.cookie, end.ifindex)]
+
+
+def _owner(host: Namespace, note: Note) -> Optional[Link]:
+    """The host's end of the wire that a note is of; None: that has gone, or a killed run has left it half made."""
+    end = host.netlink.link_of(note.end)
+    return end if end and is_hosts_end(end) and not is_left_over(host, end) else None
+
+
+def _clearing(host: Namespace, note: Note) -> list[Action]:
+    """Clear what is left of a wire that has gone, or that a killed run has left."""
+    left = host.netlink.link_of(note.end)
+    remove = [DeleteLink(host, left.name)] if left and is_left_over(host, left) else []
+    return [_stop(host, note), *remove]
+
+
+def _stop(host: Namespace, note: Note) -> Action:
+    nic = host.netlink.link_of(note.nic)
+    return StopAnswering(host, nic.name if nic else "", note)
+
+
+def _answers(host: Namespace, wired: Wired) -> bool:
+    """Whether the NIC answers for all addresses of a wire, as it does until somebody takes it down."""
+    nic, end = host.netlink.link(wired.hostif), host.netlink.link(wired.link)
+    there = {note.address for note in _of_end(host, end)} if end else set[str]()
+    return nic is not None and there <= host.netlink.proxied(nic.ifindex)
+
+
+def _notice(nic: Link) -> Notice:
+    return Notice(f"the guest is routed over {nic.name}: broadcasts and multicast, with it mDNS, do not pass")
+
+
+KIND = Routed()
