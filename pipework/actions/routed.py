@@ -101,6 +101,7 @@ class Answer(Action):
     host: Namespace
     nic: str
     address: Address
+    note: Routed
     taken: bool = False
 
     def do(self) -> None:
@@ -117,7 +118,7 @@ class Answer(Action):
     def undo(self) -> None:
         if not self.taken:
             with host_lock(patient=True):
-                stop(self.host, self.nic, self.address)
+                stop(self.host, self.nic, self.note)
 
     def say(self) -> str:
         lines = [_setting(6, self.nic, PROXY_NDP, "1")] if self.address.version == 6 else []
@@ -133,33 +134,42 @@ class StopAnswering(Action):
 
     def do(self) -> None:
         if self.nic:
-            stop(self.host, self.nic, ip_address(self.note.address))
+            stop(self.host, self.nic, self.note)
         self.note.erase()
 
     def undo(self) -> None:
         self.note.write()
         if self.nic:
-            Answer(self.host, self.nic, ip_address(self.note.address)).do()
+            Answer(self.host, self.nic, ip_address(self.note.address), self.note).do()
 
     def say(self) -> str:
-        return f"ip neighbour delete proxy {self.note.address} dev {quote(self.nic)}" if self.nic else ""
+        if not self.nic:
+            return ""
+        others = [note for note in _of_ipv6(self.note) if note.end != self.note.end]
+        is_last = ":" in self.note.address and self.note.first and not others
+        lines = [_setting(6, self.nic, PROXY_NDP, "0")] if is_last else []
+        return "\n".join([f"ip neighbour delete proxy {self.note.address} dev {quote(self.nic)}", *lines])
 
 
-def stop(host: Namespace, nic: str, address: Address) -> None:
-    """Take back what ``Answer`` has done, while its note is there; proxy_ndp stays on for others that need it."""
+def stop(host: Namespace, nic: str, note: Routed) -> None:
+    """Take back what ``Answer`` has done; proxy_ndp stays on for others that need it."""
+    address = ip_address(note.address)
     try:
-        index = host.netlink.index(nic)
-        host.netlink.delete_proxy(index, address)
+        host.netlink.delete_proxy(host.netlink.index(nic), address)
     except KernelRefused as refusal:
-        if refusal.errno not in (ENODEV, ENOENT):
-            raise
         if refusal.errno == ENODEV:
             return
-    there = [note for note in notes.readable(Routed) if (note.host, note.nic) == (host.cookie, index)]
-    of_ipv6 = [note for note in there if ":" in note.address]
-    others = [note for note in of_ipv6 if note.address != str(address)]
-    if address.version == 6 and of_ipv6 and of_ipv6[0].first and not others:
+        if refusal.errno != ENOENT:
+            raise
+    others = [other for other in _of_ipv6(note) if other.address != note.address]
+    if address.version == 6 and note.first and not others:
         _answer_ndp(nic, False)
+
+
+def _of_ipv6(note: Routed) -> list[Routed]:
+    """The notes of the same NIC that need proxy_ndp."""
+    there = (other for other in notes.readable(Routed) if (other.host, other.nic) == (note.host, note.nic))
+    return [other for other in there if ":" in other.address]
 
 
 def _answer_ndp(nic: str, wanted: bool) -> None:

@@ -7,7 +7,7 @@ What guests that are gone have left is known by notes, which are kept before any
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from pipework import notes
 from pipework.actions.addresses import AddRoute
@@ -59,7 +59,7 @@ class Routed(VethKind):
         make += [gateway_of(host, local, family) for family in families]
         make += [AddRoute(host, local, ip.version, ip_network(ip), None) for ip in _addresses(wire)]
         make += [] if request.probed else claim.answers
-        return LinkPlan(make, [mark_finished(host, local, wire), *claim.going, *way.last, _notice(nic)])
+        return LinkPlan(make, [mark_finished(host, local, wire), *claim.going, *way.last, *claim.told])
 
     def neighbourhood(self, wire: Wire) -> tuple[Namespace, str]:
         return wire.far, wire.hostif
@@ -89,12 +89,11 @@ class Routed(VethKind):
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         mine = [note for note in notes.readable(Note, wire.near.namespace.cookie) if note.host == wire.far.cookie]
-        there = {note.address for note in mine if note.end == end.ifindex}
         answered = wire.far.netlink.proxied(wire.far.netlink.index(wire.hostif))
-        lost = [ip for ip in _addresses(wire) if str(ip) in there and str(ip) not in answered]
+        lost = [note for note in mine if note.end == end.ifindex and note.address not in answered]
         return (
             *(_stop(wire.far, note) for note in mine if _owner(wire.far, note) is None),
-            *(Answer(wire.far, wire.hostif, ip) for ip in lost),
+            *(Answer(wire.far, wire.hostif, ip_address(note.address), note) for note in lost),
         )
 
     def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, str]]:
@@ -115,13 +114,15 @@ class Routed(VethKind):
 class _Claim(Value):
     """What it takes to have the addresses of a guest: what is to be cleared first, the notes, and the answers.
 
-    going: what ends those of a link that is down, whose place this takes without --replace.
+    going: what ends those of a link that is down, whose place this takes without --replace; told: what people are told
+    at the first guest of a NIC.
     """
 
     heal: Sequence[Action]
     notes: Sequence[Action]
     answers: Sequence[Action]
     going: Sequence[Action]
+    told: Sequence[Action]
 
 
 def _addresses(wire: Wire) -> list[Address]:
@@ -182,9 +183,11 @@ def _claim(wire: Wire, nic: Link) -> _Claim:
         is_same = owner is not None and before is not None and before.nic == nic.ifindex
         note = Note(wire.near.namespace.cookie, wire.ifname, 0, "", host.cookie, nic.ifindex, 0, str(ip), is_first)
         kept.append(NoteRouted(host, local_name(wire), note, before if is_same else None))
-        answers.append(Answer(host, nic.name, ip, is_same))
+        answers.append(Answer(host, nic.name, ip, note, is_same))
     former = [] if wire.vacated else [note for note in noted if _is_of(wire, note) and not _is_claimed(wire, nic, note)]
-    return _Claim([Heal(heal)] if heal else [], kept, answers, [_stop(host, note) for note in former])
+    going = [_stop(host, note) for note in former]
+    told = [] if any(note.nic == nic.ifindex for note in noted) else [_notice(nic)]
+    return _Claim([Heal(heal)] if heal else [], kept, answers, going, told)
 
 
 def _is_first(noted: Sequence[Note], nic: Link) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Callable
 
-import pytest
-
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
 from tests.lab.snapshot import Unchanged

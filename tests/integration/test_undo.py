@@ -32,6 +32,12 @@ def test_options_at_any_step(kind: str, fault: str) -> None:
     assert undone(kind, "several", fault) > 20
 
 
+@pytest.mark.parametrize("fault", ["refuse", "INT", "break"])
+def test_routed_at_any_step(fault: str) -> None:
+    """The same with a guest that the host routes for: the NIC answers for it no more, and no rule is left."""
+    assert undone("routed", "alone", fault) > 20
+
+
 def test_sure_at_any_step() -> None:
     """The same with an address that is looked for first, and a gateway that has to answer."""
     assert undone("sure", "192.168.77.9/24@192.168.77.1", "refuse") > 10
@@ -99,6 +105,7 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("trunk", "v4"),
         ("direct-options", "several"),
         ("announced", "auto"),
+        ("routed", "alone"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:
