@@ -12,11 +12,13 @@ from ipaddress import ip_address, ip_network
 from pipework import notes
 from pipework.actions.addresses import AddRoute
 from pipework.actions.base import Action, Heal
+from pipework.actions.iptables import WithdrawRouted
 from pipework.actions.links import DeleteLink, SetUp
 from pipework.actions.notice import Notice
 from pipework.actions.routed import Answer, Forward, NoteRouted, StopAnswering, gateway_of
 from pipework.address import Address, Static
 from pipework.errors import Refused
+from pipework.firewall import routed
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
@@ -53,13 +55,15 @@ class Routed(VethKind):
         check_mtu(wire, nic.name, nic.mtu)
         local, families = local_name(wire), tuple(sorted({ip.version for ip in _addresses(wire)}))
         way = make_way(wire, local)
+        inquiry = routed.Inquiry(host)
         claim = _claim(wire, nic)
         make: list[Action] = [*way.first, *claim.heal, *make_pair(wire, local, request.mtu or nic.mtu, None)]
         make += [Forward(host, local, families), *claim.notes, SetUp(host, local)]
         make += [gateway_of(host, local, family) for family in families]
         make += [AddRoute(host, local, ip.version, ip_network(ip), None) for ip in _addresses(wire)]
-        make += [] if request.probed else claim.answers
-        return LinkPlan(make, [mark_finished(host, local, wire), *claim.going, *way.last, *claim.told])
+        ways, notices = inquiry.ways(nic.name, local, _addresses(wire))
+        make += [*ways, *([] if request.probed else claim.answers)]
+        return LinkPlan(make, [mark_finished(host, local, wire), *claim.going, *way.last, *notices, *claim.told])
 
     def neighbourhood(self, wire: Wire) -> tuple[Namespace, str]:
         return wire.far, wire.hostif
@@ -76,7 +80,8 @@ class Routed(VethKind):
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
         end = host.named(wired.link)
         there = _of_end(host.namespace, end) if end else []
-        return (*(_stop(host.namespace, note) for note in there), *super().remove(host, guest, wired))
+        rules = [rule for rule in routed.standing() if rule.end == wired.link]
+        return (*rules, *(_stop(host.namespace, note) for note in there), *super().remove(host, guest, wired))
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
         """What the next wire answers for, too, goes on being answered for."""
@@ -85,30 +90,46 @@ class Routed(VethKind):
         going = (
             [note for note in _of_end(host.namespace, end) if not (nic and _is_claimed(wire, nic, note))] if end else []
         )
-        return way.replace(last=[*(_stop(host.namespace, note) for note in going), *way.last])
+        rules = [rule for rule in routed.standing() if rule.end == there.link and not _serves(wire, rule)]
+        return way.replace(last=[*rules, *(_stop(host.namespace, note) for note in going), *way.last])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         mine = [note for note in notes.readable(Note, wire.near.namespace.cookie) if note.host == wire.far.cookie]
         answered = wire.far.netlink.proxied(wire.far.netlink.index(wire.hostif))
         lost = [note for note in mine if note.end == end.ifindex and note.address not in answered]
+        ways, notices = routed.Inquiry(wire.far).ways(wire.hostif, end.name, _addresses(wire))
         return (
+            *ways,
+            *notices,
             *(_stop(wire.far, note) for note in mine if _owner(wire.far, note) is None),
             *(Answer(wire.far, wire.hostif, ip_address(note.address), note) for note in lost),
         )
 
     def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, str]]:
+        inquiry = routed.Inquiry(host)
         for wired in wires:
             families = {6 if ":" in address else 4 for address in wired.addresses}
             if not all(_is_forwarded(wired.hostif, family) for family in families):
                 yield wired, "not forwarded"
-            elif not _answers(host, wired):
+                continue
+            end, nic = host.netlink.link(wired.link), host.netlink.link(wired.hostif)
+            noted = {note.address for note in _of_end(host, end)} if end else set[str]()
+            if nic is None or not noted <= host.netlink.proxied(nic.ifindex):
                 yield wired, "not answered for"
+            elif inquiry.stop_some(wired.hostif, wired.link, list(map(ip_address, sorted(noted)))):
+                yield wired, "filtered"
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
-        host = ground.host.namespace
+        host, left = ground.host.namespace, set[tuple[str, str, str]]()
         for note in notes.every(Note):
-            if note.host == host.cookie and _owner(host, note) is None:
+            owner = _owner(host, note) if note.host == host.cookie else None
+            if owner:
+                left.add((ground.host.name(note.nic), owner.name, str(ip_network(note.address))))
+            elif note.host == host.cookie:
                 yield Remnant(f"answers for {note.address}, which is no guest's any more", (_stop(host, note),))
+        for rule in routed.standing():
+            if (rule.nic, rule.end, rule.address) not in left:
+                yield Remnant(f"{rule.what}, which leads to no guest", (rule,))
 
 
 class _Claim(Value):
@@ -225,6 +246,12 @@ def _is_claimed(wire: Wire, nic: Link, note: Note) -> bool:
     return note.nic == nic.ifindex and note.address in map(str, _addresses(wire))
 
 
+def _serves(wire: Wire, rule: WithdrawRouted) -> bool:
+    """Whether a rule lets frames of the wire pass, too."""
+    own = [str(ip_network(ip)) for ip in _addresses(wire)] if wire.request.routed else []
+    return (rule.nic, rule.end) == (wire.hostif, local_name(wire)) and rule.address in own
+
+
 def _of_end(host: Namespace, end: Link) -> list[Note]:
     """The notes of a wire, by the host's end."""
     return [note for note in notes.readable(Note) if (note.host, note.end) == (host.cookie, end.ifindex)]
@@ -246,13 +273,6 @@ def _clearing(host: Namespace, note: Note) -> list[Action]:
 def _stop(host: Namespace, note: Note) -> Action:
     nic = host.netlink.link_of(note.nic)
     return StopAnswering(host, nic.name if nic else "", note)
-
-
-def _answers(host: Namespace, wired: Wired) -> bool:
-    """Whether the NIC answers for all addresses of a wire, as it does until somebody takes it down."""
-    nic, end = host.netlink.link(wired.hostif), host.netlink.link(wired.link)
-    there = {note.address for note in _of_end(host, end)} if end else set[str]()
-    return nic is not None and there <= host.netlink.proxied(nic.ifindex)
 
 
 def _notice(nic: Link) -> Notice:
