@@ -8,11 +8,11 @@ from ipaddress import ip_network
 from pipework import firewall
 from pipework.actions.base import Action
 from pipework.actions.iptables import AllowRouted, WithdrawRouted
-from pipework.address import Address, Interface
+from pipework.address import Address, Network
 from pipework.firewall import inquiry
 from pipework.firewall.base import Firewall
 from pipework.firewall.iptables import FIREWALL, check_name, place_past, rules_with
-from pipework.firewall.ruleset import RoutedFrame, Stop
+from pipework.firewall.ruleset import Frame, RoutedFrame, Stop
 from pipework.kernel.namespaces import Namespace
 from pipework.marks import ROUTED
 from pipework.typed import Optional
@@ -26,14 +26,17 @@ class Inquiry(inquiry.Inquiry):
         if not firewall.is_off():
             super().__init__(host, {"": [4, 6]})
 
-    def ways(self, nic: str, end: str, addresses: Sequence[Address]) -> tuple[list[Action], list[Action]]:
+    def ways(
+        self, nic: str, end: str, addresses: Sequence[Address], others: Sequence[tuple[str, Address]]
+    ) -> tuple[list[Action], list[Action]]:
         """What lets a guest's frames pass between NIC and the host's end, and what says who still stops them.
 
-        Raises Refused.
+        others: the ends of other guests of that NIC, and their addresses, each of which the guest reaches, too.  Raises
+        Refused.
         """
         ways, stopped = dict[Action, None](), list[tuple[Firewall, Stop]]()
-        for asked, stop in self._of(nic, end, addresses):
-            way = _way_past(stop, nic, end) if asked is FIREWALL else None
+        for asked, stop in self._of(nic, end, addresses, others):
+            way = _way_past(stop, end) if asked is FIREWALL else None
             if way:
                 ways[way] = None
             else:
@@ -44,29 +47,37 @@ class Inquiry(inquiry.Inquiry):
         """Whether frames of a guest that is wired are stopped."""
         return bool(self._of(nic, end, addresses))
 
-    def _of(self, nic: str, end: str, addresses: Sequence[Address]) -> list[tuple[Firewall, Stop]]:
+    def _of(
+        self, nic: str, end: str, addresses: Sequence[Address], others: Sequence[tuple[str, Address]] = ()
+    ) -> list[tuple[Firewall, Stop]]:
         if firewall.is_off():
             return []
-        networks = [one.interface for one in self._host.netlink.addresses(self._host.netlink.index(nic))]
-        return self._stops([frame for ip in addresses for frame in _frames(nic, end, ip, networks)])
+        known = [one.interface for one in self._host.netlink.addresses(self._host.netlink.index(nic))]
+        frames = list[Frame]()
+        for ip in addresses:
+            frames += _frames(end, ip, nic, next((one.network for one in known if ip in one.network), None))
+            for link, other in others:
+                frames += _frames(end, ip, link, ip_network(other)) if ip.version == other.version else []
+        return self._stops(frames)
 
 
-def _frames(nic: str, end: str, address: Address, networks: Sequence[Interface]) -> list[RoutedFrame]:
-    """One frame from the guest to the network that its address is of, and one from there."""
+def _frames(end: str, address: Address, link: str, network: Optional[Network]) -> list[Frame]:
+    """One frame from the guest to a network over a link, and one from there; None: that is not known."""
     own, version = ip_network(address), address.version
-    there = next((one.network for one in networks if address in one.network), None)
-    return [RoutedFrame(version, end, end, nic, own, there), RoutedFrame(version, end, nic, end, there, own)]
+    return [RoutedFrame(version, end, end, link, own, network), RoutedFrame(version, end, link, end, network, own)]
 
 
-def _way_past(stop: Stop, nic: str, end: str) -> Optional[Action]:
+def _way_past(stop: Stop, end: str) -> Optional[Action]:
     """The rule that lets such frames pass: of that address, between these two links."""
     place, frame = place_past(stop), stop.frame
     if place is None:
         return None
-    check_name("HOSTIF", nic)
+    side, link, own = "in", frame.going, frame.source
+    if frame.coming != end:
+        side, link, own = "out", frame.coming, frame.destination
+    check_name("link", link)
     check_name("link", end)
-    side, own = ("in", frame.source) if frame.coming == end else ("out", frame.destination)
-    return AllowRouted(stop.table.program, nic, end, str(own), side, place)
+    return AllowRouted(stop.table.program, link, end, str(own), side, place)
 
 
 def standing(comment: str = ROUTED) -> list[WithdrawRouted]:

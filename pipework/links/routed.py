@@ -12,7 +12,6 @@ from ipaddress import ip_address, ip_network
 from pipework import notes
 from pipework.actions.addresses import AddRoute
 from pipework.actions.base import Action, Heal
-from pipework.actions.iptables import WithdrawRouted
 from pipework.actions.links import DeleteLink, SetUp
 from pipework.actions.notice import Notice
 from pipework.actions.routed import Answer, Forward, NoteRouted, StopAnswering, gateway_of
@@ -61,7 +60,7 @@ class Routed(VethKind):
         make += [Forward(host, local, families), *claim.notes, SetUp(host, local)]
         make += [gateway_of(host, local, family) for family in families]
         make += [AddRoute(host, local, ip.version, ip_network(ip), None) for ip in _addresses(wire)]
-        ways, notices = inquiry.ways(nic.name, local, _addresses(wire))
+        ways, notices = inquiry.ways(nic.name, local, _addresses(wire), _others(wire, nic))
         make += [*ways, *([] if request.probed else claim.answers)]
         return LinkPlan(make, [mark_finished(host, local, wire), *claim.going, *way.last, *notices, *claim.told])
 
@@ -80,7 +79,7 @@ class Routed(VethKind):
     def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
         end = host.named(wired.link)
         there = _of_end(host.namespace, end) if end else []
-        rules = [rule for rule in routed.standing() if rule.end == wired.link]
+        rules = [rule for rule in routed.standing() if wired.link in (rule.nic, rule.end)]
         return (*rules, *(_stop(host.namespace, note) for note in there), *super().remove(host, guest, wired))
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
@@ -90,19 +89,25 @@ class Routed(VethKind):
         going = (
             [note for note in _of_end(host.namespace, end) if not (nic and _is_claimed(wire, nic, note))] if end else []
         )
-        rules = [rule for rule in routed.standing() if rule.end == there.link and not _serves(wire, rule)]
+        stays = wire.request.routed and (there.hostif, there.link) == (wire.hostif, local_name(wire))
+        own = [str(ip_network(ip)) for ip in _addresses(wire)] if stays else []
+        rules = [rule for rule in routed.standing() if there.link in (rule.nic, rule.end)]
+        rules = [rule for rule in rules if not stays or (rule.end == there.link and rule.address not in own)]
         return way.replace(last=[*rules, *(_stop(host.namespace, note) for note in going), *way.last])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
-        mine = [note for note in notes.readable(Note, wire.near.namespace.cookie) if note.host == wire.far.cookie]
-        answered = wire.far.netlink.proxied(wire.far.netlink.index(wire.hostif))
-        lost = [note for note in mine if note.end == end.ifindex and note.address not in answered]
-        ways, notices = routed.Inquiry(wire.far).ways(wire.hostif, end.name, _addresses(wire))
+        host, nic = wire.far, find_nic(wire)
+        mine = [note for note in notes.readable(Note, wire.near.namespace.cookie) if note.host == host.cookie]
+        own = [note for note in mine if note.end == end.ifindex]
+        if not own:  # it is a wire of another kind
+            return ()
+        answered = host.netlink.proxied(nic.ifindex)
+        ways, notices = routed.Inquiry(host).ways(nic.name, end.name, _addresses(wire), _others(wire, nic))
         return (
+            *(_stop(host, note) for note in mine if _owner(host, note) is None),
+            *(Answer(host, nic.name, ip_address(note.address), note) for note in own if note.address not in answered),
             *ways,
             *notices,
-            *(_stop(wire.far, note) for note in mine if _owner(wire.far, note) is None),
-            *(Answer(wire.far, wire.hostif, ip_address(note.address), note) for note in lost),
         )
 
     def troubles(self, host: Namespace, wires: Sequence[Wired]) -> Iterator[tuple[Wired, str]]:
@@ -120,15 +125,15 @@ class Routed(VethKind):
                 yield wired, "filtered"
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
-        host, left = ground.host.namespace, set[tuple[str, str, str]]()
-        for note in notes.every(Note):
-            owner = _owner(host, note) if note.host == host.cookie else None
-            if owner:
-                left.add((ground.host.name(note.nic), owner.name, str(ip_network(note.address))))
-            elif note.host == host.cookie:
+        host = ground.host.namespace
+        there = [(note, _owner(host, note)) for note in notes.every(Note) if note.host == host.cookie]
+        for note, owner in there:
+            if owner is None:
                 yield Remnant(f"answers for {note.address}, which is no guest's any more", (_stop(host, note),))
+        ends = {(owner.name, str(ip_network(note.address))) for note, owner in there if owner}
+        links = {name for note, owner in there if owner for name in (owner.name, ground.host.name(note.nic))}
         for rule in routed.standing():
-            if (rule.nic, rule.end, rule.address) not in left:
+            if (rule.end, rule.address) not in ends or rule.nic not in links:
                 yield Remnant(f"{rule.what}, which leads to no guest", (rule,))
 
 
@@ -246,10 +251,15 @@ def _is_claimed(wire: Wire, nic: Link, note: Note) -> bool:
     return note.nic == nic.ifindex and note.address in map(str, _addresses(wire))
 
 
-def _serves(wire: Wire, rule: WithdrawRouted) -> bool:
-    """Whether a rule lets frames of the wire pass, too."""
-    own = [str(ip_network(ip)) for ip in _addresses(wire)] if wire.request.routed else []
-    return (rule.nic, rule.end) == (wire.hostif, local_name(wire)) and rule.address in own
+def _others(wire: Wire, nic: Link) -> list[tuple[str, Address]]:
+    """The other guests of the NIC: the host's end, and an address."""
+    host = wire.far
+    found = list[tuple[str, Address]]()
+    for note in notes.readable(Note):
+        if (note.host, note.nic) == (host.cookie, nic.ifindex) and not _is_of(wire, note):
+            owner = _owner(host, note)
+            found += [(owner.name, ip_address(note.address))] if owner else []
+    return found
 
 
 def _of_end(host: Namespace, end: Link) -> list[Note]:
