@@ -43,7 +43,8 @@ class Macvlan(LinkKind):
         if sysfs.phy(nic.name):
             raise Refused(
                 f"HOSTIF {nic.name} is a Wi-Fi NIC, which speaks with one MAC address only",
-                f"Hand it over whole: pipework --direct-phys {nic.name} ...",
+                f"Route over it: pipework --routed {nic.name} ...; "
+                f"or hand it over whole: pipework --direct-phys {nic.name} ...",
             )
         check_shared(wire, nic)
         check_mtu(wire, nic.name, nic.mtu)

@@ -21,7 +21,19 @@ from pipework.firewall import routed
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.links.base import FarSide, Ground, Host, LinkPlan, Remnant, Seen, Wire, Wired, check_mtu, mark_finished
+from pipework.links.base import (
+    SWITCHED,
+    FarSide,
+    Ground,
+    Host,
+    LinkPlan,
+    Remnant,
+    Seen,
+    Wire,
+    Wired,
+    check_mtu,
+    mark_finished,
+)
 from pipework.links.conflicts import make_way
 from pipework.links.parent import find_nic
 from pipework.links.stash import Way
@@ -166,10 +178,11 @@ def _check_nic(wire: Wire, nic: Link) -> None:
         )
     master = wire.far.netlink.link_of(nic.master) if nic.master else None
     if master:
+        bridge = f"$(ovs-vsctl port-to-br {nic.name})" if master.kind in SWITCHED else master.name
         raise Refused(
             f"HOSTIF {nic.name} is a port of {master.name} ({master.kind}), so this host does not route over it",
-            f"Route over that: pipework --routed {master.name} {guest} ...; or wire the guest to it: "
-            f"pipework {master.name} {guest} ...",
+            f"Route over that: pipework --routed {bridge} {guest} ...; or wire the guest to it: "
+            f"pipework {bridge} {guest} ...",
         )
     for family in sorted({ip.version for ip in _addresses(wire)}):
         if not _is_forwarded(nic.name, family):
@@ -223,23 +236,26 @@ def _is_first(noted: Sequence[Note], nic: Link) -> bool:
 
 
 def _check_free(wire: Wire, nic: Link, ip: Address, former: Optional[Note], answered: set[str]) -> None:
-    netlink, taken = wire.far.netlink, f"address {ip} cannot be the guest's"
+    netlink = wire.far.netlink
     own = netlink.holder(ip)
     if own:
-        link = netlink.link_of(own)
-        raise Refused(f"{taken}: this host has it, on {link.name if link else own}", "Choose another.")
+        raise Refused(f"address {ip} is this host's own, on {_name(wire.far, own)}", "Choose another for the guest.")
     route = next((one for one in netlink.routes(ip.version) if one.prefix == str(ip_network(ip))), None)
     if route and not (former and route.link == former.end):
-        over = netlink.link_of(route.link)
         raise Refused(
-            f"{taken}: this host has a route to it already{f', over {over.name}' if over else ''}",
-            f"Choose another, or remove that: ip -{ip.version} route del {ip}",
+            f"this host has a route to {ip} already, over {_name(wire.far, route.link)}",
+            f"Choose another address, or remove that: ip -{ip.version} route del {ip}",
         )
     if str(ip) in answered and not former:
         raise Refused(
-            f"{taken}: {nic.name} answers for it already",
-            f"Choose another, or have it stop: ip neighbour del proxy {ip} dev {nic.name}",
+            f"{nic.name} answers for {ip} already, and not at pipework's wish",
+            f"Choose another address, or have it stop: ip neighbour del proxy {ip} dev {nic.name}",
         )
+
+
+def _name(host: Namespace, ifindex: int) -> str:
+    link = host.netlink.link_of(ifindex)
+    return link.name if link else "a link that has just gone"
 
 
 def _is_of(wire: Wire, note: Note) -> bool:

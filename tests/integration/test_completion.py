@@ -25,7 +25,7 @@ source $1
 """
 
 
-IN_FRONT = {"--route", "--metric", "--mtu", "--beside", "--probe", "--check", "--mode", "--filter"}
+IN_FRONT = {"--route", "--metric", "--mtu", "--beside", "--probe", "--check", "--mode", "--routed", "--filter"}
 
 
 def offered(line: str, shell: str = "bash") -> set[str]:

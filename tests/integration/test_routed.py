@@ -214,9 +214,9 @@ def test_address_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces)
     settle(host, guest)
     before = Unchanged(host), Unchanged(guest)
     for ip, told in (
-        ("192.168.77.2", f"address 192.168.77.2 cannot be the guest's: this host has it, on {nic.name}"),
-        ("192.168.77.20", f"this host has a route to it already, over {nic.name}"),
-        ("192.168.77.21", f"{nic.name} answers for it already"),
+        ("192.168.77.2", f"address 192.168.77.2 is this host's own, on {nic.name}"),
+        ("192.168.77.20", f"this host has a route to 192.168.77.20 already, over {nic.name}"),
+        ("192.168.77.21", f"{nic.name} answers for 192.168.77.21 already"),
         ("192.168.77.22", f"address 192.168.77.22 is routed to netns:{other.name} already"),
     ):
         done = host.pipework("--routed", nic.name, guest.spec, f"{ip}/32")
