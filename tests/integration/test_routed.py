@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -260,6 +261,32 @@ def test_options(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     assert host.pipework("del", guest.spec) == (0, "", "")
     for each in before:
         each.check()
+
+
+def test_save_and_apply(host: Host, host_nic: Nics, guest_ns: Namespaces, tmp_path: Path) -> None:
+    """Of saved lines apply changes nothing; once the wires are taken back it makes them as they were."""
+    nic, one, two, file = host_nic(), guest_ns(), guest_ns(), tmp_path / "wiring"
+    furnished(host, nic)
+    drop_again(host)
+    for guest, address in ((one, BOTH), (two, "fd00:77::10/128")):
+        assert host.pipework("--routed", nic.name, guest.spec, address).code == 0
+    saved = host.pipework("save")
+    assert (saved.code, saved.err, saved.out.count("\n")) == (0, "", 2)
+    file.write_text(saved.out)
+    before = Unchanged(host), Unchanged(one)
+    summary = "2 lines: 2 as asked, 0 made, 0 replaced, 0 removed, 0 skipped, 0 failed\n"
+    assert host.pipework("apply", "--prune", str(file)) == (0, summary, "")
+    for each in before:
+        each.check()
+    assert host.pipework("del", one.spec) == (0, "", "")
+    assert host.pipework("del", two.spec) == (0, "", "")
+    made = host.pipework("apply", str(file))
+    assert (made.code, made.err) == (0, TOLD.format(nic=nic.name))
+    assert host.pipework("save") == saved
+    assert reaches(one, two, "fd00:77::10", wait=3)
+    file.write_text(saved.out.replace("fd00:77::10/128", IP6 + "/128"))
+    done = host.pipework("apply", str(file))
+    assert (done.code, f"address {IP6} is routed to netns:{one.name} already" in done.err) == (1, True), done
 
 
 FIREWALLS = {

@@ -37,7 +37,6 @@ def test_save_and_apply(kind: str, tmp_path: Path) -> None:
         ("private", "v4"),
         ("direct-options", "several"),
         ("announced", "auto:::9"),
-        ("routed", "alone"),
     ],
 )
 def test_save_and_apply_options(kind: str, address: str, tmp_path: Path) -> None:
