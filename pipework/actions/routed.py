@@ -26,8 +26,9 @@ from pipework.quoting import quote
 from pipework.typed import Optional
 
 PROXY_NDP = "proxy_ndp"
-# Of the host's own end of a wire; the guest may not tell the host, by IPv6, where its default route leads.
-FORWARDING, NO_ROUTERS = ("forwarding", "1"), ("accept_ra", "0")
+# Of the host's own end of a wire: the guest may not tell the host, by IPv6, where its default route leads, and of
+# link-local addresses the gateway's is enough.
+FORWARDING, NO_ROUTERS, NO_OTHER = ("forwarding", "1"), ("accept_ra", "0"), ("addr_gen_mode", "1")
 
 
 class Forward(Action):
@@ -48,7 +49,8 @@ class Forward(Action):
         """Nothing: the settings go with the link."""
 
     def _settings(self) -> list[tuple[int, str, str]]:
-        return [(6, *NO_ROUTERS), *((family, *FORWARDING) for family in self.families)]
+        own = [NO_ROUTERS, *([NO_OTHER] if 6 in self.families else [])]
+        return [*((6, *told) for told in own), *((family, *FORWARDING) for family in self.families)]
 
     def say(self) -> str:
         lines = [(6, "disable_ipv6", "0")] if 6 in self.families else []

@@ -22,9 +22,12 @@ def inquire(host: Namespace, *bridges: str) -> Union[inquiry.Inquiry, none.Inqui
 
 
 def withdrawal(host: Namespace, bridge: str, port: str, last: bool) -> list[Action]:
-    """Take the rules back that a port has, and if it is the last that leads to a guest what the bridge has."""
+    """Take the rules back that a port has, and if it is the last that leads to a guest what the bridge has.
+
+    The last first, for each comes back to where it was.
+    """
     there = standing(host, rule_comment(bridge, "" if last else port))
-    return [one for one in there if one.bridge == bridge and (last or one.port == port)]
+    return [one for one in reversed(there) if one.bridge == bridge and (last or one.port == port)]
 
 
 def standing(host: Namespace, comment: str = COMMENT) -> list[Union[WithdrawBridged, LeaveZone]]:

@@ -211,20 +211,28 @@ def test_address_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces)
     furnished(host, nic)
     host.run("ip", "route", "add", "192.168.77.20/32", "dev", nic.name)
     host.run("ip", "neigh", "add", "proxy", "192.168.77.21", "dev", nic.name)
+    host.run("ip", "route", "add", "10.20.0.0/16", "via", nic.address)
+    for ip in ("192.168.77.3", "192.168.77.4"):
+        nic.lan.run("ip", "address", "add", f"{ip}/24", "dev", nic.far)
     assert host.pipework("--routed", nic.name, other.spec, "192.168.77.22/32").code == 0
+    done = host.pipework("--routed", nic.name, "-i", "eth2", other.spec, "192.168.77.23/32")
+    assert (done.code, f"{other.spec} is routed to by IPv4 already, as eth1" in done.err) == (1, True)
     settle(host, guest)
+    assert host.ping("192.168.77.3", wait=3)
     before = Unchanged(host), Unchanged(guest)
     for ip, told in (
         ("192.168.77.2", f"address 192.168.77.2 is this host's own, on {nic.name}"),
         ("192.168.77.20", f"this host has a route to 192.168.77.20 already, over {nic.name}"),
         ("192.168.77.21", f"{nic.name} answers for 192.168.77.21 already"),
+        (nic.address, f"address {nic.address} is a router of this host"),
+        ("192.168.77.3", f"address 192.168.77.3 is in use on the network of {nic.name}"),
         ("192.168.77.22", f"address 192.168.77.22 is routed to netns:{other.name} already"),
     ):
         done = host.pipework("--routed", nic.name, guest.spec, f"{ip}/32")
         assert (done.code, done.out, told in done.err) == (1, "", True), done
         assert len(done.err.splitlines()) == 2
-    done = host.pipework("--probe", "--routed", nic.name, guest.spec, f"{nic.address}/32")
-    assert (done.code, f"address {nic.address} is in use on that network" in done.err) == (1, True)
+    done = host.pipework("--probe", "--routed", nic.name, guest.spec, "192.168.77.4/32")
+    assert (done.code, "address 192.168.77.4 is in use on that network" in done.err) == (1, True)
     for each in before:
         each.check()
     line = ("--probe", "--check", nic.address, "--routed", nic.name, guest.spec, f"{IP}/32")
