@@ -12,14 +12,13 @@ from ipaddress import ip_address, ip_interface
 from pipework import notes
 from pipework.actions.addresses import AddAddress
 from pipework.actions.base import Action
-from pipework.actions.lines import IFA_F_NODAD
 from pipework.actions.notes import KeepOnceThere
 from pipework.address import Address
 from pipework.errors import KernelRefused, Refused
 from pipework.kernel import sysfs
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
-from pipework.kernel.records import SCOPE_LINK
+from pipework.kernel.records import IFA_F_NODAD, SCOPE_LINK
 from pipework.model import GATEWAYS
 from pipework.notes import Routed
 from pipework.quoting import quote
