@@ -126,7 +126,7 @@ class Routed(VethKind):
                 continue
             end, nic = host.netlink.link(wired.link), host.netlink.link(wired.hostif)
             noted = {note.address for note in every if end and (note.host, note.end) == (host.cookie, end.ifindex)}
-            if nic is None or not noted <= host.netlink.proxied(nic.ifindex):
+            if nic is None or nic.master or not noted <= host.netlink.proxied(nic.ifindex):
                 yield wired, "not answered for"
             elif inquiry.stop_some(wired.hostif, wired.link, list(map(ip_address, sorted(noted)))):
                 yield wired, "filtered"
