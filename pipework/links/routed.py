@@ -94,12 +94,12 @@ class Routed(VethKind):
         return (*_rules_of(wired.link), *stops, *super().remove(host, guest, wired))
 
     def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
-        """What the next wire answers for, too, goes on being answered for."""
+        """What the next wire answers for, too, goes on being answered for; the rest ends while its link is known."""
         way, nic = super().put_aside(host, wire, there), host.named(wire.hostif)
         noted = of_end(host.namespace, host.named(there.link))
         going = [note for note in noted if not (wire.request.routed and nic and is_claimed(wire, nic, note))]
         rules = [rule for rule in _rules_of(there.link) if not _serves(wire, there, rule)]
-        return way.replace(last=[*rules, *(stop(host.namespace, note) for note in going), *way.last])
+        return way.replace(first=[*rules, *(stop(host.namespace, note) for note in going), *way.first])
 
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         host, nic = wire.far, find_nic(wire)
