@@ -51,6 +51,13 @@ Their keys are
 and
 .IR guessed ,
 which is true for a link without any mark that is taken for the shell script's.""",
+    "wire": """\
+A veth pair, an end in each of two guests.
+Where no network of one end has an address of the other, it gets a route to that.
+A gateway is an address of the other end.
+With either end
+.B del
+takes back both.""",
     "route": """\
 .I ARGUMENT
 and what follows is the tool's.
@@ -215,13 +222,13 @@ def table(verbs: Sequence[Verb]) -> str:
     """What may stand where, for a shell: words end with = if they are options with a value."""
     plain = [verb.name for verb in verbs if verb.name and not verb.name.startswith("-")]
     first = [verb.name for verb in verbs if verb.name.startswith("-")]
-    before = dict.fromkeys(option for verb in verbs for option in (*verb.around, *verb.before))
+    before = dict.fromkeys(_marked(option) for verb in verbs for option in (*verb.around, *verb.before))
     rows = "".join(_row(verb) for verb in verbs)
     offers = "".join(f"        {name}) {line} ;;\n" for name, line in _offers(verbs).items())
     return f"""
 _pipework_verbs='{" ".join(plain)}'
 _pipework_first='{" ".join(first)}'
-_pipework_before='{" ".join(map(_marked, before))}'
+_pipework_before='{" ".join(before)}'
 
 # What a verb takes: options, words, and the word behind which no option comes.
 _pipework_table() {{
@@ -256,7 +263,9 @@ def _marked(option: Option) -> str:
 
 def _key(verb: Verb, word: Word) -> str:
     """By what a word is known: those whose choices differ from verb to verb have the verb's name in front."""
-    return f"{verb.name}.{word.name}" if word.rest and word.completes else word.name
+    namesakes = (other for each in VERBS for other in each.words if other.name == word.name)
+    differs = word.rest or (verb.name and any(other.completes != word.completes for other in namesakes))
+    return f"{verb.name}.{word.name}" if differs and word.completes else word.name
 
 
 def _offers(verbs: Sequence[Verb]) -> dict[str, str]:

@@ -117,8 +117,8 @@ def _fill_words(verb: Verb, plain: list[str]) -> dict[str, Any]:
             raise UsageError(f"{word.name} is missing", f"For example: {said} {word.example}" if word.example else "")
         if word in (GUEST, ADDRESS) and left and left[0] in {option.name for option in verb.before}:
             raise BadArgument(
-                f"{left[0]} stands behind {'HOSTIF' if word is GUEST else 'GUEST'}",
-                f"It comes first: pipework {left[0]} {plain[0]} ...",
+                f"{left[0]} stands behind {verb.name or ('HOSTIF' if word is GUEST else 'GUEST')}",
+                f"It comes first: pipework {left[0]} {verb.name or plain[0]} ...",
             )
         if not verb.own and plain and word is ADDRESS and left[0] in {option.name for option in verb.behind}:
             raise _behind_guest(plain)

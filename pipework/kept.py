@@ -37,7 +37,7 @@ def lines(*names: str) -> list[tuple[str, Attach]]:
     """
     there = (text for text in texts() if not SPECIAL.isdisjoint(text) or any(name in text for name in names))
     read_each = ((text, read(FILE, [text], sysfs.exists)[0]) for text in there)
-    return [(text, line.request) for text, found in read_each for line in found]
+    return [(text, end) for text, found in read_each for line in found for end in line.ends]
 
 
 def change(drop: Sequence[str], add: Sequence[str]) -> None:

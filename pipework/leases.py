@@ -28,8 +28,13 @@ def clients_of(guest: Namespace, link: Link, is_final: bool = False) -> list[Act
 
 
 def leases_of(guest: Namespace, link: Link) -> list[Action]:
-    """Forget who keeps a link's lease, if it has one, and who got it.  Raises Refused."""
-    return [*_forget(Lease, guest, link), *_forget(Asked, guest, link)]
+    """Forget who keeps a link's lease, if it has one.  Raises Refused."""
+    return _forget(Lease, guest, link)
+
+
+def asked_of(guest: Namespace, link: Link) -> list[Action]:
+    """Forget what was asked for.  Raises Refused."""
+    return _forget(Asked, guest, link)
 
 
 def _forget(kind: type[Note], guest: Namespace, link: Link) -> list[Action]:

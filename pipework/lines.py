@@ -11,7 +11,8 @@ from io import StringIO
 from pipework.errors import BadArgument, PipeworkError, one_line
 from pipework.grammar import parse
 from pipework.model import Attach
-from pipework.typed import Callable
+from pipework.requests import WIRE, Connect, Request
+from pipework.typed import Callable, Optional, Union
 from pipework.value import Value
 from pipework.verbs import GUEST, VERBS
 
@@ -24,7 +25,12 @@ class Line(Value):
 
     place: str
     words: tuple[str, ...]
-    request: Attach
+    request: Union[Attach, Connect]
+
+    @property
+    def ends(self) -> tuple[Attach, ...]:
+        """What it asks for of each guest that it names."""
+        return self.request.ends if isinstance(self.request, Connect) else (self.request,)
 
 
 def read(name: str, lines: Iterable[str], is_interface: Callable[[str], bool]) -> tuple[list[Line], list[str]]:
@@ -58,7 +64,10 @@ def read_own(text: str, guest: str, is_interface: Callable[[str], bool]) -> Atta
     try:
         request = parse(words, is_interface, (own,))
     except PipeworkError:
-        if _names_a_guest(words, is_interface):
+        meant = _meant(words, is_interface)
+        if isinstance(meant, Connect) or (words[0] == WIRE and not is_interface(WIRE)):
+            raise reaches_out(words) from None
+        if isinstance(meant, Attach):
             raise BadArgument(
                 f"{' '.join(words)} names a guest", "Leave GUEST out: it is the container that the line belongs to."
             ) from None
@@ -67,11 +76,20 @@ def read_own(text: str, guest: str, is_interface: Callable[[str], bool]) -> Atta
     return request
 
 
-def _names_a_guest(words: list[str], is_interface: Callable[[str], bool]) -> bool:
+def reaches_out(words: list[str]) -> BadArgument:
+    """The refusal of a line of a container that joins guests."""
+    return BadArgument(
+        f"{' '.join(words)} would reach into another guest",
+        "Leave it to root of this host, in a file of lines: pipework watch FILE",
+    )
+
+
+def _meant(words: list[str], is_interface: Callable[[str], bool]) -> Optional[Request]:
+    """What the words ask for as a line of a file; None: nothing."""
     try:
-        return isinstance(parse(words, is_interface), Attach)
+        return parse(words, is_interface)
     except PipeworkError:
-        return False
+        return None
 
 
 def words_of(request: Attach) -> list[str]:
@@ -114,14 +132,14 @@ def _split(text: str) -> list[str]:
     return words
 
 
-def _request(words: list[str], is_interface: Callable[[str], bool]) -> Attach:
+def _request(words: list[str], is_interface: Callable[[str], bool]) -> Union[Attach, Connect]:
     request = parse(words, is_interface)
-    if not isinstance(request, Attach):
+    if not isinstance(request, (Attach, Connect)):
         raise BadArgument(
             f"{words[0]} makes no wire", "A file has lines that attach: HOSTIF GUEST ADDRESS [MAC][@VLAN]"
         )
     if request.dry_run:
         raise BadArgument("--dry-run in a line", "It is for the whole file: pipework --dry-run apply FILE")
-    if request.keep:
+    if isinstance(request, Attach) and request.keep:
         raise BadArgument("--keep in a line", "Leave it out: the file keeps the line.")
     return request

@@ -21,19 +21,32 @@ COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name, and
 ROUTED = "pipework routed: "  # of that of a guest that the host routes for, in front of the NIC and the host's end
 WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
 MAKING = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
+ACCESS = "pipework host-access"  # in front of the NIC's name, in the alias of the host's own macvlan of it
+REACHING = "pw-"  # in front of its name
 STASHED = "vpo"  # in front of the name of a link that is put aside
 
 
 class Mark(Value):
     """What the alias of a finished link of ours says: ``pipework HOSTIF RUNTIME:GUEST IFNAME``.
 
-    ifname is the name that the guest's end was given; the guest may have changed it since.
+    ifname is the name that the guest's end was given; the guest may have changed it since.  hostif is the other guest,
+    RUNTIME:GUEST, where the wire leads to one.
     """
 
     hostif: str
     runtime: str
     guest: str
     ifname: str
+
+    @property
+    def is_between_guests(self) -> bool:
+        """Whether the wire leads to another guest."""
+        return ":" in self.hostif
+
+    @property
+    def far_guest(self) -> str:
+        """What the other guest is called, "" where there is none."""
+        return self.hostif.partition(":")[2]
 
     @property
     def alias(self) -> str:
@@ -56,6 +69,16 @@ def read_mark(link: Link) -> Optional[Mark]:
 def vlan_alias(nic: str) -> str:
     """The alias of a VLAN link that a run has made on the host, for everyone who asks for that VLAN."""
     return f"pipework {nic}"
+
+
+def access_alias(nic: str) -> str:
+    """The alias of the macvlan by which a host reaches the guests of a NIC."""
+    return f"{ACCESS} {nic}"
+
+
+def is_access(link: Link) -> bool:
+    """Whether a link of the host is such a one."""
+    return link.alias.startswith(f"{ACCESS} ")
 
 
 def unfinished_alias() -> str:
@@ -87,7 +110,10 @@ def is_left_over(namespace: Namespace, link: Link) -> bool:
 
 def is_hosts_end(link: Link) -> bool:
     """Whether a link of the host is its end of a wire, ours or the original's."""
-    return is_unfinished(link) or read_mark(link) is not None or original_ifname(link.name) is not None
+    mark = read_mark(link)
+    if mark is None:
+        return is_unfinished(link) or original_ifname(link.name) is not None
+    return not mark.is_between_guests  # of a host that is itself another's guest
 
 
 def original_ifname(name: str) -> Optional[str]:

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
 LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 68, 1280, 65535  # bytes: RFC 791, RFC 8200, IP_MAX_MTU of the kernel
-GATEWAYS = {
-    4: "169.254.0.1",
-    6: "fe80::1",
-}  # of a guest that its host routes for: the host's end, whatever else is there
+GATEWAYS = {4: "169.254.0.1", 6: "fe80::1"}  # of a guest that its host routes for: the host's end of its wire
 MODES = ("bridge", "private", "vepa", "passthru")  # of a macvlan; the first is what is meant where none is said
+IPVLAN_MODES = ("l2", "l3")
 MOST_METRIC = 0xFFFEFFFF  # above it, default routes wait that are to go (actions/default_route.py)
 
 
@@ -60,8 +58,9 @@ class Attach(Value):
     routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
     is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether default routes stay, and the new
     addresses answer by their own gateways; probes: whether they are looked for on the wire first; check: who has to
-    answer; mode: of MODES, None for the first; routed: whether this host routes for the guest, which has GATEWAYS then;
-    keep: whether the line is kept for watch.
+    answer; mode: of MODES, None for the first; ipvlan: of IPVLAN_MODES, where one is to be in a macvlan's place;
+    host_access: whether this host is to reach the guest by a NIC that they share; routed: whether this host routes for
+    the guest, which has GATEWAYS then; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -84,6 +83,8 @@ class Attach(Value):
     check: Optional[Check] = None
     mode: Optional[str] = None
     routed: bool = False
+    ipvlan: Optional[str] = None
+    host_access: bool = False
 
     def validate(self) -> None:
         if not self.guest:
@@ -110,6 +111,10 @@ class Attach(Value):
             self._check_beside()
         if self.mode is not None and self.mode not in MODES:
             raise BadArgument(f"--mode {self.mode!r} is no mode of a macvlan", f"There are: {', '.join(MODES)}")
+        if self.ipvlan is not None:
+            self._check_ipvlan(self.ipvlan)
+        if self.host_access:
+            self._check_host_access()
         if self.probes and not (self.probed or any(isinstance(one, Range) for one in self.addresses)):
             raise BadArgument(
                 f"--probe has no IPv4 address to look for in {self.address}",
@@ -123,6 +128,27 @@ class Attach(Value):
             raise BadArgument("--filter keeps VLANs apart, and none is named", "Name one behind the MAC: @100")
         if self.tag and self.tag.trunk:
             self._check_trunk(self.tag.trunk)
+
+    def _check_ipvlan(self, mode: str) -> None:
+        if mode not in IPVLAN_MODES:
+            raise BadArgument(f"--ipvlan {mode!r} is no mode of an ipvlan", f"There are: {', '.join(IPVLAN_MODES)}")
+        if self.mode is not None:
+            raise BadArgument(
+                f"--mode {self.mode} is of a macvlan, and --ipvlan {mode} takes its place", "Leave one of them out."
+            )
+
+    def _check_host_access(self) -> None:
+        other = f"--mode {self.mode}" if self.mode else f"--ipvlan {self.ipvlan}" if self.ipvlan else ""
+        if other:
+            raise BadArgument(
+                f"--host-access goes by a macvlan of the host's own, which {other} keeps from the guest",
+                "Leave one of them out.",
+            )
+        untold = [one for one in self.addresses if not isinstance(one, Static) or not one.interface]
+        if untold:
+            raise BadArgument(
+                f"--host-access has to know the address beforehand, not {untold[0].text}", "Write IP/PREFIX."
+            )
 
     def _check_routes(self) -> None:
         # IPv6 gives the route that comes with an address another metric than any other
@@ -219,4 +245,6 @@ class Attach(Value):
         metric = [] if self.metric is None else ["--metric", str(self.metric)]
         mtu = [] if self.mtu is None else ["--mtu", str(self.mtu)]
         mode = [] if self.mode is None else ["--mode", self.mode]
-        return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []), *mode)
+        ipvlan = [] if self.ipvlan is None else ["--ipvlan", self.ipvlan]
+        access = ["--host-access"] if self.host_access else []
+        return (*routes, *metric, *mtu, *(["--beside"] if self.beside else []), *mode, *ipvlan, *access)

@@ -286,7 +286,7 @@ class Uplink(Note):
     """A NIC of this host that has become a bridge's port: what it had before, which is the bridge's now.
 
     run: the identity of the run that moves it, "" once that is done; bridge: its name; is_made: whether that run has
-    made it; mac: what the bridge had before, "" for none of its own.
+    made it; mac: what the bridge had before, "" for none of its own; is_managed: whether NetworkManager has the NIC.
     """
 
     kind = "uplink"
@@ -296,15 +296,19 @@ class Uplink(Note):
     is_made: bool
     mac: str
     home: Home
+    is_managed: bool = False
 
     def contents(self) -> dict[str, Any]:
         told = {"run": self.run, "bridge": self.bridge, "is_made": self.is_made, "mac": self.mac}
-        return {**told, **self.home.note}
+        return {**told, "is_managed": self.is_managed, **self.home.note}
 
     @classmethod
     def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Uplink:
         run, bridge, mac = (str(kept[key]) for key in ("run", "bridge", "mac"))
-        return cls(**base, run=run, bridge=bridge, is_made=bool(kept["is_made"]), mac=mac, home=Home.from_note(kept))
+        is_made, is_managed = (bool(kept[key]) for key in ("is_made", "is_managed"))
+        return cls(**base, run=run, bridge=bridge, is_made=is_made, mac=mac, home=Home.from_note(kept)).replace(
+            is_managed=is_managed
+        )
 
 
 def of_link(kind: type[AnyNote], guest: Namespace, link: Link) -> Optional[AnyNote]:

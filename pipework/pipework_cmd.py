@@ -12,10 +12,10 @@ from itertools import groupby
 
 from pipework.errors import BadArgument, PipeworkError
 from pipework.grammar import parse
-from pipework.lines import read_own, split
+from pipework.lines import reaches_out, read_own, split
 from pipework.model import Attach
 from pipework.quoting import quote
-from pipework.requests import Passthrough
+from pipework.requests import Connect, Passthrough
 from pipework.typed import Callable
 from pipework.value import Value
 
@@ -113,6 +113,8 @@ def read_command(text: str, itself: Itself, is_interface: Callable[[str], bool])
         raise BadArgument(
             f"{request.verb} makes no wire", f"Type it once the container runs: pipework {request.verb} {guest} ..."
         )
+    if isinstance(request, Connect):
+        raise reaches_out(words)
     if not isinstance(request, Attach):
         raise BadArgument(f"{words[0]} makes no wire", WRITE)
     if request.dry_run or request.keep:

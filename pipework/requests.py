@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pipework.address import Static
 from pipework.errors import BadArgument
 from pipework.model import LONGEST_ALTNAME, Attach, check_ifname
 from pipework.typed import Optional, Sequence, Union
 from pipework.value import Value
 
 TOOLS = ("route", "rule", "tc")
+WIRE = "wire"  # the verb, which in a line stands in HOSTIF's place
+DEFAULT_MTU = 1500  # of a wire between guests, in bytes
 
 
 def _check_allowed(names: Sequence[str]) -> None:
@@ -32,6 +35,65 @@ class Passthrough(Value):
             raise ValueError(f"{self.verb} {self.arguments} is no command of a tool")
         if not self.guest:
             raise BadArgument("GUEST is empty", "Name a container: docker ps")
+
+
+class End(Attach):
+    """One end of a wire between two guests: of the guest whose it is all that an attach asks for, but for a HOSTIF."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """None: what there is to it both ends' addresses tell, and the link."""
+        return ()
+
+    def validate(self) -> None:
+        super().validate()
+        for one in self.addresses:
+            if not isinstance(one, Static):
+                raise BadArgument(
+                    f"ADDRESS {one.text} wants others on the network, and there is {self.guest} alone",
+                    "Write IP/PREFIX, such as 10.0.0.1/30, or 0/0.",
+                )
+
+    @property
+    def own(self) -> list[Static]:
+        """The addresses that it is to have."""
+        return [one for one in self.addresses if isinstance(one, Static) and one.interface]
+
+
+class Connect(Value):
+    """Join two guests by a wire of their own."""
+
+    ends: tuple[End, End]
+    dry_run: bool = False
+    replace_wire: bool = False
+
+    def validate(self) -> None:
+        one, other = self.ends
+        if one.guest == other.guest:
+            raise BadArgument(f"{one.guest} is named for both ends", "Name two guests: pipework ls, or docker ps")
+        taken = {address.interface.ip for address in one.own if address.interface}
+        for address in other.own:
+            if address.interface and address.interface.ip in taken:
+                raise BadArgument(f"ADDRESS {address.text} is given to both ends", "Give each one of its own.")
+        families = [{address.family for address in end.own} for end in self.ends]
+        if all(families) and families[0].isdisjoint(families[1]):
+            raise BadArgument(
+                f"ADDRESS {one.address} and {other.address} are of different families",
+                "Give both ends addresses of one; several with commas between.",
+            )
+        _check_gateways(one, other)
+        _check_gateways(other, one)
+
+
+def _check_gateways(end: End, other: End) -> None:
+    """Refuse a gateway that is not at the other end."""
+    there = [str(one.interface.ip) for one in other.own if one.interface]
+    for one in end.addresses:
+        if isinstance(one, Static) and one.gateway and str(one.gateway) not in there:
+            raise BadArgument(
+                f"gateway {one.gateway} is no address of {other.guest}, who alone is at the other end",
+                f"Name one of its own: {', '.join(there)}" if there else f"Give {other.guest} that address.",
+            )
 
 
 class Wait(Value):
@@ -174,4 +236,6 @@ class Version(Value):
     """Print which pipework it is."""
 
 
-Request = Union[Attach, Passthrough, Wait, List, Delete, Collect, Apply, Save, Watch, Hook, Uplink, Help, Version]
+Request = Union[
+    Attach, Connect, Passthrough, Wait, List, Delete, Collect, Apply, Save, Watch, Hook, Uplink, Help, Version
+]

@@ -7,8 +7,8 @@ The command lines are those of jpetazzo/pipework::
     pipework route|rule|tc GUEST ARGUMENT...
     pipework --wait [-i IFNAME]
 
-with options of ours in front, and, where no link of the host has their name, the words ls, del, gc, apply, save, watch,
-hook and uplink.
+with options of ours in front, and, where no link of the host has their name, the words wire, ls, del, gc, apply, save,
+watch, hook and uplink.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ def _read_attach(fields: dict[str, Any]) -> dict[str, Any]:
     from pipework.words import read_attach  # takes ipaddress, a third of what a refusal costs
 
     return read_attach(fields)
+
+
+def _read_wire(fields: dict[str, Any]) -> dict[str, Any]:
+    from pipework.words import read_wire  # as above
+
+    return read_wire(fields)
 
 
 def _read_allowed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +87,10 @@ VLAN = Word(
     "on IPoIB the partition key, in hexadecimal",
     shown="",
 )
+END_ADDRESS = Word("ADDRESS", "addresses", example="10.0.0.1/30 GUEST 10.0.0.2/30", completes="0/0")
+OTHER_END = Word(  # its words are read as those of the first
+    "GUEST", "other", shown="[-i IFNAME] GUEST ADDRESS", rest=True, example="GUEST 10.0.0.2/30", completes="GUEST"
+)
 FILE = Word("FILE", "file", "lines as they are typed here, comments behind #; - is standard input", completes="FILE")
 ACTION = Word("ACTION", "action", "install, uninstall or status", completes="install uninstall status")
 ENGINE = Word("ENGINE", "engine", shown="", optional=True)  # which has pipework run
@@ -114,6 +124,16 @@ CHECK = Option(
 )
 BESIDE = Option("--beside", "beside", "keep the guest's default route; the new address answers by its own gateway")
 MODE = Option("--mode", "mode", "of a macvlan (bridge)", "MODE", completes=" ".join(model.MODES))
+IPVLAN = Option(
+    "--ipvlan",
+    "ipvlan",
+    "l2 or l3: an ipvlan in the place of a macvlan; guests have the NIC's own MAC",
+    "MODE",
+    completes=" ".join(model.IPVLAN_MODES),
+)
+HOST_ACCESS = Option(
+    "--host-access", "host_access", "let this host and the guest reach each other over a NIC that they share"
+)
 ROUTED = Option("--routed", "routed", "route to the guest, which the NIC answers for: one MAC outside, no broadcasts")
 FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
@@ -161,9 +181,20 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, ROUTED, FILTER),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, IPVLAN, HOST_ACCESS, ROUTED, FILTER),
         own=False,
         read=_read_attach,
+    ),
+    Verb(
+        requests.WIRE,
+        requests.Connect,
+        "wire:connect",
+        "join two guests by a wire of their own",
+        (IFNAME, GUEST, END_ADDRESS, OTHER_END),
+        before=(DRY_RUN, REPLACE.replace(runs="")),
+        around=(MTU,),
+        own=False,
+        read=_read_wire,
     ),
     _tool("route", "show add del replace get"),
     _tool("rule", "show add del"),

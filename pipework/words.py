@@ -7,10 +7,12 @@ from ipaddress import ip_address, ip_interface, ip_network
 from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Range, Static, Via
 from pipework.errors import BadArgument, UsageError
 from pipework.model import GATEWAYS, LONGEST_ALTNAME, MODES, Check, check_ifname
+from pipework.requests import DEFAULT_MTU, WIRE, End
 from pipework.tag import Tag, is_hex
 from pipework.typed import Any, NoReturn, Optional
 
 GATEWAY = "ADDRESS as IP/PREFIX@GATEWAY, such as 10.1.2.3/24@10.1.2.1"
+END = "Write: pipework wire [-i IFNAME] GUEST ADDRESS [-i IFNAME] GUEST ADDRESS"
 FAMILIES = {"4": 4, "inet": 4, "6": 6, "inet6": 6}
 
 
@@ -30,7 +32,7 @@ def read_attach(given: dict[str, Any]) -> dict[str, Any]:
         fields["routes"] = tuple(map(parse_route, fields["routes"].split(",")))
     if fields.get("routed"):
         fields.update(_route(fields))
-    if fields.get("mode") == MODES[0]:
+    if fields.get("mode") == MODES[0] and not fields.get("ipvlan"):
         del fields["mode"]  # which is what is meant without a word
     if "check" in fields:
         fields["check"] = Check(ip_address(fields["check"]) if fields["check"] else None)
@@ -91,6 +93,65 @@ def _alone(address: AnyAddress) -> Interface:
     if interface.network.num_addresses > 1:
         raise BadArgument(f"ADDRESS {address.text}: a routed guest has no network of its own", own)
     return interface
+
+
+def read_wire(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a Connect, from those that are still text.  Raises BadArgument, UsageError.
+
+    other: the words of its second guest.
+    """
+    fields = dict(given)
+    mtu = _parse_number("--mtu", fields.pop("mtu"), 1400) if "mtu" in fields else DEFAULT_MTU
+    first = {name: fields.pop(name) for name in ("guest", "addresses", "ifname") if name in fields}
+    for word in (first["guest"], first["addresses"]):
+        if word.startswith("-"):
+            raise BadArgument(f"{WIRE} does not take {word}", END)
+    ends = [_read_end(one, mtu) for one in (first, _split_end(list(fields.pop("other"))))]
+    ways = [_ways(end, other) for end, other in (ends, reversed(ends))]
+    return {**fields, "ends": tuple(end.replace(routes=routes) for end, routes in zip(ends, ways))}
+
+
+def _split_end(words: list[str]) -> dict[str, Any]:
+    """The fields of the second end of a wire: [-i IFNAME] GUEST ADDRESS."""
+    fields = dict[str, Any]()
+    while words and words[0].startswith("-"):
+        option = words.pop(0)
+        if option != "-i":
+            raise BadArgument(f"{WIRE} does not take {option}", END)
+        if "ifname" in fields:
+            raise BadArgument(f"{option} is given twice", "Leave one of them out.")
+        if not words:
+            raise UsageError(f"{option} needs a value")
+        fields["ifname"] = words.pop(0)
+    if len(words) > 1 and words[1].startswith("-"):
+        raise BadArgument(f"{WIRE} does not take {words[1]}", END)
+    if len(words) < 2:
+        raise UsageError(f"{'ADDRESS' if words else 'GUEST'} is missing", END)
+    if len(words) > 2:
+        raise BadArgument(f"{WIRE} does not take {words[2]!r}", END)
+    return {**fields, "guest": words[0], "addresses": words[1]}
+
+
+def _read_end(fields: dict[str, Any], mtu: int) -> End:
+    if not fields["addresses"]:
+        raise UsageError("ADDRESS is empty", END)
+    addresses = parse_addresses(fields["addresses"])
+    return End(WIRE, fields["guest"], addresses, fields.get("ifname") or None, mtu=mtu)
+
+
+def _ways(end: End, other: End) -> tuple[Via, ...]:
+    """Routes to the addresses of the other end that none of an end's networks has; to a gateway one comes by itself."""
+    own = [one.interface for one in end.own if one.interface]
+    gateways = [one.gateway for one in end.addresses if isinstance(one, Static)]
+    far = [one.interface.ip for one in other.own if one.interface]
+    return tuple(
+        Via(ip_network(ip))
+        for ip in far
+        if ip not in gateways
+        and any(one.version == ip.version for one in own)
+        and not any(ip in one.network for one in own)
+        and not (ip.version == 6 and ip.is_link_local)
+    )
 
 
 def is_address(text: str) -> bool:

@@ -3,15 +3,16 @@
 
 # >>> table: from pipework/grammar.py by python -m contrib.generate
 
-_pipework_verbs='route rule tc ls del gc apply save watch hook uplink'
+_pipework_verbs='wire route rule tc ls del gc apply save watch hook uplink'
 _pipework_first='--wait --help --version'
-_pipework_before='--direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --routed --filter --dry-run --replace --keep'
+_pipework_before='--direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --ipvlan= --host-access --routed --filter --dry-run --replace --keep'
 
 # What a verb takes: options, words, and the word behind which no option comes.
 _pipework_table() {
     behind='' words='' ends=''
     case $1 in
-        '') behind='-i= -l= -a= --direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --routed --filter' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
+        '') behind='-i= -l= -a= --direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --ipvlan= --host-access --routed --filter' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
+        wire) behind='-i= --mtu=' words='GUEST wire.ADDRESS wire.GUEST' ends='GUEST' ;;
         route) words='GUEST route.ARGUMENT' ends='GUEST' ;;
         rule) words='GUEST rule.ARGUMENT' ends='GUEST' ;;
         tc) words='GUEST tc.ARGUMENT' ends='GUEST' ;;
@@ -38,6 +39,9 @@ _pipework_offer() {
         -i) printf '%s\n' eth0 eth1 ;;
         -a) printf '%s\n' 4 6 ;;
         --mode) printf '%s\n' bridge private vepa passthru ;;
+        --ipvlan) printf '%s\n' l2 l3 ;;
+        wire.ADDRESS) printf '%s\n' 0/0 ;;
+        wire.GUEST) _pipework_guests ;;
         route.ARGUMENT) printf '%s\n' show add del replace get ;;
         rule.ARGUMENT) printf '%s\n' show add del ;;
         tc.ARGUMENT) printf '%s\n' qdisc class filter ;;

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from errno import EADDRINUSE
+
 from pipework.actions.base import Action
 from pipework.actions.lines import ipv6_line
 from pipework.actions.links import gone_is_fine
 from pipework.address import Address, Interface, Network
-from pipework.errors import Refused
+from pipework.errors import KernelRefused, Refused
 from pipework.kernel import signals, sysfs
 from pipework.kernel.messages import MAIN_TABLE
 from pipework.kernel.namespaces import Namespace
@@ -47,7 +49,15 @@ class AddAddress(Action):
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        netlink.add_address(netlink.index(self.link), self.interface, self.broadcast)
+        try:
+            netlink.add_address(netlink.index(self.link), self.interface, self.broadcast)
+        except KernelRefused as refusal:
+            if refusal.errno != EADDRINUSE:  # ipvlan_addr4_validator_event, ipvlan_addr6_validator_event
+                raise
+            raise Refused(
+                f"address {self.interface.ip} is another guest's, which is an ipvlan of the same NIC",
+                "Choose another; whose it is: pipework ls",
+            ) from None
 
     def undo(self) -> None:
         netlink = self.namespace.netlink
@@ -69,7 +79,10 @@ def broadcast_of(interface: Interface) -> Optional[Address]:
 
 
 class AddRoute(Action):
-    """Add the default route (to is None), or a route to a network, out of a link of the guest; table: its number."""
+    """Add the default route (to is None), or a route to a network, out of a link.
+
+    table: its number; source: the address of this side that it prefers.
+    """
 
     namespace: Namespace
     link: str
@@ -78,10 +91,12 @@ class AddRoute(Action):
     gateway: Optional[Address]
     metric: Optional[int] = None
     table: int = MAIN_TABLE
+    source: Optional[Address] = None
 
     def do(self) -> None:
         netlink = self.namespace.netlink
-        netlink.add_route(self.family, netlink.index(self.link), self.gateway, self.to, self.metric, self.table)
+        index = netlink.index(self.link)
+        netlink.add_route(self.family, index, self.gateway, self.to, self.metric, self.table, self.source)
 
     def undo(self) -> None:
         netlink = self.namespace.netlink
@@ -97,7 +112,8 @@ class AddRoute(Action):
         via = f" via {self.gateway}" if self.gateway else ""
         metric = f" metric {self.metric}" if self.metric else ""
         table = f" table {self.table}" if self.table != MAIN_TABLE else ""
-        words = f"{_shown(self.to)}{via} dev {quote(self.link)}{metric}{table}"
+        source = f" src {self.source}" if self.source else ""
+        words = f"{_shown(self.to)}{via} dev {quote(self.link)}{source}{metric}{table}"
         return self.namespace.say(f"ip -{self.family} route add {words}")
 
 

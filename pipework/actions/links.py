@@ -48,7 +48,10 @@ class CreateBridge(Action):
 
 
 class CreateVeth(Action):
-    """Create a veth pair: one end on the host, a port of master if given, the peer born in the guest."""
+    """Create a veth pair: one end on the host, a port of master if given, the peer born in the guest.
+
+    both: whether the peer, too, is to tell by its group that it is newborn.
+    """
 
     host: Namespace
     name: str
@@ -57,6 +60,7 @@ class CreateVeth(Action):
     mtu: int
     mac: Optional[str]
     master: Optional[str]
+    both: bool = False
 
     def do(self) -> None:
         peer: list[tuple[str, Any]] = [
@@ -66,6 +70,8 @@ class CreateVeth(Action):
         ]
         if self.mac:
             peer.append(("IFLA_ADDRESS", self.mac))
+        if self.both:
+            peer.append(("IFLA_GROUP", NEWBORN))
         attributes: dict[str, Any] = {"IFLA_MTU": self.mtu}
         if self.master:
             attributes["IFLA_MASTER"] = self.host.netlink.index(self.master)
@@ -79,7 +85,7 @@ class CreateVeth(Action):
         mac = f" address {self.mac}" if self.mac else ""
         master = f" master {quote(self.master)}" if self.master else ""
         peer = f"peer name {quote(self.peer)}{mac} mtu {self.mtu} netns {quote(self.guest.path)}"
-        return f"ip link add name {quote(self.name)} mtu {self.mtu}{master} type veth {peer}"
+        return self.host.say(f"ip link add name {quote(self.name)} mtu {self.mtu}{master} type veth {peer}")
 
 
 class CreateStacked(Action):

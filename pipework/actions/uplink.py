@@ -18,6 +18,7 @@ from pipework.kernel import ovsdb, sysfs
 from pipework.kernel.bare import json_string
 from pipework.kernel.guard import Asker
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.programs import run
 from pipework.kernel.records import LinkAddress, Route
 from pipework.quoting import quote
 
@@ -35,6 +36,8 @@ SETTINGS = {
     ),
 }
 NEW = 1 << 30  # stands for the ifindex of a bridge that is still to be made, where lines are only said
+NMCLI_LIMIT = 10.0  # seconds
+UNMANAGED = "10 "  # NM_DEVICE_STATE_UNMANAGED
 LONGEST_PAUSE = 0.05  # seconds between two looks whether somebody has answered
 
 
@@ -208,6 +211,62 @@ class CopySettings(Action):
                 if its not in (None, default):
                     usual.append(f"sysctl -qw {quote(f'net/{family}/conf/{self.bridge}/{name}={its}')}")
         return "\n".join(usual)
+
+
+class Unmanage(Action):
+    """Have NetworkManager leave a NIC alone, with all that it has, until that is taken back or the next boot."""
+
+    nic: str
+
+    def do(self) -> None:
+        _manage(self.nic, False)
+        until = time.monotonic() + NMCLI_LIMIT
+        while not _nmcli(self.nic, "-g", "GENERAL.STATE", "device", "show", self.nic).startswith(UNMANAGED):
+            if time.monotonic() > until:
+                self.undo()
+                raise _not_let_go(self.nic, "it goes on minding it")
+            time.sleep(LONGEST_PAUSE)
+
+    def undo(self) -> None:
+        _manage(self.nic, True)
+
+    def say(self) -> str:
+        return " ".join(map(quote, _managing(self.nic, False)))
+
+
+class Manage(Unmanage):
+    """Have NetworkManager mind a NIC again."""
+
+    def do(self) -> None:
+        _manage(self.nic, True)
+
+    def undo(self) -> None:
+        _manage(self.nic, False)
+
+    def say(self) -> str:
+        return " ".join(map(quote, _managing(self.nic, True)))
+
+
+def _manage(nic: str, is_managed: bool) -> None:
+    _nmcli(nic, *_managing(nic, is_managed)[1:])
+
+
+def _nmcli(nic: str, *words: str) -> str:
+    outcome = run(["nmcli", *words], NMCLI_LIMIT, "network-manager")
+    if outcome.status != 0:
+        raise _not_let_go(nic, outcome.err.strip())
+    return outcome.out
+
+
+def _not_let_go(nic: str, why: str) -> Refused:
+    return Refused(
+        f"NetworkManager does not let go of {nic}: {why}",
+        f"Have it make the bridge itself: nmcli connection add type bridge; or see why: nmcli device show {nic}",
+    )
+
+
+def _managing(nic: str, is_managed: bool) -> list[str]:
+    return ["nmcli", "device", "set", nic, "managed", "yes" if is_managed else "no"]
 
 
 class SetSwitchMac(Action):

@@ -24,7 +24,7 @@ def plan(wire: Wire, static: Static, room: Room) -> Part:
         assign += default_route(wire, gateway, room)
     if interface and interface.version == 6:
         settle.append(SettleAddress(guest, link, interface))
-    if interface:
+    if interface and links.kind(wire.kind).is_looked_for(wire):
         settle.append(Announce(*links.kind(wire.kind).neighbourhood(wire), interface.ip))
     if interface and interface.ip in wire.request.probed:
         return Part(settle=[*prepare, *assign, *settle])  # nothing before it is known that nobody has it

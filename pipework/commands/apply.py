@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from itertools import groupby
 
-from pipework import guests, notes
+from pipework import notes
 from pipework.commands.delete import take_back
 from pipework.commands.keeping import forget, lines_of
 from pipework.commands.progress import Progress, progress
 from pipework.commands.replace import see_to
-from pipework.commands.session import Log
+from pipework.commands.session import Log, Plan
 from pipework.errors import GuestStopped, Interrupted, PipeworkError, Refused, warn
 from pipework.executor import Rehearsal, undoing
 from pipework.guests.base import Guest
@@ -23,11 +23,13 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.own_sys import see_own_sys
 from pipework.lines import Line, read
 from pipework.links.base import Host, Wired
+from pipework.model import Attach
 from pipework.quoting import quote
-from pipework.requests import Apply
-from pipework.typed import Optional
+from pipework.requests import Apply, Connect
+from pipework.typed import Optional, Union
 from pipework.wires.inventory import find_of
 from pipework.wires.names import named
+from pipework.wires.pairs import each_once, find_guests
 from pipework.wires.saved import save
 from pipework.wires.survey import ABSENT, AS_ASKED, DIFFERENT, MISSING, WRONG, Finding, is_prunable, surplus, survey
 
@@ -118,7 +120,16 @@ def _going(host: Host, findings: Sequence[Finding]) -> list[Wired]:
     if any(one.state == ABSENT and not isinstance(one.error, GuestStopped) for one in findings):
         warn("nothing is taken back while a line names a guest that is not there: it may be one that is meant")
         return []
-    return named(surplus(host, findings))
+    return each_once(named(surplus(host, findings)))
+
+
+def _see_to(request: Union[Attach, Connect], found: Sequence[Guest], own: Namespace, log: Log) -> Optional[Plan]:
+    """What was carried out for a line; found: the guests that it names.  Raises PipeworkError."""
+    if isinstance(request, Attach):
+        return see_to(request, found[0], own, log)
+    from pipework.commands import wire  # few lines join two guests
+
+    return wire.see_to(request, found, own, log)
 
 
 class _Run:
@@ -169,7 +180,7 @@ class _Run:
                 host = Host(self._own)
                 there = [wired for wired in find_of(host, guest) if wired.ifname in names and is_prunable(wired)]
                 for wired in there:
-                    self._tell("-", save(namespace, wired))
+                    self._tell("-", save(host, namespace, wired) or (wired.hostif, wired.guest))
                 take_back(host, namespace, there, log, partial(forget, lines_of(guest)))
             self.count[REMOVED] += len(there)
         except Interrupted:
@@ -191,11 +202,12 @@ class _Run:
     def _see_to(self, one: Finding) -> None:
         request = one.line.request
         try:
-            guest = guests.find(request.guest, patience=0)
-            state = MISSING if one.state == ABSENT else one.state
-            self._tell(state, one.line.words)
-            with guest.namespace, self._log() as log:
-                plan = see_to(request, guest, self._own, log)
+            with ExitStack() as opened:
+                found = find_guests(one.line.ends, opened, patience=0)
+                state = MISSING if one.state == ABSENT else one.state
+                self._tell(state, one.line.words)
+                with self._log() as log:
+                    plan = _see_to(request, found, self._own, log)
             self.count[DONE[state if plan else AS_ASKED]] += 1
         except GuestStopped as error:
             self.count[SKIPPED] += 1

@@ -15,6 +15,7 @@ from pipework.kernel import signals
 from pipework.kernel.census import inhabited
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Host
+from pipework.links.ends import other_end
 from pipework.marks import read_mark
 from pipework.notes import Loan
 from pipework.wires.inventory import find_all
@@ -53,10 +54,19 @@ def _take_back(host: Host, guests: Container[str], log: Log, opened: ExitStack) 
         take_back(host, namespace, list(of_guest), log)
 
 
+def _has_lost(guest: Namespace, others: Container[str]) -> bool:
+    """Whether a guest has an end of a wire whose other end was in one of these, and is in none any more."""
+    links = ((link, read_mark(link)) for link in guest.netlink.links(loopback=False))
+    ends = [link for link, mark in links if mark and mark.is_between_guests and mark.far_guest in others]
+    return any(other_end(guest, link) is None for link in ends)
+
+
 def _is_left(own: Namespace, guests: Container[str]) -> bool:
     """Whether the kernel has not done yet with what they had: the host's ends of wires, a NIC that comes home."""
     marks = filter(None, map(read_mark, own.netlink.links()))
     if any(mark.guest in guests for mark in marks):
+        return True
+    if any(_has_lost(namespace, guests) for _, namespace in inhabited()):
         return True
     coming = {loan.cookie for loan in notes.every(Loan) if loan.host == own.cookie and not loan.home.link.kind}
     return bool(coming) and not coming <= {guest.cookie for _, guest in inhabited()}

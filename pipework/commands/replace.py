@@ -15,13 +15,13 @@ from pipework.errors import BeingMade, Refused
 from pipework.guests.base import Guest
 from pipework.kernel import signals
 from pipework.kernel.namespaces import Namespace
-from pipework.leases import clients_of, leases_of
+from pipework.leases import asked_of, clients_of, leases_of
 from pipework.links.base import Host, Wire, Wired, mark_finished
 from pipework.links.conflicts import left_to_do
 from pipework.links.stash import Way
 from pipework.marks import unfinished_alias
 from pipework.model import Attach
-from pipework.typed import Optional
+from pipework.typed import Callable, Optional
 from pipework.wires.diff import is_as_asked
 from pipework.wires.inventory import find, maker_of
 from pipework.wires.lent import Lent, find_lent
@@ -44,11 +44,19 @@ def replace(request: Attach) -> None:
 
 def see_to(request: Attach, guest: Guest, host: Namespace, log: Log) -> Optional[Plan]:
     """Look, decide and carry out; what was carried out, None where the wire is as asked.  Raises PipeworkError."""
+    return in_turn(lambda: _begin(request, guest, host, log), log)
+
+
+def in_turn(begin: Callable[[], Plan], log: Log) -> Optional[Plan]:
+    """Begin while no other command decides or plugs, nor is just making that wire, and do what is left to do.
+
+    What was carried out, None where begin has found nothing to do.  Raises PipeworkError.
+    """
     until = time.monotonic() + PATIENCE
     while True:
         try:
             with log.alone():
-                plan = _begin(request, guest, host, log)
+                plan = begin()
             break
         except BeingMade:  # by a command that needs the lock to finish it
             if time.monotonic() > until:
@@ -69,11 +77,11 @@ def _begin(request: Attach, guest: Guest, host: Namespace, log: Log) -> Plan:
         plan = _change_in_place(lent)
     else:
         kind, wire = links.resolve(request, host, guest)
-        old = _look(known, wire)
+        old = look(known, wire)
         if old and is_as_asked(wire, old):
             log.carry_out(left_to_do(kind, wire, old.link))
             return Plan((), addressing.checks(wire))
-        way = _put_aside(known, wire, old) if old else Way()
+        way = put_aside(known, wire, old) if old else Way()
         returned = noted_routes(guest.namespace, old.there) if old and old.there else ()
         log.carry_out(way.first)
         plan = decide(kind, wire.replace(vacated=old is not None, returned=returned))
@@ -108,7 +116,7 @@ def _change_in_place(lent: Lent) -> Plan:
     return Plan([*at_once, *address.assign], finish, address.hold)
 
 
-def _look(host: Host, wire: Wire) -> Optional[Wired]:
+def look(host: Host, wire: Wire) -> Optional[Wired]:
     """The wire that the guest has under that name, or None.
 
     Raises Refused for a NIC on loan that is not as asked, for that is not put aside but brought home, and BeingMade.
@@ -130,8 +138,8 @@ def _look(host: Host, wire: Wire) -> Optional[Wired]:
     return there
 
 
-def _put_aside(host: Host, wire: Wire, there: Wired) -> Way:
+def put_aside(host: Host, wire: Wire, there: Wired) -> Way:
     """Put it aside, and forget in the end who kept its lease: without its link that one ends by itself."""
     assert there.there
-    way = links.kind(there.kind).put_aside(host, wire, there)
-    return way.replace(last=[*way.last, *leases_of(wire.near.namespace, there.there)])
+    guest, way = wire.near.namespace, links.kind(there.kind).put_aside(host, wire, there)
+    return Way([*way.first, *asked_of(guest, there.there)], [*way.last, *leases_of(guest, there.there)])

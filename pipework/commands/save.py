@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipework import guests, links
 from pipework.errors import Refused, warn
 from pipework.kernel.namespaces import Namespace
@@ -11,6 +13,7 @@ from pipework.quoting import quote
 from pipework.requests import Save
 from pipework.wires.inventory import find_all, find_of
 from pipework.wires.names import named
+from pipework.wires.pairs import each_once
 from pipework.wires.saved import save
 
 UNFINISHED = "it is being made, or was half made by a command that was killed"
@@ -30,13 +33,14 @@ def save_wires(request: Save) -> None:
             guest = guests.find(request.guest)
             with guest.namespace:
                 wires = named(find_of(host, guest))
-        untold = [wired for wired in wires if not _print(host, wired)]
+        once = each_once(wires)
+        untold = [wired for wired in once if not _print(host, wired, wires)]
     if untold:
-        raise Refused(f"not told as they are: {len(untold)} of {len(wires)} wires", "See to what is told above.")
+        raise Refused(f"not told as they are: {len(untold)} of {len(once)} wires", "See to what is told above.")
 
 
-def _print(host: Host, wired: Wired) -> bool:
-    """Print a line; tell whether it makes the wire as it is."""
+def _print(host: Host, wired: Wired, among: Sequence[Wired]) -> bool:
+    """Print a line; tell whether it makes the wire as it is.  among: all wires."""
     what = f"{wired.ifname} of {wired.guest}"
     try:
         guest = Namespace.open(wired.path)
@@ -48,6 +52,9 @@ def _print(host: Host, wired: Wired) -> bool:
         if reason:
             warn(f"{what} is left out: {reason}")
             return False
-        words = save(guest, wired)
+        words = save(host, guest, wired, among)
+    if not words:
+        warn(f"{what} is left out: its other end is in no guest of this host")
+        return False
     print("pipework", *map(quote, words))
     return True

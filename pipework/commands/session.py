@@ -50,7 +50,11 @@ def decide(kind: LinkKind, wire: Wire) -> Plan:
     """Read what there is and decide what to do.  Raises PipeworkError, having touched nothing."""
     link = kind.plan(wire)
     address = addressing.plan(wire)
-    plan = Plan([*link.make, *address.assign], [*address.settle, *link.finish], address.hold)
+    return checked(Plan([*link.make, *address.assign], [*address.settle, *link.finish], address.hold))
+
+
+def checked(plan: Plan) -> Plan:
+    """The same, once it is sure that the notes are kept that it leaves, if any.  Raises Refused."""
     if any(step.keeps_note for step in (*plan.at_once, *plan.afterwards)):
         notes.check_kept()
     return plan

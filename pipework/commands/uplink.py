@@ -14,7 +14,6 @@ from pipework.links.base import Host
 from pipework.requests import Uplink
 from pipework.typed import Optional
 from pipework.uplinks.base import Plan
-from pipework.uplinks.owners import words_for
 from pipework.wires.inventory import find_all
 
 
@@ -60,8 +59,8 @@ def _make(request: Uplink, asker: Optional[guard.Asker]) -> None:
         if plan.home and asker and sys.stdin.isatty():
             log.carry_out([AwaitConsent(asker, request.patience)])
         log.carry_out(plan.done)
-        if plan.home:
-            _tell(host, request, plan)
+    if plan.home:
+        _tell(request, plan)
 
 
 def _check_wires(host: Namespace, request: Uplink) -> None:
@@ -76,16 +75,12 @@ def _check_wires(host: Namespace, request: Uplink) -> None:
         )
 
 
-def _tell(host: Namespace, request: Uplink, plan: Plan) -> None:
+def _tell(request: Uplink, plan: Plan) -> None:
     """Say who else minds the NIC, and where nobody was there to answer."""
-    assert plan.home
     if not plan.targets:
         warn(f"nobody behind {request.nic} is known, so nobody was asked whether the network is still there")
-    first, *rest = words_for(host, plan.home, request.bridge, plan.is_switch) or [""]
-    if first:
-        warn(first)
-    for line in rest:
-        print(one_line(line), file=sys.stderr)
+    for line in plan.told:
+        print(one_line(line if line.startswith(" ") else f"pipework: {line}"), file=sys.stderr)
 
 
 def _take_back(request: Uplink) -> None:

@@ -134,7 +134,7 @@ class _Watch:
                 continue
             guest = f"{event.runtime}:{event.id or event.name}"
             whom = event.runtime, event.name, event.id
-            lines = [line for line in self._lines if may_mean(line.request.guest, *whom)]
+            lines = [line for line in self._lines if any(may_mean(end.guest, *whom) for end in line.ends)]
             if lines:
                 self._later(Task(guest, partial(keep, lines, STARTING)))
             if event.labelled or (self._request.takes_variables and event.id):

@@ -49,7 +49,7 @@ RTA_EXPIRES, RTA_NH_ID = 23, 30
 NEXT_HOP = frozenset((RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP_TYPE, RTA_ENCAP))
 ONLINK = 0x4  # RTNH_F_ONLINK, the one flag of a route or a next hop that is not the kernel's to set
 UNICAST, BLACKHOLE = 1, 6  # RTN_*; from here on a route's type says that it leads nowhere
-NDA_DST, NDA_IFINDEX = 1, 8  # linux/neighbour.h
+NDA_DST, NDA_LLADDR, NDA_IFINDEX = 1, 2, 8  # linux/neighbour.h
 REACHABLE, PERMANENT, PROXY = 0x02, 0x80, 0x08  # NUD_* of it, and the flag NTF_PROXY
 MAIN_TABLE, LOCAL_TABLE = 254, 255  # RT_TABLE_*
 NETNSA_NSID = 1  # linux/net_namespace.h
@@ -151,6 +151,13 @@ def _mode(value: str) -> bytes:
     return u32({"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}[value])  # MACVLAN_MODE_*
 
 
+IPVLAN_MODES = ("l2", "l3", "l3s")  # IPVLAN_MODE_* of linux/if_link.h, by their numbers
+
+
+def _ipvlan_mode(value: str) -> bytes:
+    return u16(IPVLAN_MODES.index(value))
+
+
 # The attributes that can be given by name, with what their values are made of; a kind's own are below IFLA_INFO_DATA.
 NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "IFLA_ADDRESS": (IFLA_ADDRESS, _mac),
@@ -169,6 +176,7 @@ NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "IFLA_VLAN_ID": (1, u16),
     "IFLA_IPOIB_PKEY": (1, u16),
     "IFLA_MACVLAN_MODE": (1, _mode),
+    "IFLA_IPVLAN_MODE": (1, _ipvlan_mode),
     "VETH_INFO_PEER": (1, _peer),
     "IFA_ADDRESS": (IFA_ADDRESS, ip),
     "IFA_LOCAL": (IFA_LOCAL, ip),
@@ -177,7 +185,10 @@ NAMED: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "RTA_OIF": (RTA_OIF, u32),
     "RTA_GATEWAY": (RTA_GATEWAY, ip),
     "RTA_PRIORITY": (RTA_PRIORITY, u32),
+    "RTA_PREFSRC": (RTA_PREFSRC, ip),
     "RTA_TABLE": (RTA_TABLE, u32),
+    "NDA_DST": (NDA_DST, ip),
+    "NDA_LLADDR": (NDA_LLADDR, _mac),
     "FRA_SRC": (2, ip),
     "FRA_PRIORITY": (6, u32),
     "FRA_TABLE": (15, u32),
@@ -289,6 +300,11 @@ def neighbours(ifindex: int, flags: int = 0) -> bytes:
 def proxy(family: int, ifindex: int, value: bytes) -> bytes:
     """An address that a link answers for, though it is another's."""
     return NEIGHBOUR.pack(family, ifindex, PERMANENT, PROXY, 0) + attribute(NDA_DST, value)
+
+
+def neighbour(family: int, ifindex: int, **named: Any) -> bytes:
+    """A neighbour that stays until it is removed, by NDA_*."""
+    return NEIGHBOUR.pack(family, ifindex, PERMANENT, 0, 0) + _packed(named.items())
 
 
 def namespace(**named: Any) -> bytes:

@@ -34,6 +34,7 @@ class Namespace:
         self.fd = fd
         self.path = path
         self._netlink: Optional[Netlink] = None
+        self._visited = dict[tuple[str, int], Namespace]()
 
     @classmethod
     def own(cls) -> Namespace:
@@ -85,11 +86,24 @@ class Namespace:
         except OSError:
             return self.identity[1]
 
+    def visit(self, path: str, inode: int) -> Namespace:
+        """Another namespace, opened once, which stays open as long as this one.  Raises OSError if it has ended."""
+        place = path, inode
+        if place not in self._visited:
+            there = Namespace.open(path)
+            if there.identity[1] != inode:
+                there.close()
+                raise FileNotFoundError(path)
+            self._visited[place] = there
+        return self._visited[place]
+
     def say(self, command: str) -> str:
         """The shell line that runs a command in this namespace."""
         return f"nsenter --net={quote(self.path)} {command}" if self.path else command
 
     def close(self) -> None:
+        while self._visited:
+            self._visited.popitem()[1].close()
         if self._netlink is not None:
             self._netlink.close()
             self._netlink = None

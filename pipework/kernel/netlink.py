@@ -345,13 +345,15 @@ class Netlink:
         to: Optional[Network],
         metric: Optional[int] = None,
         table: int = MAIN_TABLE,
+        source: Optional[Address] = None,
     ) -> None:
-        """Add a route to a network, or the default route (to is None), out of a link."""
+        """Add a route to a network, or the default route (to is None), out of a link; source: which it prefers."""
         scope = SCOPE_UNIVERSE if gateway or family == 6 else SCOPE_LINK
         attributes: dict[str, Any] = {"RTA_OIF": index}
         attributes.update({"RTA_DST": str(to.network_address)} if to else {})
         attributes.update({"RTA_GATEWAY": str(gateway)} if gateway else {})
         attributes.update({"RTA_PRIORITY": metric} if metric else {})
+        attributes.update({"RTA_PREFSRC": str(source)} if source else {})
         attributes.update(_in_table(table))
         made = {"made_by": BOOT, "scope": scope, "to_bits": to.prefixlen if to else 0}
         self.request(NEWROUTE, messages.route(FAMILY[family], **made, **attributes), CREATE | EXCL)

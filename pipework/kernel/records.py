@@ -21,6 +21,7 @@ IFA_F_PERMANENT, IFA_F_MANAGETEMPADDR = 0x80, 0x100
 LONGEST_LABEL = 16  # octets with its end: IFNAMSIZ
 RTPROT_RA = 9  # linux/rtnetlink.h
 TAGS = {"vlan": 1, "ipoib": 1}  # the numbers of IFLA_VLAN_ID and IFLA_IPOIB_PKEY, linux/if_link.h
+MODED = {"ipvlan": 1, "ipvtap": 1}  # of IFLA_IPVLAN_MODE
 
 
 class Record(Value):
@@ -44,7 +45,7 @@ class Link(Record):
     vlan: the VLAN id of a VLAN link, the partition key of an IPoIB one;
     peer_namespace: the id by which its own namespace knows that of its peer or parent, if it is another;
     permanent_mac: the address burnt into a NIC, where the kernel tells it;
-    group: what the administrator has set, or marks.NEWBORN.
+    group: what the administrator has set, or marks.NEWBORN; mode: of an ipvlan (messages.IPVLAN_MODES).
     """
 
     ifindex: int
@@ -62,6 +63,7 @@ class Link(Record):
     peer_namespace: Optional[int] = None
     permanent_mac: str = ""
     group: int = 0
+    mode: str = ""
 
     @property
     def peer(self) -> int:
@@ -311,7 +313,7 @@ def read_link(told: bytes) -> Link:
     """An RTM_NEWLINK."""
     _, hardware, ifindex, flags, _ = messages.LINK.unpack_from(told)
     get = messages.chosen(told, messages.LINK.size, LINK_TOLD).get
-    kind, tag = _kind(get(messages.IFLA_LINKINFO, b""))
+    kind, own = _kind(get(messages.IFLA_LINKINFO, b""))
     netns = get(messages.IFLA_LINK_NETNSID)
     return Link(
         ifindex=ifindex,
@@ -324,24 +326,31 @@ def read_link(told: bytes) -> Link:
         alias=messages.text(get(messages.IFLA_IFALIAS)),
         master=messages.unsigned(get(messages.IFLA_MASTER)),
         parent=messages.unsigned(get(messages.IFLA_LINK)),
-        vlan=tag,
+        vlan=own if kind in TAGS else None,
         type=hardware,
         peer_namespace=messages.SIGNED.unpack(netns)[0] if netns else None,
         permanent_mac=get(messages.IFLA_PERM_ADDRESS, b"").hex(":"),
         group=messages.unsigned(get(messages.IFLA_GROUP)),
+        mode=_mode(own) if kind in MODED else "",
     )
 
 
 def _kind(info: bytes) -> tuple[str, Optional[int]]:
-    """The kind of a link, and the tag of one that has such."""
+    """The kind of a link, and the number of the tag or mode of one that has such."""
     if not info:
         return "", None
     told = messages.chosen(info, 0, (messages.INFO_KIND, messages.INFO_DATA))
     kind = messages.text(told.get(messages.INFO_KIND))
-    if kind not in TAGS:
+    number = TAGS.get(kind) or MODED.get(kind)
+    if not number:
         return kind, None
-    tag = messages.chosen(told.get(messages.INFO_DATA, b""), 0, (TAGS[kind],)).get(TAGS[kind])
-    return kind, messages.unsigned(tag) if tag else None
+    own = messages.chosen(told.get(messages.INFO_DATA, b""), 0, (number,)).get(number)
+    return kind, messages.unsigned(own) if own else None
+
+
+def _mode(number: Optional[int]) -> str:
+    known = number is not None and number < len(messages.IPVLAN_MODES)
+    return messages.IPVLAN_MODES[number or 0] if known else str(number)
 
 
 ADDRESS_TOLD = (messages.IFA_BROADCAST, messages.IFA_FLAGS)

@@ -9,7 +9,7 @@ from pipework.errors import Refused
 from pipework.typed import Optional
 
 NET = "/sys/class/net"
-IPV6 = "/proc/sys/net/ipv6/conf"
+IPV4, IPV6 = "/proc/sys/net/ipv4/conf", "/proc/sys/net/ipv6/conf"
 LONGEST = 4096  # bytes of such a file: a page
 ETHERNET, INFINIBAND = 1, 32  # ARPHRD_*, linux/if_arp.h
 
@@ -32,10 +32,20 @@ def with_mac(mac: str) -> Optional[str]:
     return None
 
 
+def has_module(name: str) -> bool:
+    """Whether that part of the kernel is loaded; what is built in may not be told."""
+    return os.path.isdir(f"/sys/module/{name}")
+
+
 def has_ipv6(name: str) -> Optional[bool]:
     """Whether the link may have IPv6; None: this kernel has none, or there is no such link."""
     found = read(f"{IPV6}/{name}/disable_ipv6")
     return None if found is None else found == "0"
+
+
+def passes_on(family: int) -> bool:
+    """Whether the namespace that is entered passes packets on from one link to another."""
+    return read("/proc/sys/net/ipv4/ip_forward" if family == 4 else f"{IPV6}/all/forwarding") != "0"
 
 
 def allow_ipv6(name: str, allowed: bool) -> None:
@@ -73,6 +83,20 @@ def set_ip(family: int, name: str, setting: str, value: str, trouble: str) -> bo
             "--security-opt apparmor=unconfined, or use IPv4.",
         ) from None
     return True
+
+
+def answer_by_routes(name: str) -> None:
+    """Have a link answer ARP for none but whom the host reaches through it (arp_filter).  Raises Refused."""
+    try:
+        with open(f"{IPV4}/{name}/arp_filter", "w", encoding="ascii") as file:
+            file.write("1")
+    except OSError as error:
+        if error.errno not in (EACCES, EROFS):
+            raise
+        raise Refused(
+            f"{name} would answer the whole network for this host, and /proc/sys cannot be written here",
+            "Leave --host-access out, or run pipework where it can: on the host itself.",
+        ) from None
 
 
 def ports(bridge: str) -> list[str]:

@@ -27,7 +27,7 @@ class Row(Value):
 
     module: serves it, and gives it its name; serves: whether it does a HOSTIF that is there; made: how the names begin
     of what it makes when that is missing; ifname: of the guest's end; seen_as: what that is to the kernel, () for any;
-    takes: the field of an option that only this kind has, see ONLY.
+    takes: the fields of options that only this kind has, see ONLY.
     """
 
     module: str
@@ -35,7 +35,7 @@ class Row(Value):
     made: str = ""
     ifname: str = "eth1"
     seen_as: tuple[str, ...] = ()
-    takes: str = ""
+    takes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,19 +89,30 @@ def _is_routed(request: Attach, link: Link) -> bool:
     return request.routed
 
 
+def _is_shared_by_ip(request: Attach, link: Link) -> bool:
+    return request.ipvlan is not None
+
+
 def _is_any(request: Attach, link: Link) -> bool:
     return True
 
 
+def _is_none(request: Attach, link: Link) -> bool:
+    """No HOSTIF is: what has a verb of its own."""
+    return False
+
+
 # In the order in which they are asked, the first that serves HOSTIF has it; as in the original, but for VLANs.
 KINDS = (
-    Row("pipework.links.routed", _is_routed, seen_as=("veth",), takes="routed"),
+    Row("pipework.links.routed", _is_routed, seen_as=("veth",), takes=("routed",)),
     Row("pipework.links.openvswitch", _is_openvswitch, "ovs", seen_as=("veth",)),
-    Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), takes="filters"),
+    Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), takes=("filters",)),
+    Row("pipework.links.peer", _is_none, seen_as=("veth",)),
     Row("pipework.links.ipoib", _is_infiniband, ifname="ib0", seen_as=("ipoib",)),
     Row("pipework.links.vlan", _is_handed_over_in_part, seen_as=("vlan",)),
     Row("pipework.links.nic", _is_handed_over),
-    Row("pipework.links.macvlan", _is_any, seen_as=("macvlan",), takes="mode"),
+    Row("pipework.links.ipvlan", _is_shared_by_ip, seen_as=("ipvlan",), takes=("ipvlan",)),
+    Row("pipework.links.macvlan", _is_any, seen_as=("macvlan",), takes=("mode", "host_access")),
     Row("pipework.links.dummy", _is_any, "dummy", seen_as=("dummy",)),
 )
 # Options that only one kind takes, and what that is, by their fields.
@@ -109,6 +120,8 @@ ONLY = {
     "filters": ("--filter", "a Linux bridge"),
     "mode": ("--mode", "a NIC that guests share with the host"),
     "routed": ("--routed", "a NIC"),
+    "ipvlan": ("--ipvlan", "a NIC that guests share with the host"),
+    "host_access": ("--host-access", "a NIC that guests share with the host"),
 }
 NAMED = {row.name: row for row in KINDS}
 
@@ -124,7 +137,7 @@ def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, W
     link = host.netlink.link(name)  # which may be called so besides
     row = _existing(request, link) if link else _missing(request, name)
     for field, (option, what) in ONLY.items():
-        if getattr(request, field) and row.takes != field:
+        if getattr(request, field) and field not in row.takes:
             raise Refused(f"{option} is for {what}, and HOSTIF {name} is none here", "Leave it out.")
     return _load(row), Wire(request, host, guest, row.name, link.name if link else name, request.ifname or row.ifname)
 

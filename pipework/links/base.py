@@ -256,7 +256,8 @@ class LinkKind:
 
     unmarked: the original has made such links, too, under no name of its own; handed_over: the guest's link may be one
     that the host had, and wants back; takes_mac: it can be given another address than its hardware's; uses_nic: HOSTIF
-    is a NIC, which the guest gets or shares; routes: whether this host is the gateway of the guest, which names none.
+    is a NIC, which the guest gets or shares; routes: whether this host is the gateway of the guest, which names none;
+    between_guests: its other end is a guest's, too.
     """
 
     unmarked = False
@@ -264,6 +265,7 @@ class LinkKind:
     takes_mac = True
     uses_nic = False
     routes = False
+    between_guests = False
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Read the host and the guest, and decide.  Raises PipeworkError for whatever can be seen to fail."""
@@ -309,6 +311,10 @@ class LinkKind:
         """What lets others take the addresses for the guest's, where they are looked for first."""
         return ()
 
+    def is_looked_for(self, wire: Wire) -> bool:
+        """Whether hosts of the network look for the guest's addresses, by ARP and neighbour discovery."""
+        return True
+
     def of_the_dead(self, host: Host) -> Iterable[Wired]:
         """Wires of guests that are gone, as far as the host still has something of them."""
         return ()
@@ -320,6 +326,10 @@ class LinkKind:
     def untold(self, host: Host, wired: Wired) -> str:
         """Why nobody can tell which line makes a wire, "" where it can be told."""
         return "" if wired.hostif else "it leads to no link of this host"
+
+    def is_whole(self, wire: Wire, there: Wired) -> bool:
+        """Whether all is there that the kind makes besides, and as it makes it."""
+        return True
 
     def is_in_vlans(self, wire: Wire, there: Wired) -> bool:
         """Whether a wire that is there is in the VLANs that are asked for, and in no other."""

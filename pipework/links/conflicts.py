@@ -33,7 +33,7 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Way:
     elif held and held.up:
         raise AlreadyWired(f"Link {held.name} exists and is up")
     healing = _clearing(wire, debris, taken)
-    if taken and (is_left_over(guest, taken) or _is_peer(taken, debris)):
+    if taken and (_is_half_made(guest, taken) or _is_peer(taken, debris)):
         taken = None
     if held is None:
         if taken:
@@ -50,21 +50,33 @@ def make_way(wire: Wire, local: Optional[str] = None) -> Way:
 
 
 def _clearing(wire: Wire, debris: list[Link], taken: Optional[Link]) -> list[Action]:
-    """Remove what a killed run has left under our names, once the guest has the default routes again."""
+    """Remove what a killed run has left under our names, once the guest has the default routes again.
+
+    Where the other end of that is a guest's, so has that one.
+    """
     guest = wire.near.namespace
     steps: list[Action] = [DeleteLink(wire.far, link.name) for link in debris]
-    going = [link for link in guest.netlink.links() if _is_peer(link, debris)] if debris else []
-    if taken and is_left_over(guest, taken):
+    going = [(guest, link) for link in guest.netlink.links() if _is_peer(link, debris)] if debris else []
+    if taken and _is_half_made(guest, taken):
+        from pipework.links.ends import visit  # as below
+
         steps.append(DeleteLink(guest, taken.name))
-        going.append(taken)
+        other = visit(wire.far, guest, taken)
+        going += [(guest, taken), *([other] if other else [])]
     if not steps:
         return []
     from pipework.default_routes import bring_back  # few runs have been killed
 
-    returning = [bring_back(guest, link) for link in going]  # while the links are there to be known by them
+    returning = [bring_back(*end) for end in going]  # while the links are there to be known by them
     before = [step for one in returning for step in one.steps]
     after = [step for one in returning for step in one.finish]
     return [Heal((*before, *steps, *after))]
+
+
+def _is_half_made(guest: Namespace, link: Link) -> bool:
+    from pipework.links.ends import is_half_made  # few names are taken
+
+    return is_half_made(guest, link)
 
 
 def _is_peer(link: Link, ends: list[Link]) -> bool:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from errno import EBUSY, EINVAL
 
 from pipework.actions.base import Action
-from pipework.actions.links import CreateStacked, SetUp
+from pipework.actions.links import CreateStacked
 from pipework.errors import Refused
 from pipework.kernel import sysfs
+from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import (
     FarSide,
     Ground,
+    Host,
     LinkKind,
     LinkPlan,
     Remnant,
     Seen,
     Wire,
-    check_mtu,
+    Wired,
     half_made,
-    mark_finished,
-    mark_unfinished,
 )
-from pipework.links.conflicts import make_way
-from pipework.links.parent import check_shared, far_side, find_nic, find_vlan, half_made_vlans
+from pipework.links.parent import check_shared, far_side, find_footing, find_nic, half_made_vlans, stacked
+from pipework.links.stash import Way
+from pipework.marks import REACHING
 from pipework.typed import Optional
 
 EXCLUDED = (EBUSY, EINVAL)  # the latter where one is to be alone, in mode passthru (macvlan_common_newlink)
@@ -38,45 +39,67 @@ class Macvlan(LinkKind):
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the macvlan in the guest and see that what it stands on is up."""
-        request, host, guest = wire.request, wire.far, wire.near.namespace
         nic = find_nic(wire)
         if sysfs.phy(nic.name):
             raise Refused(
                 f"HOSTIF {nic.name} is a Wi-Fi NIC, which speaks with one MAC address only",
-                f"Route over it: pipework --routed {nic.name} ...; "
-                f"or hand it over whole: pipework --direct-phys {nic.name} ...",
+                f"Share that: pipework --ipvlan l2 {nic.name} ...; or route over it: pipework --routed {nic.name} ...; "
+                f"or hand it over whole: --direct-phys {nic.name}",
             )
         check_shared(wire, nic)
-        check_mtu(wire, nic.name, nic.mtu)
-        mode = request.mode or "bridge"
+        mode = wire.request.mode or "bridge"
         if mode == "passthru":
             _check_alone(wire, nic)
-        way = make_way(wire)
-        make: list[Action] = [*way.first]
-        finish: list[Action] = []
-        if not nic.up:
-            make.append(SetUp(host, nic.name))
-        parent = nic.name
-        if request.tag:
-            vlan = find_vlan(wire, nic, request.tag.vlan)
-            parent = vlan.name
-            make += vlan.make
-            finish += vlan.finish
-        make += [
-            CreateStacked(
-                *("macvlan", (("IFLA_MACVLAN_MODE", mode),), f"mode {mode}", host, parent, guest, wire.ifname),
-                *(request.mac, EXCLUDED),
-            ),
-            mark_unfinished(guest, wire.ifname),
-        ]
-        return LinkPlan(make, [*finish, mark_finished(guest, wire.ifname, wire), *way.last])
+        footing = find_footing(wire, nic)
+        if footing.link and sysfs.has_module("ipvlan"):
+            from pipework.links.tenants import IPVLANS, check_free  # few hosts have any
+
+            check_free(wire, footing.link, IPVLANS, "macvlan")
+        data = (("IFLA_MACVLAN_MODE", mode),)
+        born = (wire.far, footing.name, wire.near.namespace, wire.ifname, wire.request.mac, EXCLUDED)
+        link = CreateStacked("macvlan", data, f"mode {mode}", *born)
+        if not wire.request.host_access:
+            return stacked(wire, footing, [link])
+        from pipework.links import host_access  # few ask for it
+
+        access = host_access.plan(wire, nic, footing)
+        made = stacked(wire, footing, [link.replace(mac=access.mac)])
+        return LinkPlan([*made.make, *access.make], [*access.finish, *made.finish])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
         return None if seen.loan else far_side(seen)
 
+    def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
+        return [*_released(host.namespace, guest, wired), *super().remove(host, guest, wired)]
+
+    def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
+        way, tag = super().put_aside(host, wire, there), wire.request.tag
+        same = (there.hostif, there.vlan) == (wire.hostif, tag.vlan if tag else None)
+        steps = _released(wire.far, wire.near.namespace, there, keeps=same and wire.request.host_access)
+        return way.replace(first=[*steps, *way.first])
+
+    def is_whole(self, wire: Wire, there: Wired) -> bool:
+        if not wire.request.host_access:
+            return True
+        from pipework.links import host_access  # as above
+
+        return host_access.is_whole(wire, there)
+
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         yield from half_made(ground, "macvlan")
         yield from half_made_vlans(ground)
+        from pipework.links import host_access  # which gc alone always needs
+
+        yield from host_access.remnants(ground)
+
+
+def _released(host: Namespace, guest: Namespace, wired: Wired, keeps: bool = False) -> Sequence[Action]:
+    """What the host has of a guest that it reaches."""
+    if not wired.there or not any(name.startswith(REACHING) for name in sysfs.names()):
+        return ()
+    from pipework.links import host_access  # as above
+
+    return host_access.release(host, guest, wired.there, keeps)
 
 
 def _check_alone(wire: Wire, nic: Link) -> None:

@@ -31,10 +31,11 @@ class Nic(LinkKind):
     def recognise(self, seen: Seen) -> Optional[FarSide]:
         """Hardware that bears our mark, or whatever a note tells of.
 
-        A mark alone may be that of another host's end of a pair, for that host can be a guest of ours.
+        A mark alone may be that of another host's end of a pair, for that host can be a guest of ours; or, for this one
+        can be another's, of an end that leads here.
         """
         link, mark = seen.link, seen.mark
-        named = mark is not None and mark.ifname == link.name
+        named = mark is not None and mark.ifname == link.name and not mark.is_between_guests
         if seen.end or not (seen.loan or named or not link.kind):
             return None
         home = seen.loan.home.link.name if seen.loan else ""

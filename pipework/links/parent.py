@@ -9,14 +9,25 @@ from pipework.actions.links import Adopt, CreateVlan, DeleteLink, MarkNewborn, S
 from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.records import Link
-from pipework.links.base import SWITCHED, FarSide, Ground, Remnant, Seen, Wire
+from pipework.links.base import (
+    SWITCHED,
+    FarSide,
+    Ground,
+    LinkPlan,
+    Remnant,
+    Seen,
+    Wire,
+    check_mtu,
+    mark_finished,
+    mark_unfinished,
+)
+from pipework.links.conflicts import make_way
 from pipework.marks import NEWBORN, digest_name, is_left_over, is_unfinished, unfinished_alias, vlan_alias
 from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
 from pipework.value import Value
 
 SHARING = ("vrf",)  # masters that leave a NIC's frames to others as well
-IPVLANS = ("ipvlan", "ipvtap")
 
 
 class Vlan(Value):
@@ -28,6 +39,15 @@ class Vlan(Value):
     finish: Sequence[Action] = ()
 
 
+class Footing(Value):
+    """What a guest's link is to stand on: its name, the link if it is there already, how to get it up, and keep it."""
+
+    name: str
+    link: Optional[Link]
+    make: Sequence[Action]
+    finish: Sequence[Action]
+
+
 def find_nic(wire: Wire) -> Link:
     """The host's link behind HOSTIF.  Raises Refused for the loopback."""
     nic = wire.far.netlink.link(wire.hostif)
@@ -37,7 +57,10 @@ def find_nic(wire: Wire) -> Link:
 
 
 def check_shared(wire: Wire, nic: Link) -> None:
-    """Refuse a NIC that no macvlan can stand on, as the kernel would without a reason (netdev_rx_handler_register)."""
+    """Refuse a NIC that no macvlan can stand on, as the kernel would without a reason (netdev_rx_handler_register).
+
+    So with an MTU that is more than its own.
+    """
     host, name, guest = wire.far, nic.name, wire.request.guest
     if nic.type != sysfs.ETHERNET:
         raise Refused(
@@ -55,12 +78,25 @@ def check_shared(wire: Wire, nic: Link) -> None:
             f"HOSTIF {name} is a port of {master.name} ({master.kind}), so guests cannot share it",
             f"Wire the guest to that: pipework {master.name} {guest} ...",
         )
-    taken = next((link for link in host.netlink.links() if link.kind in IPVLANS and link.parent == nic.ifindex), None)
-    if taken:
-        raise Refused(
-            f"HOSTIF {name} bears {taken.name}, which is {taken.kind}: that and macvlan exclude each other",
-            f"Use another NIC, or remove it first: ip link del {taken.name}",
-        )
+    check_mtu(wire, name, nic.mtu)
+
+
+def find_footing(wire: Wire, nic: Link) -> Footing:
+    """The NIC, or the VLAN link on it that is asked for.  Raises Refused."""
+    up = [] if nic.up else [SetUp(wire.far, nic.name)]
+    if not wire.request.tag:
+        return Footing(nic.name, nic, up, ())
+    vlan = find_vlan(wire, nic, wire.request.tag.vlan)
+    return Footing(vlan.name, vlan.link, [*up, *vlan.make], vlan.finish)
+
+
+def stacked(wire: Wire, footing: Footing, link: Sequence[Action]) -> LinkPlan:
+    """A link of the guest's that stands there: link makes it."""
+    guest, name, way = wire.near.namespace, wire.ifname, make_way(wire)
+    return LinkPlan(
+        [*way.first, *footing.make, *link, mark_unfinished(guest, name)],
+        [*footing.finish, mark_finished(guest, name, wire), *way.last],
+    )
 
 
 def find_vlan(wire: Wire, nic: Link, vlan: int) -> Vlan:

@@ -13,7 +13,7 @@ from pipework.actions.base import Action
 from pipework.actions.links import SetDown, SetUp
 from pipework.actions.nic import describe
 from pipework.actions.notes import Forget, Keep, Rewrite
-from pipework.actions.uplink import AwaitGateways, CopySettings, MoveNetwork, PutBackNetwork
+from pipework.actions.uplink import AwaitGateways, CopySettings, Manage, MoveNetwork, PutBackNetwork, Unmanage
 from pipework.errors import Refused
 from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
@@ -23,6 +23,7 @@ from pipework.notes import Home, Uplink
 from pipework.typed import Optional, cast
 from pipework.uplinks.base import BridgeKind, Plan, witnesses
 from pipework.uplinks.obstacles import check_bridge, check_host, check_nic
+from pipework.uplinks.owners import is_managers, words_for
 
 # How the names begin of bridges that are made when missing, and what tells one that is there.
 ROWS = {
@@ -48,11 +49,13 @@ def plan(host: Namespace, bridge: str, nic: str, patience: float) -> Plan:
         is_made=there is None,
         mac=kind.mac(bridge, there),
         home=home,
+        is_managed=is_managers(card),
     )
     join = kind.join(host, bridge, there, card)
     its = tuple(host.netlink.addresses(there.ifindex)) if there else ()
     at_once = [
         Keep(note),
+        *([Unmanage(nic)] if note.is_managed else []),
         *join.bridge,
         *([CopySettings(host, nic, bridge)] if there is None else []),
         *join.mac,
@@ -63,7 +66,7 @@ def plan(host: Namespace, bridge: str, nic: str, patience: float) -> Plan:
     targets = witnesses(host, home)
     awaited = [*join.opening, *([AwaitGateways(host, bridge, targets, patience)] if targets else [])]
     done: list[Action] = [*join.adopt, Rewrite(note, note.replace(run=""))]
-    return Plan(at_once, awaited, done, kind.is_switch, home, targets)
+    return Plan(at_once, awaited, done, home, targets, words_for(host, home, bridge, kind.is_switch))
 
 
 def plan_back(host: Namespace, note: Uplink) -> list[Action]:
@@ -75,9 +78,10 @@ def plan_back(host: Namespace, note: Uplink) -> list[Action]:
     nic, bridge = netlink.link_of(note.ifindex), netlink.link(note.bridge)
     if nic is None:
         return [Forget(note)]
-    down = [] if home.link.up or not nic.up else [SetDown(host, nic.name)]
+    last: list[Action] = [] if home.link.up or not nic.up else [SetDown(host, nic.name)]
+    last += [Manage(nic.name)] if note.is_managed else []
     if bridge is None:
-        return [PutBackNetwork(host, nic.name, home.addresses, home.routes), *down, Forget(note)]
+        return [PutBackNetwork(host, nic.name, home.addresses, home.routes), *last, Forget(note)]
     kind = _load(_resolve(host, note.bridge)[0])
     goes = note.is_made and kind.is_left_alone(note.bridge, nic)
     if note.run:
@@ -87,8 +91,8 @@ def plan_back(host: Namespace, note: Uplink) -> list[Action]:
         its = tuple(netlink.addresses(nic.ifindex))
         move = MoveNetwork(host, bridge.name, nic.name, addresses, routes, its, as_it_was=True)
     mac = [] if goes else kind.give_mac(host, bridge, note.mac)
-    last = kind.remove(host, note.bridge) if goes else []
-    return [move, *kind.leave(host, bridge, nic), *down, *mac, Forget(note), *last]
+    removal = kind.remove(host, note.bridge) if goes else []
+    return [move, *kind.leave(host, bridge, nic), *last, *mac, Forget(note), *removal]
 
 
 def note_of(host: Namespace, nic: str) -> Optional[Uplink]:

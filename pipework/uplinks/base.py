@@ -17,16 +17,16 @@ from pipework.value import Value
 class Plan(Value):
     """What makes an uplink: at once, while no other command may plug; what has to come true then; what closes the run.
 
-    is_switch: whether the bridge is one of Open vSwitch; home: what the NIC has before, None where there is nothing to
-    do; targets: who has to answer.
+    home: what the NIC has before, None where there is nothing to do; targets: who has to answer; told: lines about
+    others that mind the NIC.
     """
 
     at_once: Sequence[Action] = ()
     awaited: Sequence[Action] = ()
     done: Sequence[Action] = ()
-    is_switch: bool = False
     home: Optional[Home] = None
     targets: tuple[Address, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 class Join(Value):

@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
+from pipework.actions.uplink import NMCLI_LIMIT, UNMANAGED
+from pipework.errors import Refused
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.programs import run
 from pipework.kernel.records import Link
 from pipework.notes import Home
 from pipework.typed import Optional
@@ -35,20 +38,29 @@ class Settings(Value):
     is_switch: bool
 
 
-def words_for(host: Namespace, home: Home, bridge: str, is_switch: bool) -> list[str]:
-    """What to say of those that mind the NIC: each a line, and behind it lines to type or to write, indented."""
+def words_for(host: Namespace, home: Home, bridge: str, is_switch: bool) -> tuple[str, ...]:
+    """What to say of those that mind the NIC, as they do before it moves: each a line, and behind it lines to type or
+    to write, indented."""
     nic, client = home.link, _client(host, home.link)
     wanted = _settings(home, bridge, client is not None, is_switch)
-    told = [_of_client(client, nic.name, bridge)] if client else []
-    if _is_managers(nic):
-        told += _of("NetworkManager", nic, "type", _manager(wanted))
+    told = [_of_client(client, nic.name, bridge)] if client else _of_leases(home, bridge)
+    manager, name = sysfs.read(f"{NETWORK_MANAGER}/{nic.ifindex}") or "", nic.name
+    if is_managers(nic):
+        told += _of("NetworkManager", name, "type", _manager(wanted, manager.partition("connection-uuid=")[2][:36]))
     if _is_networkds(nic):
-        told += _of("systemd-networkd", nic, "write", _networkd(wanted))
+        told += _of("systemd-networkd", name, "write", _networkd(wanted))
     if _is_ifupdowns(nic):
-        told += _of(
-            "ifupdown", nic, "write into /etc/network/interfaces, in place of what it says of it", _ifupdown(wanted)
-        )
-    return told
+        told += _of("ifupdown", name, "write into /etc/network/interfaces instead", _ifupdown(wanted))
+    return tuple(told)
+
+
+def _of_leases(home: Home, bridge: str) -> list[str]:
+    """What is to be said of leases that nobody renews any more."""
+    leased = [one for one in home.addresses if one.interface.version == 4 and not one.is_permanent]
+    return [
+        f"{one.text} is leased for {one.lifetimes[1]} s more; have a client renew it on {bridge}: dhclient {bridge}"
+        for one in leased
+    ]
 
 
 def _of_client(client: str, nic: str, bridge: str) -> str:
@@ -58,8 +70,8 @@ def _of_client(client: str, nic: str, bridge: str) -> str:
     )
 
 
-def _of(manager: str, nic: Link, how: str, lines: list[str]) -> list[str]:
-    head = f"{nic.name} is {manager}'s, which makes it at the next boot what it was; to make it last, {how}:"
+def _of(manager: str, nic: str, how: str, lines: list[str]) -> list[str]:
+    head = f"{nic} is {manager}'s, which makes it at the next boot what it was; to make it last, {how}:"
     return [head, *(f"    {line}" for line in lines)]
 
 
@@ -86,9 +98,16 @@ def _client(host: Namespace, nic: Link) -> Optional[str]:
     return None
 
 
-def _is_managers(nic: Link) -> bool:
-    """Whether NetworkManager has it: the file is its own memory of the link (nm-config.c)."""
-    return "managed=true" in (sysfs.read(f"{NETWORK_MANAGER}/{nic.ifindex}") or "")
+def is_managers(nic: Link) -> bool:
+    """Whether NetworkManager has it, which takes it back at once: it says so in its memory of the link (nm-config.c),
+    and runs."""
+    if "managed=true" not in (sysfs.read(f"{NETWORK_MANAGER}/{nic.ifindex}") or ""):
+        return False
+    try:
+        told = run(["nmcli", "-g", "GENERAL.STATE", "device", "show", nic.name], NMCLI_LIMIT, "network-manager")
+    except Refused:
+        return False
+    return told.status == 0 and not told.out.startswith(UNMANAGED)
 
 
 def _is_networkds(nic: Link) -> bool:
@@ -103,7 +122,7 @@ def _is_ifupdowns(nic: Link) -> bool:
     return any(line.partition("=")[0] == nic.name for line in told.split())
 
 
-def _manager(wanted: Settings) -> list[str]:
+def _manager(wanted: Settings, connection: str) -> list[str]:
     if wanted.is_switch:
         unmanaged = f"[keyfile]\\nunmanaged-devices=interface-name:{wanted.nic};interface-name:{wanted.bridge}"
         return [f"printf '{unmanaged}\\n' > /etc/NetworkManager/conf.d/{wanted.bridge}.conf", *_ip_lines(wanted)]
@@ -112,7 +131,7 @@ def _manager(wanted: Settings) -> list[str]:
         f"bridge.mac-address {wanted.mac} {' '.join(_manager_words(wanted))}",
         f"nmcli connection add type ethernet con-name {wanted.bridge}-{wanted.nic} ifname {wanted.nic} "
         f"master {wanted.bridge}",
-        f'nmcli connection modify "$(nmcli -g GENERAL.CONNECTION device show {wanted.nic})" connection.autoconnect no',
+        *([f"nmcli connection modify {connection} connection.autoconnect no"] if connection else []),
     ]
 
 

@@ -19,7 +19,8 @@ def is_as_asked(wire: Wire, there: Wired) -> bool:
     works = there.state == "up" or (there.state == "no carrier" and not there.link)
     leads = (there.kind, there.hostif) == (wire.kind, wire.hostif) and links.kind(wire.kind).is_in_vlans(wire, there)
     same_names = request.mac in (None, there.mac) and (not there.link or request.local_name in (None, there.link))
-    return works and leads and same_names and _is_addressed(request, wire.near.namespace, there)
+    same = works and leads and same_names and _is_addressed(request, wire.near.namespace, there)
+    return same and links.kind(wire.kind).is_whole(wire, there)
 
 
 def _is_addressed(request: Attach, guest: Namespace, wired: Wired) -> bool:

@@ -42,6 +42,11 @@ def find(host: Host, guest: Guest, ifname: str) -> Optional[Wired]:
     return next(iter(find_of(host, guest, ifname)), None)
 
 
+def find_at(host: Host, residence: Residence, guest: Namespace, ifname: str) -> Optional[Wired]:
+    """The same for whoever lives there; guest: its namespace, held open."""
+    return next(iter(_find_in(host, residence, guest, notes.readable(Loan), ifname)), None)
+
+
 def maker_of(host: Host, wired: Wired) -> int:
     """The process of another command that is just making a wire, 0 if none is."""
     end = host.namespace.netlink.link(wired.link) if wired.link else wired.there

@@ -13,7 +13,8 @@ from pipework.default_routes import bring_back_late
 from pipework.kernel.census import NAMED
 from pipework.kernel.records import Link
 from pipework.links.base import Ground, Inhabitant, Remnant
-from pipework.marks import is_left_over, is_unfinished
+from pipework.links.ends import is_half_made, joins_guests
+from pipework.marks import is_unfinished
 from pipework.notes import Asked, Lease, Note, Replaced
 from pipework.typed import Optional
 
@@ -77,13 +78,14 @@ def _is_there(ground: Ground, guest: Inhabitant, note: Note) -> bool:
     link = _find(guest, note)
     if link is None:
         return False
-    end = ground.host.link(link.peer)
+    namespace = ground.enter(guest.residence)
+    back = namespace.netlink.known_namespace_id(ground.host.namespace.fd)
+    end = ground.host.link(link.peer) if back is not None and link.peer_namespace == back else None
     if end:
         return end.name not in ground.host.left_over()
-    if not is_unfinished(link):
+    if not (is_unfinished(link) or joins_guests(link)):
         return True
-    namespace = ground.enter(guest.residence)
-    return namespace.netlink.link_of(link.ifindex) is not None and not is_left_over(namespace, link)
+    return namespace.netlink.link_of(link.ifindex) is not None and not is_half_made(namespace, link)
 
 
 def _find(guest: Inhabitant, note: Note) -> Optional[Link]:

@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from pipework import links, notes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.links.base import Wired
+from pipework.links.base import Host, Wired
 from pipework.links.loan import loan_of
 from pipework.links.veth import is_default_name
 from pipework.notes import Asked
+from pipework.requests import DEFAULT_MTU, WIRE
 from pipework.typed import Optional
 
 
-def save(guest: Namespace, wired: Wired) -> tuple[str, ...]:
-    """The words behind ``pipework`` that make a wire of a guest that is held open.
+def save(host: Host, guest: Namespace, wired: Wired, among: Sequence[Wired] = ()) -> tuple[str, ...]:
+    """The words behind ``pipework`` that make a wire of a guest that is held open; none, if its other end is nowhere.
 
-    Raises Refused for a note that cannot be read.
+    among: where the other end of one between guests is likely to be.  Raises Refused for a note that cannot be read.
     """
     assert wired.there
     kind = links.kind(wired.kind)
+    if kind.between_guests:
+        return _save_pair(host, guest, wired, among)
     asked = notes.of_link(Asked, guest, wired.there)
     vlans = kind.say_vlans(wired).removeprefix("0x")
     return (
@@ -35,6 +38,23 @@ def save(guest: Namespace, wired: Wired) -> tuple[str, ...]:
     )
 
 
+def _save_pair(host: Host, guest: Namespace, wired: Wired, among: Sequence[Wired]) -> tuple[str, ...]:
+    from pipework.wires.pairs import other_side  # few wires have one
+
+    other = other_side(host, guest, wired, among)
+    if other is None:
+        return ()
+    mtu = () if wired.mtu == DEFAULT_MTU else ("--mtu", str(wired.mtu))
+    return (*mtu, WIRE, *_end(guest, wired), *_end(*other))
+
+
+def _end(guest: Namespace, wired: Wired) -> tuple[str, ...]:
+    """What a line says of an end of a wire between guests."""
+    assert wired.there
+    named = ("-i", wired.ifname) if wired.ifname != links.NAMED[wired.kind].ifname else ()
+    return (*named, f"{wired.runtime}:{wired.guest}", _addresses(guest, wired, wired.there))
+
+
 def _mac(guest: Namespace, wired: Wired) -> str:
     """The MAC that the guest's end was given, or has by chance; "" for one that is its hardware's."""
     if not links.kind(wired.kind).takes_mac:
@@ -43,7 +63,7 @@ def _mac(guest: Namespace, wired: Wired) -> str:
     return (loan.given or "") if loan else wired.mac
 
 
-def _addresses(guest: Namespace, wired: Wired, link: Link, is_routed: bool) -> str:
+def _addresses(guest: Namespace, wired: Wired, link: Link, is_routed: bool = False) -> str:
     """ADDRESS, where all are fixed.  A router's come and go with that; is_routed: whether the host is one for them."""
     there = [one for one in wired.assigned if not one.is_routers]
     if not there:

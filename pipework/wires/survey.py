@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
-from pipework import addressing, guests, links, notes
+from pipework import addressing, links, notes
 from pipework.addressing.dhcp import check_lasts
 from pipework.errors import BadArgument, GuestNotFound, GuestStopped, Interrupted, NotInstalled, PipeworkError
 from pipework.guests.base import Guest
 from pipework.kernel.locks import host_lock
 from pipework.kernel.namespaces import Namespace
 from pipework.lines import Line
+from pipework.links import peer
 from pipework.links.base import Host, LinkKind, Wire, Wired
 from pipework.model import Attach
 from pipework.notes import Loan
+from pipework.requests import Connect
 from pipework.typed import Optional
 from pipework.value import Value
 from pipework.wires.diff import is_as_asked
 from pipework.wires.inventory import find_all, find_of
 from pipework.wires.lent import find_lent
+from pipework.wires.pairs import are_as_asked, find_guests, wires_of
 from pipework.wires.troubles import with_troubles
 
 AS_ASKED, MISSING, DIFFERENT, ABSENT, WRONG = "=", "+", "~", "?", "!"
@@ -31,13 +35,14 @@ End = tuple[int, int, str]  # of a wire: device and inode of the guest's namespa
 class Finding(Value):
     """A line, and how it stands: AS_ASKED, MISSING or DIFFERENT, ABSENT where its guest is not there, or WRONG.
 
-    error: why it is one of the last two; end: of its wire, where there is a guest; wired: that wire, if it is there.
+    error: why it is one of the last two; ends: of its wire in guests, where these are there; wired: that wire, if it is
+    there.
     """
 
     line: Line
     state: str
     error: Optional[PipeworkError] = None
-    end: Optional[End] = None
+    ends: tuple[End, ...] = ()
     wired: Optional[Wired] = None
 
 
@@ -48,16 +53,16 @@ def survey(host: Host, lines: Sequence[Line], patience: float = 0) -> list[Findi
     """
     by_guest, look = dict[str, list[Line]](), _Look(host, patience)
     for line in lines:
-        by_guest.setdefault(line.request.guest, []).append(line)
+        by_guest.setdefault(" ".join(end.guest for end in line.ends), []).append(line)
     if len(by_guest) > FEW:
         host.read_all()
-    found = {one.line.place: one for name, asked in by_guest.items() for one in look.at_guest(name, asked)}
+    found = {one.line.place: one for asked in by_guest.values() for one in look.at_guests(asked)}
     return _each_once(_with_troubles(host, [found[line.place] for line in lines]))
 
 
 def surplus(host: Host, findings: Sequence[Finding]) -> list[Wired]:
     """The wires that are surely pipework's and that no line asks for."""
-    asked = {one.end for one in findings}
+    asked = {end for one in findings for end in one.ends}
     ended = [(wired, _end_of(wired)) for wired in find_all(host) if is_prunable(wired)]
     return [wired for wired, end in ended if end and end not in asked]
 
@@ -71,30 +76,32 @@ class _Look:
         self._resolved = dict[Way, tuple[LinkKind, Wire]]()
         self._planned = set[Way]()
 
-    def at_guest(self, name: str, lines: Sequence[Line]) -> Iterator[Finding]:
-        """How the lines of one guest stand."""
-        try:
-            guest = guests.find(name, self._patience)
-        except PipeworkError as error:
-            state = ABSENT if isinstance(error, (GuestStopped, GuestNotFound, NotInstalled)) else WRONG
-            yield from (Finding(line, state, error) for line in lines)
-            return
-        with guest.namespace:
-            there = self.wires_of(guest)
+    def at_guests(self, lines: Sequence[Line]) -> Iterator[Finding]:
+        """How lines stand that name the same guest, or the same two."""
+        with ExitStack() as opened:
+            try:
+                found = find_guests(lines[0].ends, opened, self._patience)
+            except PipeworkError as error:
+                state = ABSENT if isinstance(error, (GuestStopped, GuestNotFound, NotInstalled)) else WRONG
+                yield from (Finding(line, state, error) for line in lines)
+                return
+            there = [self.wires_of(guest) for guest in found]
             for line in lines:
                 try:
-                    yield self.look(line, guest, there)
+                    yield self.look(line, found, there)
                 except PipeworkError:
-                    yield _look_again(self._host.namespace, line, guest)
+                    yield _look_again(self._host.namespace, line, found)
 
     def wires_of(self, guest: Guest) -> dict[str, Wired]:
         """What a guest has, by the names of its ends."""
         return {wired.ifname: wired for wired in find_of(self._host, guest)}
 
-    def look(self, line: Line, guest: Guest, there: dict[str, Wired]) -> Finding:
+    def look(self, line: Line, found: Sequence[Guest], there: Sequence[dict[str, Wired]]) -> Finding:
         """How a line stands.  Raises PipeworkError if it cannot be."""
-        ifname, state = self._compare(line.request, guest, there)
-        return Finding(line, state, end=(*guest.namespace.identity, ifname), wired=there.get(ifname))
+        if isinstance(line.request, Connect):
+            return _look_at_pair(line, wires_of(line.request, found), there)
+        ifname, state = self._compare(line.request, found[0], there[0])
+        return Finding(line, state, ends=((*found[0].namespace.identity, ifname),), wired=there[0].get(ifname))
 
     def _compare(self, request: Attach, guest: Guest, there: dict[str, Wired]) -> tuple[str, str]:
         """The name of the guest's end, and how it stands.  Raises PipeworkError."""
@@ -114,7 +121,8 @@ class _Look:
 
     def _resolve(self, request: Attach, guest: Guest) -> tuple[LinkKind, Wire]:
         """As links.resolve, which asks once for the same HOSTIF."""
-        way = (request.hostif, request.direct_phys, request.routed, request.tag is None)
+        only = (getattr(request, field) for field in links.ONLY)
+        way = (request.hostif, request.direct_phys, request.tag is None, *only)
         if way not in self._resolved:
             self._resolved[way] = links.resolve(request, self._host.namespace, guest)
         kind, wire = self._resolved[way]
@@ -125,19 +133,30 @@ class _Look:
         """Let the kind say what cannot be: once for the same HOSTIF, asked for in the same way."""
         request = wire.request
         ways = request.addresses if request.routed else tuple(map(type, request.addresses))
-        way = (request.hostif, request.direct_phys, request.tag, request.mtu, ways, wire.vacated)
+        asked = (request.options, request.doubts, request.mac)
+        way = (request.hostif, request.direct_phys, request.tag, ways, wire.vacated, *asked)
         if way not in self._planned:
             kind.plan(wire)
             addressing.plan(wire)
             self._planned.add(way)
 
 
-def _look_again(host: Namespace, line: Line, guest: Guest) -> Finding:
+def _look_at_pair(line: Line, wires: tuple[Wire, Wire], there: Sequence[dict[str, Wired]]) -> Finding:
+    """How a line stands that joins two guests.  Raises PipeworkError if it cannot be."""
+    one, other = (wired.get(wire.ifname) for wire, wired in zip(wires, there))
+    ends = tuple((*wire.near.namespace.identity, wire.ifname) for wire in wires)
+    if are_as_asked(wires, (one, other)):
+        return Finding(line, AS_ASKED, ends=ends, wired=one)
+    peer.plan(*(wire.replace(vacated=wired is not None) for wire, wired in zip(wires, (one, other))))
+    return Finding(line, DIFFERENT if one or other else MISSING, ends=ends, wired=one or other)
+
+
+def _look_again(host: Namespace, line: Line, found: Sequence[Guest]) -> Finding:
     """How a line stands that cannot be, or whose wire another run was just making.  Raises Interrupted."""
     try:
         with host_lock():
             alone = _Look(Host(host))
-            return alone.look(line, guest, alone.wires_of(guest))
+            return alone.look(line, found, [*map(alone.wires_of, found)])
     except Interrupted:
         raise
     except PipeworkError as error:
@@ -160,15 +179,15 @@ def _each_once(findings: Sequence[Finding]) -> list[Finding]:
     """The same, a line WRONG whose wire is another's already."""
     first, told = dict[End, Finding](), list[Finding]()
     for one in findings:
-        before = first.setdefault(one.end, one) if one.end else one
-        told.append(one if before is one else one.replace(state=WRONG, error=_is_taken(before)))
+        taken = [end for end in one.ends if first.setdefault(end, one) is not one]
+        told.append(one.replace(state=WRONG, error=_is_taken(taken[0], first[taken[0]])) if taken else one)
     return told
 
 
-def _is_taken(before: Finding) -> BadArgument:
-    guest, ifname = before.line.request.guest, before.end[2] if before.end else ""
+def _is_taken(end: End, before: Finding) -> BadArgument:
+    guest = before.line.ends[before.ends.index(end)].guest
     place = before.line.place
-    return BadArgument(f"{ifname} of {guest} is what {place} asks for", "Leave one of them out, or name it with -i.")
+    return BadArgument(f"{end[2]} of {guest} is what {place} asks for", "Leave one of them out, or name it with -i.")
 
 
 def is_prunable(wired: Wired) -> bool:

@@ -20,7 +20,8 @@ BUS = Path("/run/dbus/system_bus_socket")
 
 
 @contextmanager
-def _running(words: list[str], log: Path) -> Iterator[None]:
+def running(words: list[str], log: Path) -> Iterator[None]:
+    """A program that runs for as long as the block lasts; log: what it prints."""
     with log.open("w") as told:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
         try:
@@ -30,16 +31,23 @@ def _running(words: list[str], log: Path) -> Iterator[None]:
             process.wait(30 * SLOW)
 
 
+@contextmanager
+def message_bus(folder: Path) -> Iterator[None]:
+    """A bus of the system's; its log goes into that folder."""
+    BUS.parent.mkdir(parents=True, exist_ok=True)
+    BUS.unlink(missing_ok=True)
+    with running(["dbus-daemon", "--system", "--nofork", "--nopidfile"], folder / "bus"):
+        assert eventually(BUS.exists), (folder / "bus").read_text()
+        yield
+
+
 @pytest.fixture
 def firewalld(bare: Host, tmp_path: Path) -> Iterator[Host]:
     """A host whose firewall is firewalld's, with a bus of its own."""
-    BUS.parent.mkdir(parents=True, exist_ok=True)
-    BUS.unlink(missing_ok=True)
     with ExitStack() as parts:
-        parts.enter_context(_running(["dbus-daemon", "--system", "--nofork", "--nopidfile"], tmp_path / "bus"))
-        assert eventually(BUS.exists), (tmp_path / "bus").read_text()
+        parts.enter_context(message_bus(tmp_path))
         argv = bare.argv("firewalld", "--nofork", "--nopid")
-        parts.enter_context(_running(argv, tmp_path / "firewalld"))
+        parts.enter_context(running(argv, tmp_path / "firewalld"))
         state = bare.argv("firewall-cmd", "--state")
         up = eventually(lambda: subprocess.run(state, capture_output=True, check=False).returncode == 0, 30 * SLOW)
         assert up, (tmp_path / "firewalld").read_text()

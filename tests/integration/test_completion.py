@@ -25,7 +25,19 @@ source $1
 """
 
 
-IN_FRONT = {"--route", "--metric", "--mtu", "--beside", "--probe", "--check", "--mode", "--routed", "--filter"}
+IN_FRONT = {
+    "--route",
+    "--metric",
+    "--mtu",
+    "--beside",
+    "--probe",
+    "--check",
+    "--mode",
+    "--ipvlan",
+    "--host-access",
+    "--routed",
+    "--filter",
+}
 
 
 def offered(line: str, shell: str = "bash") -> set[str]:
@@ -54,6 +66,8 @@ def test_words(shell: str) -> None:
     assert offered("pipework --check lo -i eth1 web dhcl", shell) == {"dhclient", "dhclient-f"}
     assert offered("pipework --check 10.1.1.1 lo -i eth1 web dhcl", shell) == {"dhclient", "dhclient-f"}
     assert offered("pipework --check fd00::1 --probe lo web dhcl", shell) == {"dhclient", "dhclient-f"}
+    assert offered("pipework wire web 0", shell) == {"0/0"}
+    assert offered("pipework wire -", shell) == {"-i", "--mtu"}
     assert offered("pipework tc web q", shell) == {"qdisc"}
     assert offered("pipework tc web qdisc ", shell) == set()
     assert offered("pipework gc ", shell) == {"--dry-run"}

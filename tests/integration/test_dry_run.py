@@ -13,6 +13,7 @@ from tests.lab.host import nic_of, settle
 from tests.lab.netns import named_namespace
 from tests.lab.rehearsing import assert_same
 from tests.lab.scenes import ADDRESSES, MAC, Scene, bring_online, set_scene
+from tests.lab.scenes import scene as lab_scene
 from tests.lab.switch_host import switch_host
 
 KINDS = ("bridge-new", "bridge", "left-over", "openvswitch", "fake-bridge", "macvlan", "direct", "direct-port")
@@ -67,10 +68,10 @@ def test_each_address(address: str) -> None:
     assert_same(partial(scene, "bridge", address), "attach")
 
 
-@pytest.mark.parametrize("kind", ["options", "beside", "private", "direct-options"])
+@pytest.mark.parametrize("kind", ["options", "beside", "private", "direct-options", "host-access"])
 def test_options(kind: str) -> None:
     """The same with routes, a metric and an MTU, and beside another default route."""
-    assert_same(partial(scene, kind, "several"), "attach")
+    assert_same(partial(lab_scene, kind, "both" if kind == "host-access" else "several"), "attach")
 
 
 @pytest.mark.parametrize("verb", ["attach", "del"])
@@ -91,6 +92,12 @@ def test_del(kind: str, address: str) -> None:
 def test_replace(kind: str, address: str) -> None:
     """Of --replace, where another wire of that name is there, and the default routes that it had replaced."""
     assert_same(partial(scene, kind, address), "replace")
+
+
+@pytest.mark.parametrize("verb", ["attach", "replace", "del"])
+def test_wire_between_guests(verb: str) -> None:
+    """Of a wire between two guests, of its replacement and of its end."""
+    assert_same(partial(lab_scene, "wire", "several"), verb)
 
 
 def test_lines_of_a_refusal() -> None:

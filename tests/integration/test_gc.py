@@ -264,6 +264,7 @@ def test_switch_does_not_answer() -> None:
         ("namesake", "v4-off-link"),
         ("direct", "v4-gateway"),
         ("lan", "udhcpc-f"),
+        ("wire", "several"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:

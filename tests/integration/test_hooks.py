@@ -98,6 +98,8 @@ WRONG = {
     "br0": "ADDRESS is missing",
     "": "the line is empty",
     "br0 test1 10.1.1.1/24": "br0 test1 10.1.1.1/24 names a guest",
+    "wire 10.1.1.1/24 test1 10.1.1.2/24": "would reach into another guest",
+    "wire test2 10.1.1.1/24 test1 10.1.1.2/24": "would reach into another guest",
     "br0 10.1.1.1": "ADDRESS 10.1.1.1 has no netmask",
     "br0 10.1.1.1/24 'x": "a quotation mark is not closed",
     "br0 10.1.1.1/24 -x": "MAC '-x'",

@@ -35,6 +35,7 @@ def test_save_and_apply(kind: str, tmp_path: Path) -> None:
         ("options", "several"),
         ("beside", "several"),
         ("private", "v4"),
+        ("host-access", "both"),
         ("direct-options", "several"),
         ("announced", "auto:::9"),
     ],

@@ -38,6 +38,19 @@ def test_routed_at_any_step(fault: str) -> None:
     assert undone("routed", "alone", fault) > 20
 
 
+@pytest.mark.parametrize("fault", ["refuse", "break", "INT"])
+@pytest.mark.parametrize("address", ["several", "v6-off-link"])
+def test_wire_at_any_step(address: str, fault: str) -> None:
+    """The same of a wire between two guests, each of which has default routes already."""
+    assert undone("wire", address, fault) > 20
+
+
+@pytest.mark.parametrize("fault", ["refuse", "INT", "break"])
+def test_host_access_at_any_step(fault: str) -> None:
+    """The same with the host's way to the guest, for addresses of both families."""
+    assert undone("host-access", "both", fault) > 20
+
+
 def test_sure_at_any_step() -> None:
     """The same with an address that is looked for first, and a gateway that has to answer."""
     assert undone("sure", "192.168.77.9/24@192.168.77.1", "refuse") > 10
@@ -103,9 +116,12 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("beside", "several"),
         ("macvlan", "192.168.77.1-2/24@192.168.77.1"),
         ("trunk", "v4"),
+        ("wire", "several"),
+        ("wire", "v4-off-link"),
         ("direct-options", "several"),
         ("announced", "auto"),
         ("routed", "alone"),
+        ("host-access", "both"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:

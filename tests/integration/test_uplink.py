@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -18,7 +22,7 @@ from tests.lab.disturbing import broken_at_every_step
 from tests.lab.faults import FAULTS, NONE, breaking
 from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host, settle
-from tests.lab.netns import NamedNamespace, Nic
+from tests.lab.netns import NamedNamespace, Nic, dnsmasq
 from tests.lab.refusal import refused_untouched
 from tests.lab.scenes import bridge_on
 from tests.lab.snapshot import Unchanged
@@ -27,6 +31,7 @@ from tests.lab.uplinks import BRIDGES, CARD, ITS, MINE, network_of, online, upli
 
 Namespaces = Callable[[], NamedNamespace]
 Nics = Callable[..., Nic]
+NETWORKD = "/lib/systemd/systemd-networkd"
 
 
 def mac_of(host: Guest, name: str) -> str:
@@ -332,3 +337,84 @@ def test_dry_run(host: Host, standing: Nic) -> None:
     host.run("sh", "-e", "-c", lines)
     assert network_of(host, "br0") == made
     assert network_of(host, CARD) == ([], [])
+
+
+@contextmanager
+def networkd(host: Host, name: str) -> Iterator[None]:
+    """systemd-networkd on that host, which runs where /sys cannot be written, as in a container, without udev."""
+    for folder in ("netif", "netif/links", "netif/leases", "netif/lldp"):
+        os.makedirs(f"/run/systemd/{folder}", exist_ok=True)
+        shutil.chown(f"/run/systemd/{folder}", "systemd-network", "systemd-network")
+    starting = f"mount -o remount,bind,ro /sys && exec {NETWORKD}"
+    with open(os.devnull, "w") as null:
+        running = subprocess.Popen(host.argv("sh", "-c", starting), stdout=null, stderr=null)
+        try:
+            assert eventually(lambda: bool(host.link(name)) and f"{MINE}/24" in host.addresses(name))
+            link = host.link(name)
+            assert link
+            told = Path(f"/run/systemd/netif/links/{link['ifindex']}")
+            assert eventually(lambda: told.exists() and "NETWORK_FILE=" in told.read_text())
+            yield
+        finally:
+            running.terminate()
+            running.wait(10 * SLOW)
+
+
+def test_networkd_makes_it_last(host: Host, host_nic: Nics) -> None:
+    """What is printed for systemd-networkd, written where that reads, has it make the same bridge at its next start."""
+    nic, place = host_nic(CARD), Path("/run/systemd/network")
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "10-nic.network").write_text(
+        f"[Match]\nName={CARD}\n[Network]\nAddress={MINE}/24\nGateway={nic.address}\nIPv6AcceptRA=no\n"
+    )
+    try:
+        with networkd(host, CARD):
+            code, out, err = host.pipework("uplink", "br0", CARD)
+            assert (code, out) == (0, "")
+            head, *lines = err.splitlines()
+            assert head == (
+                f"pipework: {CARD} is systemd-networkd's, which makes it at the next boot what it was; "
+                "to make it last, write:"
+            )
+            time.sleep(2)  # in which it would take the address back
+            assert reaches(nic.lan, host, MINE)
+        made = network_of(host, "br0")
+        assert host.pipework("uplink", "--undo", "br0", CARD) == (0, "", "")
+        host.run("ip", "addr", "flush", "dev", CARD)
+        subprocess.run(["sh", "-e", "-c", "\n".join(lines).replace("/etc/systemd/network", str(place))], check=True)
+        with networkd(host, "br0"):
+            assert eventually(lambda: reaches(nic.lan, host, MINE))
+            assert network_of(host, "br0")[0] == made[0]
+            assert network_of(host, CARD)[0] == []
+    finally:
+        for file in place.glob("*"):
+            file.unlink()
+
+
+def test_client_that_keeps_the_lease(host: Host, host_nic: Nics) -> None:
+    """A DHCP client of the card is named, with what to type in its place; the address keeps the time that it has."""
+    nic = host_nic(CARD)
+    with dnsmasq(nic):
+        host.run("ip", "addr", "add", f"{MINE}/24", "dev", CARD, "valid_lft", "300", "preferred_lft", "200")
+        host.run("ip", "route", "add", "default", "via", nic.address)
+        client = subprocess.Popen(host.argv("udhcpc", "-f", "-i", CARD, "-s", "/bin/true"))
+        try:
+            assert eventually(lambda: Path(f"/proc/{client.pid}/comm").read_text() in ("udhcpc\n", "busybox\n"))
+            code, out, err = host.pipework("uplink", "br0", CARD)
+            assert (code, out) == (0, "")
+            assert re.fullmatch(
+                rf"pipework: udhcpc \(pid \d+\) keeps the lease of {CARD}, and will give {CARD} its address again: "
+                r"end that client, and have one for br0: udhcpc -i br0\n",
+                err,
+            )
+        finally:
+            client.terminate()
+            client.wait(10 * SLOW)
+        (entry,) = host.ip("-j", "-4", "addr", "show", "dev", "br0")
+        assert 200 < entry["addr_info"][0]["valid_life_time"] <= 300
+        assert host.pipework("uplink", "--undo", "br0", CARD) == (0, "", "")
+        code, out, err = host.pipework("uplink", "br0", CARD)
+        assert (code, out) == (0, "")
+        assert re.fullmatch(
+            rf"pipework: {MINE}/24 is leased for \d+ s more; have a client renew it on br0: dhclient br0\n", err
+        )

@@ -15,6 +15,7 @@ from tests.lab.pyroute2_reference import Described, Told, decoded, encoded
 from tests.lab.pyroute2_releases import Release
 
 TAGS = {"vlan": "IFLA_VLAN_ID", "ipoib": "IFLA_IPOIB_PKEY"}
+MODES = ("l2", "l3", "l3s")
 # What it reads as nothing, or in a form that it cannot write itself.
 BEYOND_IT = ("UNKNOWN", "RTA_ENCAP")
 
@@ -38,6 +39,7 @@ def _link(told: Told) -> dict[str, Any]:
         "peer_namespace": told.get("IFLA_LINK_NETNSID"),
         "permanent_mac": told.get("IFLA_PERM_ADDRESS") or "",
         "group": told.get("IFLA_GROUP"),
+        "mode": MODES[info.inner("IFLA_INFO_DATA").get("IFLA_IPVLAN_MODE")] if kind == "ipvlan" else "",
     }
 
 

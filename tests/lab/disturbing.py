@@ -64,7 +64,7 @@ def assert_may_succeed(fault: str, broken: Broken, taken: Scene) -> None:
     """Fail unless the run had a reason to go on to its end."""
     assert fault in ("INT", "TERM"), broken
     assert broken.step == "request 17", broken  # an old link was on its way out, from where there is no way back
-    assert not [name for name in links(taken.host) + links(taken.guest) if name.startswith("vpo")]
+    assert not [name for each in (taken.host, *taken.guests) for name in links(each) if name.startswith("vpo")]
 
 
 def healed_at_every_step(stage: Stage, told: str, leaves_nothing: bool = False) -> int:
@@ -102,7 +102,7 @@ def _heal(taken: Scene, where: str, command: Command) -> None:
 
 
 def _assert_finished(taken: Scene, where: str) -> None:
-    assert unfinished(taken.host, taken.guest) == [], where
+    assert unfinished(taken.host, *taken.guests) == [], where
     assert not taken.switch or "pipework.unfinished" not in taken.switch.rows(), where
 
 

@@ -41,8 +41,8 @@ class Host(NamedNamespace):
 
 
 def _never_knows(entry: dict[str, Any]) -> bool:
-    """Tell whether a link is a dummy, or that of a bridge which switches in userspace."""
-    return "NOARP" in entry["flags"] or entry.get("linkinfo", {}).get("info_kind") == "tun"
+    """Tell whether a link is a dummy, an ipvlan, or that of a bridge which switches in userspace."""
+    return "NOARP" in entry["flags"] or entry.get("linkinfo", {}).get("info_kind") in ("tun", "ipvlan")
 
 
 def settle(*guests: Guest) -> None:

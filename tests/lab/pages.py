@@ -24,6 +24,7 @@ MACHINE = {
         "VLANs on a Linux bridge",
         "Trunks",
         "A bridge made by Open vSwitch on demand",
+        "One MAC for all: --ipvlan",
         "VLAN of a network card",
         "A whole card: --direct-phys",
         "Wi-Fi",

@@ -15,28 +15,28 @@ from tests.lab.snapshot import Snapshot, diff
 OWN = re.compile(r"^(ifindex|link_index|link_netnsid|address|link_netns|.*_timer|bridge_id|root_id|designated_.*)$")
 
 
-def plain(value: Any, name: str) -> Any:
-    """Leave out what is each link's own, and the guest's name."""
+def plain(value: Any, names: list[str]) -> Any:
+    """Leave out what is each link's own, and the guests' names."""
     if isinstance(value, dict):
         # if5: a link of another namespace, by its number
         own = {key for key, inner in value.items() if OWN.match(key) or (key == "link" and inner.startswith("if"))}
-        return {key: plain(inner, name) for key, inner in value.items() if key not in own}
+        return {key: plain(inner, names) for key, inner in value.items() if key not in own}
     if isinstance(value, list):
-        entries = [plain(inner, name) for inner in value]
+        entries = [plain(inner, names) for inner in value]
         return [entry for entry in entries if not _is_link_local(entry)]
-    return named_alike(value, name) if isinstance(value, str) else value
+    return named_alike(value, names) if isinstance(value, str) else value
 
 
 def _is_link_local(entry: Any) -> bool:
     return isinstance(entry, dict) and str(entry.get("local") or entry.get("dst")).startswith("fe80")
 
 
-def told(looked: Snapshot, name: str) -> Snapshot:
+def told(looked: Snapshot, names: list[str]) -> Snapshot:
     """Return what a look has seen, in comparable terms."""
     shown = {
         section: lines
         if section.startswith("firewall")
-        else sorted(str(plain(json.loads(line), name)) for line in lines)
+        else sorted(str(plain(json.loads(line), names)) for line in lines)
         for section, lines in looked.items()
     }
     # a link-local address brings routes of its own
@@ -46,11 +46,15 @@ def told(looked: Snapshot, name: str) -> Snapshot:
 
 def state(taken: Scene) -> Snapshot:
     """Return the state of host, guest and switch, in comparable terms."""
-    settle(taken.host, taken.guest)
-    host, guest = (told(look(), taken.guest.name) for look in (taken.at_host, taken.at_guest))
+    settle(taken.host, *taken.guests)
+    host, guest = (told(look(), taken.names) for look in (taken.at_host, taken.at_guest))
+    peer = told(taken.at_peer(), taken.names) if taken.peer else {}
     rows = taken.switch.rows() if taken.switch else ""
-    rows = sorted(named_alike(row, taken.guest.name) for row in rows.splitlines())
-    return {**{f"host {key}": lines for key, lines in host.items()}, **guest, "switch": rows}
+    rows = sorted(named_alike(row, taken.names) for row in rows.splitlines())
+    others = {
+        f"{whose} {key}": lines for whose, part in (("host", host), ("peer", peer)) for key, lines in part.items()
+    }
+    return {**others, **guest, "switch": rows}
 
 
 def macs_of(taken: Scene) -> list[str]:
@@ -77,8 +81,7 @@ def assert_same(stage: Stage, verb: str) -> None:
         if verb == "del":
             assert taken.host.pipework(*taken.words) == (0, "", "")
         if verb == "replace":
-            until_guest = taken.words[: taken.words.index(taken.guest.spec) + 1]
-            assert taken.host.pipework(*until_guest, "10.7.0.9/24@10.7.0.1") == (0, "", "")
+            assert taken.host.pipework(*taken.otherwise()) == (0, "", "")
 
     with stage() as done:
         prepare(done)
@@ -86,7 +89,7 @@ def assert_same(stage: Stage, verb: str) -> None:
         expected, macs = state(done), macs_of(done)
     with stage() as pasted:
         prepare(pasted)
-        settle(pasted.host, pasted.guest)
+        settle(pasted.host, *pasted.guests)
         before = pasted.state()
         rehearsed = pasted.host.pipework("--dry-run", *words(pasted))
         assert (rehearsed.code, rehearsed.err) == (0, "")

@@ -29,6 +29,8 @@ REFUSED = [
     ("options", "several"),
     ("beside", "several"),
     ("routed", "alone"),
+    ("wire", "several"),
+    ("host-access", "both"),
     FAKE,
 ]
 KILLED = [
@@ -38,11 +40,13 @@ KILLED = [
     ("options", "several", ORDERS[0]),
     ("beside", "several", ORDERS[1]),
     *(("routed", "alone", order) for order in ORDERS),
+    *(("wire", "several", order) for order in ORDERS),
+    *(("host-access", "both", order) for order in ORDERS),
     (*FAKE, ORDERS[1]),
 ]
-IN_MACHINE = ("vlan", "direct-vlan", "filtering", "dummy", "ipoib", "radio")
+IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "dummy", "ipoib", "radio")
 # A bridge, a VLAN link, a NIC that was down, and one that is down again but lacks the queue that comes with being up.
-STAYS = ("filtering", "vlan", "macvlan", "direct-vlan", "ipoib", "direct-down")
+STAYS = ("filtering", "vlan", "ipvlan-vlan", "macvlan", "direct-vlan", "ipoib", "direct-down")
 OTHER_MAC = "02:00:00:00:09:0a"
 
 
@@ -118,6 +122,12 @@ class HalfMade:
         return not (trial.scene.guest.link("eth1") and trial.again("undisturbed", ["del", trial.scene.guest.spec]))
 
 
+def _lose_other_end(trial: Trial) -> None:
+    """The same at the other end of a wire between guests."""
+    assert trial.scene.peer
+    trial.scene.peer.run("ip", "link", "del", "eth1")
+
+
 def _guest_dies(trial: Trial) -> None:
     """A guest that had a NIC on loan, and a default route replaced, ends; the NIC comes to the host."""
     host = trial.scene.host
@@ -155,6 +165,9 @@ REMNANTS = {
     "dead port of a fake bridge": Left(*FAKE, True, lambda: _lose),
     "idle rule": Left("bridge", "v4", True, lambda: _lose),
     "unreturned routes": Left("macvlan", "v4-gateway", True, lambda: _lose),
+    "unreturned routes of both ends": Left("wire", "several", True, lambda: _lose_other_end),
+    "half-made wire between guests": Left("wire", "several", False, HalfMade),
+    "way to a guest": Left("host-access", "both", True, lambda: _lose),
     "half-made link": Left("bridge", "v4-gateway", False, HalfMade),
     "half-made link in the guest": Left("macvlan", "v6-gateway", False, HalfMade),
     "half-made port": Left("switch", "v4-gateway", False, HalfMade),
@@ -189,12 +202,19 @@ REPLACEMENTS: dict[str, tuple[str, Callable[[Scene], list[str]]]] = {
         "fake-switch",
         lambda taken: ["fake0", taken.guest.spec, ADDRESSES["v4-gateway"], f"{MAC}@20"],
     ),
+    "wire between guests": ("wire", Scene.otherwise),
+    "bridge in place of that": ("wire", lambda taken: ["br1", taken.guest.spec, ADDRESSES["v4-gateway"], MAC]),
     "macvlan": ("macvlan", lambda taken: _other_address(taken, "nic0")),
     "routed guest": (
         "routed",
         lambda taken: ["--routed", "nic0", taken.guest.spec, "192.168.77.9/32,fd00:77::7/128", OTHER_MAC],
     ),
     "routed guest on a bridge": ("routed", lambda taken: _other_address(taken, "br0")),
+    "host's access": (
+        "host-access",
+        lambda taken: ["--host-access", "nic0", taken.guest.spec, "192.168.77.8/24@192.168.77.1", OTHER_MAC],
+    ),
+    "no access of the host's": ("host-access", lambda taken: _other_address(taken, "nic0")),
     "NIC on loan": ("direct-furnished", lambda taken: _other_address(taken, "--direct-phys", "nic0")),
 }
 
@@ -213,7 +233,7 @@ def replacement(name: str) -> Iterator[Removal]:
         taken = stack.enter_context(scene(kind, "alone" if kind == "routed" else "v4-gateway"))
         if name == "routed guest on a bridge":
             bridge_on(taken.host)
-        if name == "other bridge":
+        if name in ("other bridge", "bridge in place of that"):
             bridge_on(taken.host, "br1")
         if name == "other kind":
             stack.enter_context(nic_of(taken.host, "nic1"))

@@ -74,7 +74,7 @@ class Trial:
     def _settled(self) -> Snapshot:
         if not self.compares:
             return {}
-        settle(self.scene.host, self.scene.guest)
+        settle(self.scene.host, *self.scene.guests)
         return self.scene.state()
 
     def again(self, where: str, words: Sequence[str] = ()) -> bool:
@@ -136,7 +136,7 @@ def _once(trial: Trial) -> None:
     trial.wire()
     trial.command(*trial.removal.words)
     trial.again("undisturbed", ["del", trial.scene.guest.spec, "--all"])
-    settle(trial.scene.host, trial.scene.guest)
+    settle(trial.scene.host, *trial.scene.guests)
 
 
 def assert_said(fault: str, broken: Broken, out: bool = False, lines: int = 2) -> None:
@@ -280,7 +280,7 @@ class Replacement:
         if shape(trial.scene) != self.expected:
             trial.collect()
         assert shape(trial.scene) == self.expected, where
-        assert unfinished(trial.scene.host, trial.scene.guest) == [], where
+        assert unfinished(trial.scene.host, *trial.scene.guests) == [], where
         assert trial.again(where, ["del", trial.scene.guest.spec]), where
         trial.assert_as_before(f"{where}, del")
 

@@ -7,13 +7,16 @@ from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from typing import Any, Callable
 
 from pipework.actions import links
+from pipework.actions.access import ForgetNeighbour, SetNeighbour
 from pipework.actions.addresses import AddAddress, AddRoute
+from pipework.actions.ipvlan import SetMode
 from pipework.actions.nic import Dress, MoveLink
 from pipework.actions.routed import gateway_of
 from pipework.actions.vlans import SetVlans
 from pipework.kernel import messages
 from pipework.kernel.messages import DONE, ERROR
 from pipework.kernel.namespaces import Namespace
+from pipework.kernel.neighbours import Neighbour
 from pipework.kernel.netlink import DUMP, GETLINK, GETNSID, NEWNSID, Netlink
 from pipework.kernel.records import Link
 from pipework.kernel.rules import add_rule, delete_rule, rule_for, rules
@@ -108,6 +111,11 @@ def address(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) ->
     return Described("ifaddrmsg", kind, flags, fields, attrs)
 
 
+def neighbour(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) -> Described:
+    """Return a message of a guest's neighbour that stays."""
+    return Described("ndmsg", kind, flags, {"ifindex": 6, "state": 0x80, **fields}, attrs)
+
+
 def route(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) -> Described:
     """Return a message of a route; those that pipework adds are unicast, of its own making."""
     return Described("rtmsg", kind, flags, fields, attrs)
@@ -161,6 +169,29 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
         lambda s: links.CreateBridge(s.host, "br1", True).do(),
         [born("br1", info("bridge", ("IFLA_BR_VLAN_FILTERING", 1)), flags=1, change=1)],
     ),
+    "veth between guests": (
+        lambda s: links.CreateVeth(s.host, "eth7", s.guest, "eth1", 1400, None, None, both=True).do(),
+        [
+            born(
+                "eth7",
+                ("IFLA_MTU", 1400),
+                info(
+                    "veth",
+                    (
+                        "VETH_INFO_PEER",
+                        {
+                            "attrs": [
+                                ("IFLA_IFNAME", "eth1"),
+                                ("IFLA_MTU", 1400),
+                                ("IFLA_NET_NS_FD", GUEST_FD),
+                                ("IFLA_GROUP", NEWBORN),
+                            ]
+                        },
+                    ),
+                ),
+            )
+        ],
+    ),
     "veth": (
         lambda s: links.CreateVeth(s.host, "port9", s.guest, "eth1", 1500, MAC, "br0").do(),
         [
@@ -194,6 +225,16 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
             NSID,
             born("eth1", *ON_NIC, ("IFLA_ADDRESS", MAC), info("macvlan", ("IFLA_MACVLAN_MODE", "bridge"))),
         ],
+    ),
+    "ipvlan": (
+        lambda s: links.CreateStacked(
+            "ipvlan", (("IFLA_IPVLAN_MODE", "l3"),), "", s.host, "eth0", s.guest, "eth1", None
+        ).do(),
+        [FIRST_LOOK, NSID, born("eth1", *ON_NIC, info("ipvlan", ("IFLA_IPVLAN_MODE", 1)))],
+    ),
+    "mode of ipvlans": (
+        lambda s: SetMode(s.guest, "old", "l2", "l3").do(),
+        [link(16, CHANGE, info("ipvlan", ("IFLA_IPVLAN_MODE", 0)), index=7)],
     ),
     "vlan in the guest": (
         lambda s: links.CreateStacked("vlan", (("IFLA_VLAN_ID", 100),), "", s.host, "eth0", s.guest, "eth1", None).do(),
@@ -288,6 +329,31 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
     "port of a bridge": (
         lambda s: s.on_host.set_link(4, IFLA_MASTER=3),
         [link(19, CHANGE, ("IFLA_MASTER", 3), index=4)],
+    ),
+    "neighbour": (
+        lambda s: SetNeighbour(s.guest, "eth1", Neighbour(ip_address("10.0.0.2"), MAC)).do(),
+        [neighbour(28, CHANGE | 0x500, ("NDA_DST", "10.0.0.2"), ("NDA_LLADDR", MAC), family=2)],
+    ),
+    "no neighbour": (
+        lambda s: ForgetNeighbour(s.guest, "eth1", Neighbour(ip_address("fd00::2"), MAC)).do(),
+        [neighbour(29, CHANGE, ("NDA_DST", "fd00::2"), family=10)],
+    ),
+    "macvlan of the host": (
+        lambda s: s.on_host.new_link(
+            "pw", "macvlan", NEWBORN, [("IFLA_MACVLAN_MODE", "bridge")], IFLA_LINK=4, ifindex=9
+        ),
+        [born("pw", ("IFLA_LINK", 4), info("macvlan", ("IFLA_MACVLAN_MODE", "bridge")), index=9)],
+    ),
+    "route by an address": (
+        lambda s: AddRoute(s.host, "eth0", 4, ip_network("10.9.0.1"), None, source=ip_address("10.0.0.1")).do(),
+        [
+            route(
+                24,
+                NEW,
+                *(("RTA_OIF", 4), ("RTA_DST", "10.9.0.1"), ("RTA_PREFSRC", "10.0.0.1")),
+                **{"family": 2, "dst_len": 32, "scope": 253, **NEW_ROUTE},
+            )
+        ],
     ),
     "add address": (
         lambda s: AddAddress(s.guest, "eth1", ip_interface("10.0.0.9/24"), ip_address("10.0.0.255")).do(),

@@ -27,7 +27,8 @@ def listed(host: Host) -> list[dict[str, Any]]:
 
 def routes(taken: Scene) -> str:
     """The guest's default routes; dhcpcd puts the link's ifindex into their metric, a router's do not last."""
-    told = (taken.guest.run("ip", family, "route", "show", "default") for family in ("-4", "-6"))
+    lines = (("ip", family, "route", "show", "default") for family in ("-4", "-6"))
+    told = (guest.run(*line) for line in lines for guest in taken.guests)
     return re.sub(r"((proto dhcp .*) metric 10\d\d|expires \d+sec)", r"\2", "".join(told))
 
 
@@ -37,7 +38,7 @@ def save_and_apply(kind: str, address: str, folder: Path) -> None:
     with scene(kind, address) as taken:
         host = taken.host
         assert host.pipework(*taken.words).code == 0
-        settle(host, taken.guest)
+        settle(host, *taken.guests)
         wired, rows, online = taken.state(), listed(host), routes(taken)
         saved = host.pipework("save")
         assert (saved.code, saved.err, saved.out.count("\n")) == (0, "", 1)
@@ -53,7 +54,7 @@ def save_and_apply(kind: str, address: str, folder: Path) -> None:
         assert listed(host) == []
         made = host.pipework("apply", str(file))
         assert made == (0, f"+ {saved.out.removeprefix('pipework ')}{ALL_MADE}", ""), made
-        settle(host, taken.guest)
+        settle(host, *taken.guests)
         again = listed(host), routes(taken)
         assert again == (rows, online), (again, rows, online)
         assert host.pipework("save") == saved

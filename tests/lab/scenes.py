@@ -25,6 +25,7 @@ ADDRESSES = {
     "v6-gateway": "fd00:77::9/64@fd00:77::1",
     "v6-off-link": "fd00:77::9/128@fd00:88::1",
     "several": "192.168.77.9/24@192.168.77.1,10.7.7.9/24,fd00:77::9/64@fd00:77::1",
+    "both": "192.168.77.9/24@192.168.77.1,fd00:77::9/64@fd00:77::1",
     "none": "0/0",
     "alone": "192.168.77.9/32,fd00:77::9/128",
 }
@@ -48,6 +49,8 @@ ON_NIC = {
     "lan": ["lan0"],
     "vlan": ["nic0"],
     "direct-vlan": ["--direct-phys", "nic0"],
+    "ipvlan": ["--ipvlan", "l2", "nic0"],
+    "ipvlan-vlan": ["--ipvlan", "l3", "nic0"],
 }
 OPTIONED = {
     "beside": ["--beside", "br0"],
@@ -55,10 +58,12 @@ OPTIONED = {
     "direct-options": [*ROUTES, "--mtu", "1400", "--direct-phys", "nic0"],
     "announced": ["lan0"],
     "private": ["--mode", "private", "nic0"],
+    "host-access": ["--host-access", "nic0"],
     "sure": ["--probe", "--check", "nic0"],
     "routed": ["--routed", "nic0"],
     "to-filter": ["--filter", "br0"],
 }
+BETWEEN_GUESTS = {"wire": ["--mtu", "1400", "wire"]}
 OTHERS = {"dummy": ["dummy0"], "ipoib": ["ib0", "-i", "eth1"], "radio": ["--direct-phys", "wlan0"]}
 DEVICES = {"ipoib": infiniband_of, "radio": radio_of}
 LAST_WORD = {
@@ -69,15 +74,17 @@ LAST_WORD = {
     "trunk": f"{MAC}@10:100,200-201",
     "fake-switch-vlan": f"{MAC}@20",  # which is not that of the fake bridge
     "ipoib": "@8001",
+    "ipvlan": "",
+    "ipvlan-vlan": "@100",
 }
 # What wants a distribution kernel.
-IN_MACHINE = ("vlan", "direct-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
+IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
 
 
 class Scene(NamedTuple):
     """A host, a guest that is online already, the command that shall be disturbed, and the host's switch.
 
-    stdin: what the command reads.
+    stdin: what the command reads; peer: the guest at the other end of the wire, where one is.
     """
 
     host: Host
@@ -88,18 +95,37 @@ class Scene(NamedTuple):
     at_guest: Callable[[], Snapshot]
     kept: Callable[[], Snapshot]
     stdin: str = ""
+    peer: Optional[NamedNamespace] = None
+    at_peer: Callable[[], Snapshot] = dict
+
+    @property
+    def guests(self) -> list[NamedNamespace]:
+        """One, or both."""
+        return [self.guest, self.peer] if self.peer else [self.guest]
+
+    @property
+    def names(self) -> list[str]:
+        """What each of them is called."""
+        return [guest.name for guest in self.guests]
+
+    def otherwise(self) -> list[str]:
+        """The words of a wire with other addresses, and with nothing behind them."""
+        until_guest = self.words[: self.words.index(self.guest.spec) + 1]
+        return [*until_guest, "10.7.0.9/24@10.7.0.1", *([self.peer.spec, "10.7.0.1/24"] if self.peer else [])]
 
     def state(self) -> Snapshot:
         """Return all that the command may touch."""
         host = {f"host's {key}": lines for key, lines in self.at_host().items()}
         guest = {f"guest's {key}": lines for key, lines in self.at_guest().items()}
-        return {**host, **guest, **self.kept(), "switch": self.switch.rows().splitlines() if self.switch else []}
+        peer = {f"peer's {key}": lines for key, lines in self.at_peer().items()}
+        switch = self.switch.rows().splitlines() if self.switch else []
+        return {**host, **guest, **peer, **self.kept(), "switch": switch}
 
     def difference(self, before: Snapshot) -> str:
         """Return what has changed, once what needs a moment has settled."""
         changed = diff(before, self.state())
         if changed:
-            settle(self.host, self.guest)
+            settle(self.host, *self.guests)
             eventually(lambda: not diff(before, self.state()), 2 * SLOW)
             changed = diff(before, self.state())
         return changed
@@ -116,7 +142,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
         host = switch.host if switch else stack.enter_context(throwaway_host())
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest, kind)
-        words = {**SWITCHED, **ON_NIC, **OPTIONED, **OTHERS}.get(kind, ["br0"])
+        words = {**SWITCHED, **ON_NIC, **OPTIONED, **BETWEEN_GUESTS, **OTHERS}.get(kind, ["br0"])
         if kind in ("bridge", "shared-bridge", "replaced-port", "beside", "options", "to-filter"):
             bridge_on(host)
         if kind == "shared-bridge":
@@ -124,7 +150,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
-        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private", "routed"):
+        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private", "host-access", "routed"):
             nic = stack.enter_context(nic_of(host, words[0] if kind in ("lan", "announced") else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
@@ -156,16 +182,50 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             # a NIC has no queue until it is brought up, and keeps it from then on
             host.run("ip", "link", "set", "ib0", "up")
             host.run("ip", "link", "set", "ib0", "down")
-        settle(host, guest)
-        tail = [ADDRESSES.get(address, address), LAST_WORD.get(kind, MAC)]
-        yield stack.enter_context(set_scene(host, guest, [*words, guest.spec, *tail], switch))
+        peer = stack.enter_context(named_namespace()) if kind in BETWEEN_GUESTS else None
+        tail = [ADDRESSES.get(address, address), *filter(None, [LAST_WORD.get(kind, MAC)])]
+        if peer:
+            _bring_online_as_docker(peer, kind)
+            for each in (guest, peer):  # whose gateway the other is
+                each.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+            tail = [tail[0], "-i", "eth1", peer.spec, opposite(tail[0])]
+        settle(host, guest, *([peer] if peer else []))
+        yield stack.enter_context(set_scene(host, guest, [*words, guest.spec, *tail], switch, peer))
+
+
+def opposite(address: str) -> str:
+    """What the other end of a wire has where one has that address: its gateway, or .1, with that one as gateway."""
+    ends = (one.partition("@")[::2] for one in address.split(","))
+    return ",".join(_opposite(*own.partition("/")[::2], gateway) for own, gateway in ends)
+
+
+def _opposite(ip: str, length: str, gateway: str) -> str:
+    if ip == "0":
+        return "0/0"
+    return f"{gateway}/{length}@{ip}" if gateway else f"{ip[:-1]}1/{length}"
 
 
 @contextmanager
-def set_scene(host: Host, guest: NamedNamespace, words: list[str], switch: Optional[SwitchHost]) -> Iterator[Scene]:
-    """Host and guest as they are, looked at from now on."""
-    with watching(host) as at_host, watching(guest) as at_guest:
-        yield Scene(host, guest, words, switch, at_host, at_guest, partial(kept_of, guest, cookie(guest)))
+def set_scene(
+    host: Host,
+    guest: NamedNamespace,
+    words: list[str],
+    switch: Optional[SwitchHost],
+    peer: Optional[NamedNamespace] = None,
+) -> Iterator[Scene]:
+    """Host and guest, or both, as they are, looked at from now on."""
+    with ExitStack() as stack:
+        at_host, at_guest = (stack.enter_context(watching(each)) for each in (host, guest))
+        taken = Scene(host, guest, words, switch, at_host, at_guest, partial(kept_of, guest, cookie(guest)))
+        if peer:
+            kept = partial(_kept_of_both, taken.kept, partial(kept_of, peer, cookie(peer)))
+            taken = taken._replace(peer=peer, at_peer=stack.enter_context(watching(peer)), kept=kept)
+        yield taken
+
+
+def _kept_of_both(of_guest: Callable[[], Snapshot], of_peer: Callable[[], Snapshot]) -> Snapshot:
+    """What is kept of the guests at both ends of a wire."""
+    return {**of_guest(), **{f"peer's {key}": lines for key, lines in of_peer().items() if key != "names"}}
 
 
 @contextmanager
@@ -273,17 +333,30 @@ def _bring_online_as_docker(guest: Guest, kind: str) -> None:
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv6.conf.default.dad_transmits=0")
 
 
-def named_alike(text: str, name: str) -> str:
-    """The text without the guest's name, and without that of its port, which depends on how long the guest's is."""
-    return re.sub("vpl[0-9a-f]+|v[a-z0-9]+plGUEST", "PORT", text.replace(name, "GUEST"))
+def named_alike(text: str, names: Iterable[str]) -> str:
+    """The text without the guests' names, and without those of their ports, which depend on how long theirs are."""
+    for number, name in sorted(enumerate(names), key=lambda each: -len(each[1])):  # one may begin as the other
+        text = text.replace(name, "GUEST" if not number else "PEER")
+    return re.sub("vpl[0-9a-f]+|v[a-z0-9]+plGUEST", "PORT", text)
 
 
 def shape(taken: Scene) -> str:
     """Return what counts of the state after a success, without what depends on the guest's name."""
-    outside, inside = taken.at_host(), taken.at_guest()
+    outside = taken.at_host()
     told = {
         "host": _names(map(json.loads, outside["links"])),
-        "guest": _names(map(json.loads, inside["links"])),
+        "guest": _shape_inside(taken.at_guest()),
+        "peer": _shape_inside(taken.at_peer()) if taken.peer else "",
+        "rules": str([outside["firewall"], outside["firewall6"]]).count("pipework"),
+        "switch": taken.switch.rows() if taken.switch else "",
+    }
+    # a router's address, and how long its route lasts, are its own
+    return re.sub('fe80:[0-9a-f:]+|"expires": [0-9]+', "ROUTER", named_alike(str(told), taken.names))
+
+
+def _shape_inside(inside: Snapshot) -> dict[str, list[str]]:
+    return {
+        "links": _names(map(json.loads, inside["links"])),
         "addresses": [
             f"{entry['ifname']} {info['local']}/{info['prefixlen']}"
             for entry in map(json.loads, inside["addresses"])
@@ -291,8 +364,4 @@ def shape(taken: Scene) -> str:
             if entry["ifname"] != "lo" and info["scope"] != "link"
         ],
         "routes": [entry for entry in inside["routes"] if re.search('"dst": "(default|[^:"]+)"', entry)],
-        "rules": str([outside["firewall"], outside["firewall6"]]).count("pipework"),
-        "switch": taken.switch.rows() if taken.switch else "",
     }
-    # a router's address, and how long its route lasts, are its own
-    return re.sub('fe80:[0-9a-f:]+|"expires": [0-9]+', "ROUTER", named_alike(str(told), taken.guest.name))

@@ -84,6 +84,7 @@ WRONG = [
     ("rule @CONTAINER_NAME@ show", "rule makes no wire"),
     ("tc @CONTAINER_NAME@ qdisc show", "tc makes no wire"),
     ("--wait -i eth0", "--wait makes no wire"),
+    ("wire @CONTAINER_NAME@ 10.0.0.1/30 db 10.0.0.2/30", "would reach into another guest\nLeave it to root"),
     ("del @CONTAINER_NAME@ --all", "del makes no wire"),
     ("--dry-run br1 @CONTAINER_NAME@ 0/0", "--dry-run in a variable"),
     ("--keep br1 @CONTAINER_NAME@ 0/0", "--keep in a variable"),

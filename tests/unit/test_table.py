@@ -13,7 +13,7 @@ from contrib import generate
 from pipework.errors import BadArgument
 from pipework.grammar import parse
 from pipework.model import Attach
-from pipework.requests import Collect, Delete
+from pipework.requests import Collect, Connect, Delete, End
 from pipework.rows import Option, Verb
 from pipework.usage import help_text, usage
 from pipework.verbs import GUEST, HOSTIF, VERBS
@@ -155,9 +155,11 @@ def test_every_row_is_carried_out(row: Verb) -> None:
 @pytest.mark.parametrize(("name", "verb", "option"), ROWS, ids=lambda part: getattr(part, "name", part))
 def test_every_option_fills_a_field(name: str, verb: Verb, option: Option) -> None:
     """Each option fills a field of its verb's request, or, as -a, takes part in reading one."""
-    assert option.field in verb.request.fields or option.field == "family"
+    # a wire's request has ends, which are read from all of its words
+    fields = {*verb.request.fields, *((*End.fields, "other") if verb.request is Connect else ())}
+    assert option.field in fields or option.field == "family"
     assert option.help and not option.help.endswith(".")
-    assert {word.field for word in verb.words if word.field} <= {*verb.request.fields}
+    assert {word.field for word in verb.words if word.field} <= fields
 
 
 def test_requests_belong_to_one_verb_each() -> None:

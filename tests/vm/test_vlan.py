@@ -11,6 +11,7 @@ from tests.lab.command import COMMAND, run_pipework
 from tests.lab.guest import HOST, SLOW, eventually
 from tests.lab.netns import Nic
 from tests.lab.snapshot import wait_for_the_ended
+from tests.lab.tcp import reaches
 from tests.vm.wiring import NO_ROUTER, Namespaces, delete, fail, kind, succeed, untouched, vlan_on
 
 pytestmark = pytest.mark.vm
@@ -154,3 +155,20 @@ def test_direct(tagged: Nic, guest_ns: Namespaces) -> None:
     assert taken.ping(FAR, wait=10)
     assert HOST.link("eth0.100") is None
     assert HOST.link("eth0") is not None
+
+
+def test_host_access(tagged: Nic, guest_ns: Namespaces) -> None:
+    """With --host-access this host and a guest of the VLAN reach each other, if the host has an address there."""
+    guest = guest_ns()
+    words = ("--host-access", "eth0", guest.spec, "192.168.100.8/24", "@100")
+    with untouched(guest):
+        assert "eth0.100 has no address in the network of 192.168.100.8/24" in fail(*words)
+    vlan_on(HOST, "eth0", 100, "192.168.100.2/24")
+    succeed(*words)
+    for one, other, address in ((HOST, guest, "192.168.100.8"), (guest, HOST, "192.168.100.2")):
+        assert one.ping(address, wait=10)
+        assert reaches(one, other, address, 5)
+    assert guest.ping(FAR, wait=10)
+    succeed("--replace", *words)
+    succeed("del", guest.spec)
+    assert HOST.link("pw-eth0.100") is None
