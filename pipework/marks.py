@@ -18,6 +18,7 @@ NEWBORN = int.from_bytes(b"pipe", "big")
 LONGEST_ALIAS = 254  # less than IFALIASZ, linux/if.h, with the NUL at its end
 UNFINISHED = "pipework unfinished "  # in front of the identity of the run
 COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name, and its port's where it is of one
+ROUTED = "pipework routed: "  # of that of a guest that the host routes for, in front of the NIC and the host's end
 WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
 MAKING = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
 ACCESS = "pipework host-access"  # in front of the NIC's name, in the alias of the host's own macvlan of it
@@ -141,3 +142,8 @@ def digest_name(prefix: str, text: str) -> str:
 def rule_comment(bridge: str, port: str = "") -> str:
     """The comment of our firewall rule for a bridge, or for a port of it."""
     return f"{COMMENT}{bridge} {port}".rstrip()
+
+
+def routed_comment(nic: str, end: str) -> str:
+    """The comment of our firewall rule for a guest that the host routes for, by the host's end of its wire."""
+    return f"{ROUTED}{nic} {end}"

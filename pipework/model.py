@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
 LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 68, 1280, 65535  # bytes: RFC 791, RFC 8200, IP_MAX_MTU of the kernel
+GATEWAYS = {4: "169.254.0.1", 6: "fe80::1"}  # of a guest that its host routes for: the host's end of its wire
 MODES = ("bridge", "private", "vepa", "passthru")  # of a macvlan; the first is what is meant where none is said
 IPVLAN_MODES = ("l2", "l3")
 MOST_METRIC = 0xFFFEFFFF  # above it, default routes wait that are to go (actions/default_route.py)
@@ -58,8 +59,8 @@ class Attach(Value):
     is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether default routes stay, and the new
     addresses answer by their own gateways; probes: whether they are looked for on the wire first; check: who has to
     answer; mode: of MODES, None for the first; ipvlan: of IPVLAN_MODES, where one is to be in a macvlan's place;
-    host_access: whether this host is to reach the guest by a NIC that they share; keep: whether the line is kept for
-    watch.
+    host_access: whether this host is to reach the guest by a NIC that they share; routed: whether this host routes for
+    the guest, which has GATEWAYS then; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -81,6 +82,7 @@ class Attach(Value):
     probes: bool = False
     check: Optional[Check] = None
     mode: Optional[str] = None
+    routed: bool = False
     ipvlan: Optional[str] = None
     host_access: bool = False
 
@@ -120,6 +122,8 @@ class Attach(Value):
             )
         if self.check:
             self._check_check(self.check)
+        if self.routed and self.direct_phys:
+            raise BadArgument("--routed and --direct-phys do not go together", "Leave one of them out.")
         if self.filters and not self.tag:
             raise BadArgument("--filter keeps VLANs apart, and none is named", "Name one behind the MAC: @100")
         if self.tag and self.tag.trunk:
@@ -218,6 +222,8 @@ class Attach(Value):
     @property
     def address(self) -> str:
         """ADDRESS as it is typed."""
+        if self.routed:  # whose gateway nobody types
+            return ",".join(str(one.interface) for one in self.addresses if isinstance(one, Static))
         return ",".join(one.text for one in self.addresses)
 
     @property
@@ -234,7 +240,8 @@ class Attach(Value):
     @property
     def options(self) -> tuple[str, ...]:
         """The options that say what the addresses do not, as they are typed."""
-        routes = [word for route in self.routes for word in ("--route", route.text)]
+        told = [str(route.network) if self.routed else route.text for route in self.routes]
+        routes = [word for text in told for word in ("--route", text)]
         metric = [] if self.metric is None else ["--metric", str(self.metric)]
         mtu = [] if self.mtu is None else ["--mtu", str(self.mtu)]
         mode = [] if self.mode is None else ["--mode", self.mode]

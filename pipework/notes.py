@@ -234,6 +234,35 @@ class Asked(Note):
         return cls(**base, address=str(kept["address"]), options=tuple(map(str, kept.get("options", ()))))
 
 
+class Routed(Note):
+    """An address that a NIC of the host answers for, and that the host routes to the guest.
+
+    host: the cookie of that; nic, end: the ifindexes of the NIC and of the host's end of the wire; address; first:
+    whether the NIC answered for no address of IPv6 at all before.
+    """
+
+    kind = "routed"
+
+    host: int
+    nic: int
+    end: int
+    address: str
+    first: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.host}-{BY_IFINDEX}{self.nic:08}-{self.address}"
+
+    def contents(self) -> dict[str, Any]:
+        own = ("host", "nic", "end", "address", "first")
+        return {field: getattr(self, field) for field in own}
+
+    @classmethod
+    def read(cls, base: dict[str, Any], kept: dict[str, Any]) -> Routed:
+        host, nic, end = (int(kept[field]) for field in ("host", "nic", "end"))
+        return cls(**base, host=host, nic=nic, end=end, address=str(kept["address"]), first=bool(kept["first"]))
+
+
 class Zone(Note):
     """The zone of firewalld that a bridge of the host was put into.  cookie: of the host; ifname: of the bridge."""
 

@@ -134,6 +134,7 @@ IPVLAN = Option(
 HOST_ACCESS = Option(
     "--host-access", "host_access", "let this host and the guest reach each other over a NIC that they share"
 )
+ROUTED = Option("--routed", "routed", "route to the guest, which the NIC answers for: one MAC outside, no broadcasts")
 FILTER = Option("--filter", "filters", "with VLAN: have a Linux bridge that does not keep VLANs apart do so")
 DRY_RUN = Option("--dry-run", "dry_run", "print the commands that would do the same, and touch nothing")
 REPLACE = Option(
@@ -180,7 +181,7 @@ VERBS = (
         "put the guest on the network behind HOSTIF",
         (HOSTIF, IFNAME, LOCALNAME, FAMILY, GUEST, ADDRESS, MAC, VLAN),
         before=(DRY_RUN, REPLACE, KEEP),
-        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, IPVLAN, HOST_ACCESS, FILTER),
+        around=(DIRECT_PHYS, ROUTE, METRIC, MTU, BESIDE, PROBE, CHECK, MODE, IPVLAN, HOST_ACCESS, ROUTED, FILTER),
         own=False,
         read=_read_attach,
     ),

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Range, Static, Via
 from pipework.errors import BadArgument, UsageError
-from pipework.model import LONGEST_ALTNAME, MODES, Check, check_ifname
+from pipework.model import GATEWAYS, LONGEST_ALTNAME, MODES, Check, check_ifname
 from pipework.requests import DEFAULT_MTU, WIRE, End
 from pipework.tag import Tag, is_hex
 from pipework.typed import Any, NoReturn, Optional
@@ -30,6 +30,8 @@ def read_attach(given: dict[str, Any]) -> dict[str, Any]:
     fields["addresses"] = parse_addresses(fields["addresses"], parse_family(fields.pop("family", None)))
     if "routes" in fields:
         fields["routes"] = tuple(map(parse_route, fields["routes"].split(",")))
+    if fields.get("routed"):
+        fields.update(_route(fields))
     if fields.get("mode") == MODES[0] and not fields.get("ipvlan"):
         del fields["mode"]  # which is what is meant without a word
     if "check" in fields:
@@ -45,6 +47,52 @@ def read_seconds(option: str, text: str) -> float:
     if not text.replace(".", "", 1).isdecimal() or not text.isascii():
         raise BadArgument(f"{option} {text!r} is no number of seconds", f"Write a number: {option} 30")
     return float(text)
+
+
+def _route(fields: dict[str, Any]) -> dict[str, Any]:
+    """The addresses and routes of a guest that its host routes for: the host is the gateway of each.
+
+    Raises BadArgument.
+    """
+    if fields["tag"]:
+        tag, hostif = fields["tag"].text, fields["hostif"]
+        raise BadArgument(
+            f"--routed does not take VLAN @{tag}",
+            f"Route over a VLAN link of this host: pipework --routed {hostif}.{tag} ...",
+        )
+    gateways, addresses = {family: ip_address(text) for family, text in GATEWAYS.items()}, list[AnyAddress]()
+    left, routes = dict(gateways), list[Via]()
+    for one in fields["addresses"]:
+        addresses.append(Static(_alone(one), left.pop(one.family, None)))
+    for route in fields.get("routes", ()):
+        if route.router:
+            raise BadArgument(
+                f"--route {route.text}: the only router of a routed guest is this host",
+                f"Write --route {route.network}",
+            )
+        if route.network.version in left:
+            raise BadArgument(
+                f"--route {route.text} is of IPv{route.network.version}, of which the guest has no address",
+                "Give it one, or leave the route out.",
+            )
+        routes.append(Via(route.network, gateways[route.network.version]))
+    return {"addresses": tuple(addresses), "routes": tuple(routes)}
+
+
+def _alone(address: AnyAddress) -> Interface:
+    """The address of a guest that has no network of its own.  Raises BadArgument."""
+    interface = address.interface if isinstance(address, Static) else None
+    if interface is None:
+        raise BadArgument(
+            f"--routed wants an address that is known beforehand, not {address.text}",
+            "Name one that is free: 192.168.1.50/32",
+        )
+    own = f"Write {interface.ip}/{interface.max_prefixlen}"
+    if isinstance(address, Static) and address.gateway:
+        raise BadArgument(f"ADDRESS {address.text} names a gateway, and with --routed that is this host", own)
+    if interface.network.num_addresses > 1:
+        raise BadArgument(f"ADDRESS {address.text}: a routed guest has no network of its own", own)
+    return interface
 
 
 def read_wire(given: dict[str, Any]) -> dict[str, Any]:

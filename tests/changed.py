@@ -30,8 +30,9 @@ ROWS = (
     (r"pipework/actions/(lines|route_words)", "messages dry_run del replace"),
     (
         r"pipework/(firewall/|actions/(iptables|firewalld|notice)|kernel/nf_tables)",
-        "bridge firewall gc least_harm removal",
+        "bridge firewall gc least_harm removal routed",
     ),
+    (r"pipework/(links|actions)/routed", "routed"),
     (r"pipework/(links/(peer|ends)|commands/wire|wires/pairs)", "wire removal save"),
     (r"pipework/links/bridge", "bridge dry_run hostif replace races"),
     (

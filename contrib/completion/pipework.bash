@@ -5,13 +5,13 @@
 
 _pipework_verbs='wire route rule tc ls del gc apply save watch hook uplink'
 _pipework_first='--wait --help --version'
-_pipework_before='--direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --ipvlan= --host-access --filter --dry-run --replace --keep'
+_pipework_before='--direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --ipvlan= --host-access --routed --filter --dry-run --replace --keep'
 
 # What a verb takes: options, words, and the word behind which no option comes.
 _pipework_table() {
     behind='' words='' ends=''
     case $1 in
-        '') behind='-i= -l= -a= --direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --ipvlan= --host-access --filter' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
+        '') behind='-i= -l= -a= --direct-phys --route= --metric= --mtu= --beside --probe --check~ --mode= --ipvlan= --host-access --routed --filter' words='HOSTIF GUEST ADDRESS MAC' ends='GUEST' ;;
         wire) behind='-i= --mtu=' words='GUEST wire.ADDRESS wire.GUEST' ends='GUEST' ;;
         route) words='GUEST route.ARGUMENT' ends='GUEST' ;;
         rule) words='GUEST rule.ARGUMENT' ends='GUEST' ;;

@@ -52,9 +52,10 @@ def plan(wire: Wire) -> AddressPlan:
 
         assign.append(NoteRoutes(guest, link, replaced, tables))
     assign += [*(replies.before if replies else ()), *(step for part in parts for step in part.prepare)]
-    assign += [SetUp(guest, link), *(replies.after if replies else ())]
-    assign += [*(step for part in parts for step in part.assign), *at_once]
-    settle = [*(step for part in parts for step in part.settle), *later]
+    assign += [SetUp(guest, link), *(step for part in parts for step in part.assign)]
+    beside = replies.after if replies else ()  # by gateways to which there is a way by then
+    assign += [*([] if request.probed else beside), *at_once]
+    settle = [*(step for part in parts for step in part.settle), *(beside if request.probed else []), *later]
     settle += checks(wire)
     if request.doubts or not all(isinstance(one, Static) for one in request.addresses):
         settle = [*links.kind(wire.kind).opening(wire), *_probe(wire), *settle]
@@ -71,7 +72,8 @@ def _probe(wire: Wire) -> Sequence[Action]:
         return ()
     from pipework.actions.sure import Probe  # few ask for it
 
-    return [Probe(wire.near.namespace, wire.ifname, probed)]
+    kind = links.kind(wire.kind)
+    return [Probe(*kind.neighbourhood(wire), probed), *kind.once_probed(wire)]
 
 
 def checks(wire: Wire) -> Sequence[Action]:

@@ -25,7 +25,7 @@ def plan(wire: Wire, static: Static, room: Room) -> Part:
     if interface and interface.version == 6:
         settle.append(SettleAddress(guest, link, interface))
     if interface and links.kind(wire.kind).is_looked_for(wire):
-        settle.append(Announce(guest, link, interface.ip))
+        settle.append(Announce(*links.kind(wire.kind).neighbourhood(wire), interface.ip))
     if interface and interface.ip in wire.request.probed:
         return Part(settle=[*prepare, *assign, *settle])  # nothing before it is known that nobody has it
     return Part(prepare, assign, settle)

@@ -18,7 +18,8 @@ from pipework.wires.troubles import with_troubles
 COLUMNS = ("GUEST", "IFNAME", "KIND", "HOSTIF", "VLAN", "LINK", "ADDRESSES", "MAC", "MTU", "STATE")
 GREEN, YELLOW, RED = "32", "33", "31"
 COLOURS = {"up": GREEN, "no carrier": YELLOW, "unfinished": YELLOW}
-COLOURS.update(dict.fromkeys(("down", "bridge down", "filtered", "no pvid", "guest gone"), RED))
+WRONG = ("down", "bridge down", "filtered", "no pvid", "not forwarded", "not answered for", "guest gone")
+COLOURS.update(dict.fromkeys(WRONG, RED))
 
 
 def list_wires(request: List) -> None:

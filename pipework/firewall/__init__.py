@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 def inquire(host: Namespace, *bridges: str) -> Union[inquiry.Inquiry, none.Inquiry]:
     """Ask who stops frames that stay on a bridge.  PIPEWORK_FIREWALL=off opts out."""
-    return none.Inquiry() if _is_off() else inquiry.Inquiry(host, bridges)
+    return none.Inquiry() if is_off() else inquiry.Inquiry(host, {one: inquiry.meeting(one) for one in bridges})
 
 
 def withdrawal(host: Namespace, bridge: str, port: str, last: bool) -> list[Action]:
-    """Take the rules back that a port has, and if it is the last that leads to a guest what the bridge has."""
+    """Take the rules back that a port has, and if it is the last that leads to a guest what the bridge has.
+
+    The last first, for each comes back to where it was.
+    """
     there = standing(host, rule_comment(bridge, "" if last else port))
-    return [one for one in there if one.bridge == bridge and (last or one.port == port)]
+    return [one for one in reversed(there) if one.bridge == bridge and (last or one.port == port)]
 
 
 def standing(host: Namespace, comment: str = COMMENT) -> list[Union[WithdrawBridged, LeaveZone]]:
@@ -32,7 +35,7 @@ def standing(host: Namespace, comment: str = COMMENT) -> list[Union[WithdrawBrid
 
     comment: rules are listed only if one's comment begins so.  Raises Refused.
     """
-    if _is_off():
+    if is_off():
         return []
     return [*_entered(host), *iptables.standing(comment)]
 
@@ -47,5 +50,6 @@ def _entered(host: Namespace) -> list[LeaveZone]:
     return list(map(LeaveZone, there))
 
 
-def _is_off() -> bool:
+def is_off() -> bool:
+    """Whether somebody else sees to it."""
     return os.environ.get("PIPEWORK_FIREWALL") == "off"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_interface, ip_network
 
 from pipework.actions.base import Action
@@ -24,18 +24,21 @@ LINK_LOCAL = ip_network("fe80::/64")
 class Inquiry:
     """Who stops frames that stay on one of these bridges; put at once, answered when it is needed."""
 
-    def __init__(self, host: Namespace, bridges: Iterable[str]) -> None:
+    def __init__(self, host: Namespace, meet: dict[str, list[int]]) -> None:
+        """meet: the families whose frames meet the firewall, on each bridge."""
         self._host = host
-        self._meet = {bridge: _meeting(bridge) for bridge in bridges}
-        meet = sorted({family for families in self._meet.values() for family in families})
+        self._meet = meet
+        families = sorted({family for those in meet.values() for family in those})
         generation = nf_tables.generation()
         chains = nf_tables.chains(generation)
-        self._asked: list[tuple[Firewall, Source]] = [(IPTABLES, one) for one in IPTABLES.ask(chains, meet, generation)]
+        self._asked: list[tuple[Firewall, Source]] = [
+            (IPTABLES, one) for one in IPTABLES.ask(chains, families, generation)
+        ]
         others = [chain for chain in chains if chain.hook and not reads(chain)]
         if others:
             from pipework.firewall.nftables import FIREWALL  # few hosts have such tables
 
-            self._asked += [(FIREWALL, one) for one in FIREWALL.ask(others, meet, generation)]
+            self._asked += [(FIREWALL, one) for one in FIREWALL.ask(others, families, generation)]
         self._tables: Optional[list[tuple[Firewall, Table]]] = None
         self._asks: frozenset[str] = frozenset()  # what the tables' rules do
         self._told: dict[object, bool] = {}
@@ -62,7 +65,7 @@ class Inquiry:
             ways.update(dict.fromkeys(way))
             if not way and self._is_now(stop):
                 stopped.append((firewall, stop))
-        return list(ways), [_notice(stopped)] if stopped else []
+        return list(ways), [notice(f"that stay on {bridge}", stopped)] if stopped else []
 
     def stops(self, bridge: str, port: str, addresses: Sequence[str]) -> bool:
         """Whether frames of a guest that is wired are stopped now.  port: the bridge's that leads to it.
@@ -98,7 +101,7 @@ class Inquiry:
     def _has_way_back(self, frame: Frame) -> bool:
         """Whether the host has a route to the source of a frame over its bridge."""
         source = frame.source
-        if source is None or source == LINK_LOCAL:  # which each link has that may have IPv6
+        if not frame.is_bridged or source is None or source == LINK_LOCAL:  # which each link has that may have IPv6
             return True
         known = [route for route in self._routes_over(frame.bridge) if route.family == frame.family]
         return any(route.destination is None or ip_network(route.prefix).overlaps(source) for route in known)
@@ -114,7 +117,7 @@ class Inquiry:
         return self._routes[bridge]
 
 
-def _meeting(bridge: str) -> list[int]:
+def meeting(bridge: str) -> list[int]:
     """The families whose bridged frames are handed to the firewall of hosts."""
     return [family for family, program in PROGRAMS.items() if sysfs.bridged_frames_meet(program, bridge)]
 
@@ -143,15 +146,14 @@ def _route(frame: Frame) -> str:
     return f"ip -{frame.family} route add {network} dev {frame.bridge}"
 
 
-def _notice(stopped: Sequence[tuple[Firewall, Stop]]) -> Notice:
-    """Who stops the frames of a bridge, and what to type, each once."""
+def notice(which: str, stopped: Sequence[tuple[Firewall, Stop]]) -> Notice:
+    """Who stops which frames, and what to type, each once."""
     families, advice = dict[str, dict[str, None]](), dict[str, None]()
     for firewall, stop in stopped:
         families.setdefault(_who(stop), {})[f"IPv{stop.frame.family}"] = None
         advice[_route(stop.frame) if stop.lacks_way_back else firewall.advice(stop)] = None
     who = ", ".join(f"{' and '.join(those)} by {one}" for one, those in families.items())
-    bridge = stopped[0][1].frame.bridge
-    return Notice(f"frames that stay on {bridge} are dropped, {who}; type: {'; '.join(advice)}")
+    return Notice(f"frames {which} are dropped, {who}; type: {'; '.join(advice)}")
 
 
 def _who(stop: Stop) -> str:

@@ -15,6 +15,7 @@ from pipework.kernel.namespaces import Namespace
 from pipework.kernel.programs import Running, find_program
 from pipework.marks import COMMENT
 from pipework.typed import Optional, Sequence
+from pipework.value import Value
 
 PROGRAMS = {4: "iptables", 6: "ip6tables"}
 FAMILIES = {4: "ip", 6: "ip6"}
@@ -85,36 +86,47 @@ class Iptables:
         ours comes behind the administrator's.  port: a rule for that one alone, where others are on the bridge that are
         not ours to let through; None: one for all of the bridge.
         """
-        if stop.is_particular or CHAIN not in stop.passed or "filter" not in stop.table.name:
+        place, bridge = place_past(stop), stop.frame.bridge
+        if place is None:
             return []
-        bridge = stop.frame.bridge
-        if bridge.endswith("+") or set("\"'\\").intersection(bridge):
-            raise Refused(
-                f"bridge {bridge} cannot be named in a firewall rule: a + at the end would stand for any name, "
-                "quotes and backslashes are changed",
-                "Choose another name, or see to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
-            )
-        rules = stop.table.chains[CHAIN].rules
-        place = len(rules) if rules and rules[-1].verdict == "return" and not rules[-1].conditions else 0
+        check_name("bridge", bridge)
         if port:
             return [AllowBridged(stop.table.program, bridge, place, port, side) for side in ("in", "out")]
         return [AllowBridged(stop.table.program, bridge, place, known=tuple(sysfs.ports(bridge)))]
 
     def advice(self, stop: Stop) -> str:
         """What an administrator types to let such frames pass."""
-        program, bridge = stop.table.program, stop.frame.bridge
+        program, coming, going = stop.table.program, stop.frame.coming, stop.frame.going
         table = "" if stop.table.name.endswith("filter") else f" -t {stop.table.name.rpartition(' ')[2]}"
         if stop.rule and stop.is_particular:
             return f"{program}{table} {stop.rule.text.replace('-A ', '-D ', 1)}"
         if any(name.startswith("ufw") for name in stop.table.chains):
-            return f"ufw route allow in on {bridge} out on {bridge}"
+            return f"ufw route allow in on {coming} out on {going}"
         install = "" if find_program(program) else "apt-get install iptables; "
         return " ".join(
-            (f"{install}{program}{table} -I {stop.base}", *sides(stop, f"-i {bridge}", f"-o {bridge}"), "-j ACCEPT")
+            (f"{install}{program}{table} -I {stop.base}", *sides(stop, f"-i {coming}", f"-o {going}"), "-j ACCEPT")
         )
 
 
 FIREWALL = Iptables()
+
+
+def place_past(stop: Stop) -> Optional[int]:
+    """Where a rule of ours lets such frames pass, as a place in CHAIN; None where that is not ours to open."""
+    if stop.is_particular or CHAIN not in stop.passed or "filter" not in stop.table.name:
+        return None
+    rules = stop.table.chains[CHAIN].rules
+    return len(rules) if rules and rules[-1].verdict == "return" and not rules[-1].conditions else 0
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse a name that a rule would not take as it is.  Raises Refused."""
+    if name.endswith("+") or set("\"'\\").intersection(name):
+        raise Refused(
+            f"{what} {name} cannot be named in a firewall rule: a + at the end would stand for any name, "
+            "quotes and backslashes are changed",
+            "Choose another name, or see to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
+        )
 
 
 def _programs(family: int, chains: Sequence[nf_tables.Chain], meets: bool) -> list[tuple[str, tuple[str, ...]]]:
@@ -158,8 +170,31 @@ def variant(family: int, name: str) -> str:
 # -- our own rules
 
 
+class Standing(Value):
+    """A rule of ours that stands: which program lists it, its place in CHAIN, its words, and its comment."""
+
+    program: str
+    place: int
+    words: Sequence[str]
+    comment: str
+
+
 def standing(comment: str) -> list[WithdrawBridged]:
-    """Every rule of ours that stands, as what takes it back; none are asked for unless one's comment begins so.
+    """Every rule of ours for bridges, as what takes it back; none are asked for unless one's comment begins so.
+
+    Raises Refused.
+    """
+    return [_as_bridged(rule) for rule in rules_with(comment) if rule.comment.startswith(COMMENT)]
+
+
+def _as_bridged(rule: Standing) -> WithdrawBridged:
+    bridge, _, port = rule.comment[len(COMMENT) :].partition(" ")
+    side = "in" if "--physdev-in" in rule.words else "out" if "--physdev-out" in rule.words else ""
+    return WithdrawBridged(rule.program, bridge, rule.place, port, side)
+
+
+def rules_with(comment: str) -> list[Standing]:
+    """Every rule of CHAIN that has a comment, if one's begins so; none are asked for where none does.
 
     Raises Refused.
     """
@@ -173,25 +208,22 @@ def standing(comment: str) -> list[WithdrawBridged]:
         )
         if _can_list(program)
     ]
-    return [rule for program, listing in asked for rule in _ours(program, listing)]
+    return [rule for program, listing in asked for rule in _commented(program, listing)]
 
 
-def _ours(program: str, listing: Running) -> list[WithdrawBridged]:
+def _commented(program: str, listing: Running) -> list[Standing]:
     told = listing.outcome(TIMEOUT)
     if told.status != 0:
         raise Refused(
             f"{program} does not tell which rules stand: {told.err.strip()}",
             "See to the rules yourself and run pipework with PIPEWORK_FIREWALL=off.",
         )
-    found = list[WithdrawBridged]()
     rules = [split(line) for line in told.out.splitlines() if line.startswith(f"-A {CHAIN} ")]
-    for place, words in enumerate(rules, start=1):
-        comment = words[words.index("--comment") + 1] if "--comment" in words else ""
-        if comment.startswith(COMMENT):
-            bridge, _, port = comment[len(COMMENT) :].partition(" ")
-            side = "in" if "--physdev-in" in words else "out" if "--physdev-out" in words else ""
-            found.append(WithdrawBridged(program, bridge, place, port, side))
-    return found
+    return [
+        Standing(program, place, words, words[words.index("--comment") + 1])
+        for place, words in enumerate(rules, start=1)
+        if "--comment" in words
+    ]
 
 
 # -- reading

@@ -53,14 +53,13 @@ class Nftables:
         return firewalld.way_past(host, stop) if stop.table.name == firewalld.TABLE else []
 
     def advice(self, stop: Stop) -> str:
-        bridge = stop.frame.bridge
         if not find_program("nft"):
             return f"apt-get install nftables; nft list table {stop.table.name}"
         if stop.table.name == firewalld.TABLE:
             return firewalld.advice(stop)
         if stop.is_particular:
             return f"nft -a list chain {stop.table.name} {stop.chain}"
-        asked = sides(stop, f"iifname {bridge}", f"oifname {bridge}")
+        asked = sides(stop, f"iifname {stop.frame.coming}", f"oifname {stop.frame.going}")
         if stop.table.always:  # there a frame's interfaces are the ports
             asked = [f"iifname {stop.frame.from_port}" if stop.frame.from_port else f"oifname {stop.frame.to_port}"]
         return " ".join((f"nft insert rule {stop.table.name} {stop.base}", *asked, "accept"))

@@ -45,6 +45,18 @@ class Frame(Value):
     destination: Optional[Network] = None
     has_way_back: bool = True
 
+    is_bridged = True
+
+    @property
+    def coming(self) -> str:
+        """The link that it comes in by, as rules name it."""
+        return self.bridge
+
+    @property
+    def going(self) -> str:
+        """The link that it goes out of, as rules name it."""
+        return self.bridge
+
     def meets(self, condition: Condition) -> Optional[bool]:
         """Whether it meets a condition; None: that cannot be known."""
         if condition.asks in ("source", "destination"):
@@ -75,6 +87,28 @@ class Frame(Value):
             "bridged": "yes",
             WAY_BACK: "yes" if self.has_way_back else "no",
         }
+
+
+class RoutedFrame(Frame):
+    """A frame that the host routes to a guest or for it.
+
+    bridge: the host's end of the guest's wire; from_port, to_port: the links that it comes in by and goes out of.
+    """
+
+    is_bridged = False
+
+    @property
+    def coming(self) -> str:
+        return self.from_port
+
+    @property
+    def going(self) -> str:
+        return self.to_port
+
+    @cached_property
+    def _facts(self) -> dict[str, str]:
+        told = {key: value for key, value in super()._facts.items() if key not in PARTICULAR}
+        return {**told, "in": self.from_port, "out": self.to_port, "bridged": "no"}
 
 
 class Condition(Value):
@@ -164,7 +198,8 @@ class Stop(Value):
 
 def stops_in(table: Table, frame: Frame) -> list[Stop]:
     """Who stops the frame in a table: in each place where the kernel leads it into that, at most one."""
-    walks = (_Walk(table, frame, base).stop() for base in table.bases if frame.family in table.families)
+    meets = frame.family in table.families and (frame.is_bridged or not table.always)
+    walks = (_Walk(table, frame, base).stop() for base in table.bases if meets)
     return [stop for stop in walks if stop]
 
 

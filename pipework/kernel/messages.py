@@ -49,7 +49,8 @@ RTA_EXPIRES, RTA_NH_ID = 23, 30
 NEXT_HOP = frozenset((RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP_TYPE, RTA_ENCAP))
 ONLINK = 0x4  # RTNH_F_ONLINK, the one flag of a route or a next hop that is not the kernel's to set
 UNICAST, BLACKHOLE = 1, 6  # RTN_*; from here on a route's type says that it leads nowhere
-NDA_DST, NDA_LLADDR, NDA_IFINDEX, REACHABLE, PERMANENT = 1, 2, 8, 0x02, 0x80  # linux/neighbour.h; the last are NUD_*
+NDA_DST, NDA_LLADDR, NDA_IFINDEX = 1, 2, 8  # linux/neighbour.h
+REACHABLE, PERMANENT, PROXY = 0x02, 0x80, 0x08  # NUD_* of it, and the flag NTF_PROXY
 MAIN_TABLE, LOCAL_TABLE = 254, 255  # RT_TABLE_*
 NETNSA_NSID = 1  # linux/net_namespace.h
 TICKS = 100  # of a second, in which a route's life is told: USER_HZ
@@ -233,9 +234,9 @@ def token(family: int, ifindex: int, value: bytes) -> bytes:
     return LINK.pack(0, 0, ifindex, 0, 0) + attribute(IFLA_AF_SPEC, spec)
 
 
-def address(ifindex: int, family: int = 0, prefixlen: int = 0, scope: int = 0, **named: Any) -> bytes:
-    """An address of a link."""
-    return ADDRESS.pack(family, prefixlen, 0, scope, ifindex) + _packed(named.items())
+def address(ifindex: int, family: int = 0, prefixlen: int = 0, scope: int = 0, flags: int = 0, **named: Any) -> bytes:
+    """An address of a link; flags: the first eight IFA_F_*."""
+    return ADDRESS.pack(family, prefixlen, flags, scope, ifindex) + _packed(named.items())
 
 
 def put_back_address(ifindex: int, told: bytes, is_timed: bool = False) -> bytes:
@@ -291,9 +292,14 @@ def _hop(flags: int, weight: int, ifindex: int, inner: bytes) -> bytes:
     return HOP.pack(HOP.size + len(inner), flags & ONLINK, weight, ifindex) + inner + _PADDING[len(inner) & 3]
 
 
-def neighbours(ifindex: int) -> bytes:
-    """The neighbours of a link, for a dump."""
-    return NEIGHBOUR.pack(0, 0, 0, 0, 0) + attribute(NDA_IFINDEX, u32(ifindex))
+def neighbours(ifindex: int, flags: int = 0) -> bytes:
+    """The neighbours of a link, for a dump; with PROXY the addresses that it answers for."""
+    return NEIGHBOUR.pack(0, 0, 0, flags, 0) + attribute(NDA_IFINDEX, u32(ifindex))
+
+
+def proxy(family: int, ifindex: int, value: bytes) -> bytes:
+    """An address that a link answers for, though it is another's."""
+    return NEIGHBOUR.pack(family, ifindex, PERMANENT, PROXY, 0) + attribute(NDA_DST, value)
 
 
 def neighbour(family: int, ifindex: int, **named: Any) -> bytes:

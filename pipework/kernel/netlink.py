@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
-GETNEIGH = 30
+NEWNEIGH, DELNEIGH, GETNEIGH = 28, 29, 30
 NEWNSID, GETNSID = 88, 90
 REQUEST, ACK, DUMP, REPLACE, EXCL, CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
 SOL_NETLINK, EXT_ACK, STRICT_CHECK = 270, 11, 12
@@ -256,6 +256,20 @@ class Netlink:
                 found.add(messages.ip_text(address))
         return found
 
+    def proxied(self, index: int) -> set[str]:
+        """The addresses that a link answers for, though they are another's (``ip neighbour show proxy``)."""
+        told = self.request(GETNEIGH, messages.neighbours(index, messages.PROXY), DUMP)
+        own = [one for one in told if messages.NEIGHBOUR.unpack_from(one)[1] == index]
+        found = (messages.chosen(one, messages.NEIGHBOUR.size, (messages.NDA_DST,)) for one in own)
+        return {messages.ip_text(one[messages.NDA_DST]) for one in found if messages.NDA_DST in one}
+
+    def add_proxy(self, index: int, address: Address) -> None:
+        """Let a link answer for an address; it may do so already."""
+        self.request(NEWNEIGH, messages.proxy(FAMILY[address.version], index, address.packed), CREATE)
+
+    def delete_proxy(self, index: int, address: Address) -> None:
+        self.request(DELNEIGH, messages.proxy(FAMILY[address.version], index, address.packed))
+
     # -- addresses
 
     def addresses(self, index: int) -> list[LinkAddress]:
@@ -264,9 +278,18 @@ class Netlink:
         answers = self.request(GETADDR, messages.address(0), DUMP)
         return [read_address(told) for told in answers if messages.ADDRESS.unpack_from(told)[4] == index]
 
-    def add_address(self, index: int, interface: Interface, broadcast: Optional[Address]) -> None:
-        attributes = {"IFA_BROADCAST": str(broadcast)} if broadcast else {}
-        self.request(NEWADDR, _address(index, interface, **attributes), CREATE | EXCL)
+    def holder(self, address: Address) -> int:
+        """The ifindex of the link that has an address, 0: none."""
+        every = self.request(GETADDR, messages.address(0), DUMP)
+        has = (told for told in every if read_address(told).interface.ip == address)
+        return next((int(messages.ADDRESS.unpack_from(told)[4]) for told in has), 0)
+
+    def add_address(
+        self, index: int, interface: Interface, broadcast: Optional[Address], scope: int = 0, flags: int = 0
+    ) -> None:
+        """Give a link an address; scope: RT_SCOPE_*, flags: the first eight IFA_F_*."""
+        attributes: dict[str, Any] = {"IFA_BROADCAST": str(broadcast)} if broadcast else {}
+        self.request(NEWADDR, _address(index, interface, scope=scope, flags=flags, **attributes), CREATE | EXCL)
 
     def put_back_address(self, index: int, address: LinkAddress, is_timed: bool = False) -> None:
         """Give a link an address as it was when it was read, for the time that it had left then or for ever."""

@@ -92,5 +92,6 @@ def unsolicited_advertisement(namespace: Namespace, index: int, mac: bytes, addr
     with closing(opened) as sender:
         sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)
         sender.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_IF, index)
-        sender.bind((str(address), 0, 0, index))
+        with suppress(OSError):  # it is a guest's that the host routes for: then by the link's own
+            sender.bind((str(address), 0, 0, index))
         sender.sendto(message, ("ff02::1", 0, 0, index))

@@ -118,6 +118,13 @@ class Route(Record):
         return {self.link, *(ifindex for _, ifindex, _ in self._hops())}
 
     @property
+    def gateways(self) -> set[str]:
+        """The routers that it goes by: more than one where it has several next hops."""
+        every = (messages.chosen(inner, 0, (messages.RTA_GATEWAY,)) for _, _, inner in self._hops())
+        found = {messages.ip_text(told[messages.RTA_GATEWAY]) for told in every if messages.RTA_GATEWAY in told}
+        return found | ({self.gateway} if self.gateway else set())
+
+    @property
     def table(self) -> int:
         """The number of the table that it stands in."""
         told = self._told(messages.RTA_TABLE)

@@ -59,8 +59,18 @@ def set_ipv6(name: str, setting: str, value: str, trouble: str) -> bool:
 
     trouble: what is so as it is.  Raises Refused where settings cannot be written.
     """
+    return set_ip(6, name, setting, value, trouble)
+
+
+def ip_setting(family: int, name: str, setting: str) -> Optional[str]:
+    """What a link has for a setting of IPv4 or IPv6, None where there is none such."""
+    return read(f"/proc/sys/net/ipv{family}/conf/{name}/{setting}")
+
+
+def set_ip(family: int, name: str, setting: str, value: str, trouble: str) -> bool:
+    """The same as set_ipv6 for either family."""
     try:
-        with open(f"{IPV6}/{name}/{setting}", "w", encoding="ascii") as file:
+        with open(f"/proc/sys/net/ipv{family}/conf/{name}/{setting}", "w", encoding="ascii") as file:
             file.write(value)
     except FileNotFoundError:
         return False

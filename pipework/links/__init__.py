@@ -85,6 +85,10 @@ def _is_handed_over_in_part(request: Attach, link: Link) -> bool:
     return request.direct_phys and request.tag is not None
 
 
+def _is_routed(request: Attach, link: Link) -> bool:
+    return request.routed
+
+
 def _is_shared_by_ip(request: Attach, link: Link) -> bool:
     return request.ipvlan is not None
 
@@ -100,6 +104,7 @@ def _is_none(request: Attach, link: Link) -> bool:
 
 # In the order in which they are asked, the first that serves HOSTIF has it; as in the original, but for VLANs.
 KINDS = (
+    Row("pipework.links.routed", _is_routed, seen_as=("veth",), takes=("routed",)),
     Row("pipework.links.openvswitch", _is_openvswitch, "ovs", seen_as=("veth",)),
     Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), takes=("filters",)),
     Row("pipework.links.peer", _is_none, seen_as=("veth",)),
@@ -114,6 +119,7 @@ KINDS = (
 ONLY = {
     "filters": ("--filter", "a Linux bridge"),
     "mode": ("--mode", "a NIC that guests share with the host"),
+    "routed": ("--routed", "a NIC"),
     "ipvlan": ("--ipvlan", "a NIC that guests share with the host"),
     "host_access": ("--host-access", "a NIC that guests share with the host"),
 }

@@ -256,13 +256,15 @@ class LinkKind:
 
     unmarked: the original has made such links, too, under no name of its own; handed_over: the guest's link may be one
     that the host had, and wants back; takes_mac: it can be given another address than its hardware's; uses_nic: HOSTIF
-    is a NIC, which the guest gets or shares; between_guests: its other end is a guest's, too.
+    is a NIC, which the guest gets or shares; routes: whether this host is the gateway of the guest, which names none;
+    between_guests: its other end is a guest's, too.
     """
 
     unmarked = False
     handed_over = False
     takes_mac = True
     uses_nic = False
+    routes = False
     between_guests = False
 
     def plan(self, wire: Wire) -> LinkPlan:
@@ -299,6 +301,14 @@ class LinkKind:
 
     def opening(self, wire: Wire) -> Sequence[Action]:
         """Wait until frames of a new wire pass, where that takes its time."""
+        return ()
+
+    def neighbourhood(self, wire: Wire) -> tuple[Namespace, str]:
+        """Whose neighbours are to hear of the guest's addresses, or have them already: a namespace and its link."""
+        return wire.near.namespace, wire.ifname
+
+    def once_probed(self, wire: Wire) -> Sequence[Action]:
+        """What lets others take the addresses for the guest's, where they are looked for first."""
         return ()
 
     def is_looked_for(self, wire: Wire) -> bool:

@@ -43,7 +43,8 @@ class Macvlan(LinkKind):
         if sysfs.phy(nic.name):
             raise Refused(
                 f"HOSTIF {nic.name} is a Wi-Fi NIC, which speaks with one MAC address only",
-                f"Share that: pipework --ipvlan l2 {nic.name} ...; or hand it over whole: --direct-phys {nic.name}",
+                f"Share that: pipework --ipvlan l2 {nic.name} ...; or route over it: pipework --routed {nic.name} ...; "
+                f"or hand it over whole: --direct-phys {nic.name}",
             )
         check_shared(wire, nic)
         mode = wire.request.mode or "bridge"

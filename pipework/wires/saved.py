@@ -27,13 +27,13 @@ def save(host: Host, guest: Namespace, wired: Wired, among: Sequence[Wired] = ()
     asked = notes.of_link(Asked, guest, wired.there)
     vlans = kind.say_vlans(wired).removeprefix("0x")
     return (
-        *(["--direct-phys"] if kind.handed_over else []),
+        *(["--direct-phys"] if kind.handed_over else ["--routed"] if kind.routes else []),
         *(asked.options if asked else []),
         wired.hostif,
         *(["-i", wired.ifname] if wired.ifname != links.NAMED[wired.kind].ifname else []),
         *(["-l", wired.link] if wired.link and not is_default_name(wired.link) else []),
         f"{wired.runtime}:{wired.guest}",
-        asked.address if asked and asked.address else _addresses(guest, wired, wired.there),
+        asked.address if asked and asked.address else _addresses(guest, wired, wired.there, kind.routes),
         *filter(None, [f"{_mac(guest, wired)}{'@' if vlans else ''}{vlans}"]),
     )
 
@@ -63,8 +63,8 @@ def _mac(guest: Namespace, wired: Wired) -> str:
     return (loan.given or "") if loan else wired.mac
 
 
-def _addresses(guest: Namespace, wired: Wired, link: Link) -> str:
-    """ADDRESS, where all are fixed.  A router's come and go with that."""
+def _addresses(guest: Namespace, wired: Wired, link: Link, is_routed: bool = False) -> str:
+    """ADDRESS, where all are fixed.  A router's come and go with that; is_routed: whether the host is one for them."""
     there = [one for one in wired.assigned if not one.is_routers]
     if not there:
         gateway = _gateway(guest, link, (4, 6))
@@ -73,7 +73,7 @@ def _addresses(guest: Namespace, wired: Wired, link: Link) -> str:
     for family in (4, 6):
         # of IPv6 the kernel tells the latest first
         own = [one.text for one in there if one.interface.version == family][:: 1 if family == 4 else -1]
-        gateway = _gateway(guest, link, (family,)) if own else None
+        gateway = _gateway(guest, link, (family,)) if own and not is_routed else None
         told += [f"{own[0]}@{gateway}", *own[1:]] if gateway else own
     return ",".join(told)
 

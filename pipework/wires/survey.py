@@ -132,7 +132,7 @@ class _Look:
     def _plan(self, kind: LinkKind, wire: Wire) -> None:
         """Let the kind say what cannot be: once for the same HOSTIF, asked for in the same way."""
         request = wire.request
-        ways = tuple(map(type, request.addresses))
+        ways = request.addresses if request.routed else tuple(map(type, request.addresses))
         asked = (request.options, request.doubts, request.mac)
         way = (request.hostif, request.direct_phys, request.tag, ways, wire.vacated, *asked)
         if way not in self._planned:

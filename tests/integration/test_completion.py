@@ -35,6 +35,7 @@ IN_FRONT = {
     "--mode",
     "--ipvlan",
     "--host-access",
+    "--routed",
     "--filter",
 }
 

@@ -74,6 +74,12 @@ def test_options(kind: str) -> None:
     assert_same(partial(lab_scene, kind, "both" if kind == "host-access" else "several"), "attach")
 
 
+@pytest.mark.parametrize("verb", ["attach", "del"])
+def test_routed(verb: str) -> None:
+    """The same with a guest that the host routes for, made and taken back."""
+    assert_same(partial(scene, "routed", "alone"), verb)
+
+
 @pytest.mark.parametrize("address", ["v4-gateway", "v6-off-link"])
 @pytest.mark.parametrize("kind", ["bridge-new", "openvswitch", "macvlan", "direct", "direct-port"])
 def test_del(kind: str, address: str) -> None:

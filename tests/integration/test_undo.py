@@ -32,6 +32,12 @@ def test_options_at_any_step(kind: str, fault: str) -> None:
     assert undone(kind, "several", fault) > 20
 
 
+@pytest.mark.parametrize("fault", ["refuse", "INT", "break"])
+def test_routed_at_any_step(fault: str) -> None:
+    """The same with a guest that the host routes for: the NIC answers for it no more, and no rule is left."""
+    assert undone("routed", "alone", fault) > 20
+
+
 @pytest.mark.parametrize("fault", ["refuse", "break", "INT"])
 @pytest.mark.parametrize("address", ["several", "v6-off-link"])
 def test_wire_at_any_step(address: str, fault: str) -> None:
@@ -114,6 +120,7 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("wire", "v4-off-link"),
         ("direct-options", "several"),
         ("announced", "auto"),
+        ("routed", "alone"),
         ("host-access", "both"),
     ],
 )

@@ -28,6 +28,7 @@ REFUSED = [
     ("direct", "v6-gateway"),
     ("options", "several"),
     ("beside", "several"),
+    ("routed", "alone"),
     ("wire", "several"),
     ("host-access", "both"),
     FAKE,
@@ -38,6 +39,7 @@ KILLED = [
     *((kind, "v6-gateway", ORDERS[1]) for kind in (*KINDS, "namesake")),
     ("options", "several", ORDERS[0]),
     ("beside", "several", ORDERS[1]),
+    *(("routed", "alone", order) for order in ORDERS),
     *(("wire", "several", order) for order in ORDERS),
     *(("host-access", "both", order) for order in ORDERS),
     (*FAKE, ORDERS[1]),
@@ -171,6 +173,8 @@ REMNANTS = {
     "half-made port": Left("switch", "v4-gateway", False, HalfMade),
     "half-lent NIC": Left("direct-furnished", "v4-gateway", False, HalfMade),
     "NIC of a dead guest": Left("direct-furnished", "v4-gateway", False, lambda: _guest_dies),
+    "answers for a lost link": Left("routed", "alone", True, lambda: _lose),
+    "half-made link of a routed guest": Left("routed", "alone", False, HalfMade),
     "stale name": Left("bridge", "v4", False, lambda: _leave_name),
 }
 
@@ -201,6 +205,11 @@ REPLACEMENTS: dict[str, tuple[str, Callable[[Scene], list[str]]]] = {
     "wire between guests": ("wire", Scene.otherwise),
     "bridge in place of that": ("wire", lambda taken: ["br1", taken.guest.spec, ADDRESSES["v4-gateway"], MAC]),
     "macvlan": ("macvlan", lambda taken: _other_address(taken, "nic0")),
+    "routed guest": (
+        "routed",
+        lambda taken: ["--routed", "nic0", taken.guest.spec, "192.168.77.9/32,fd00:77::7/128", OTHER_MAC],
+    ),
+    "routed guest on a bridge": ("routed", lambda taken: _other_address(taken, "br0")),
     "host's access": (
         "host-access",
         lambda taken: ["--host-access", "nic0", taken.guest.spec, "192.168.77.8/24@192.168.77.1", OTHER_MAC],
@@ -221,7 +230,9 @@ def replacement(name: str) -> Iterator[Removal]:
     """A wire, and --replace."""
     kind, asked = REPLACEMENTS[name]
     with ExitStack() as stack:
-        taken = stack.enter_context(scene(kind, "v4-gateway"))
+        taken = stack.enter_context(scene(kind, "alone" if kind == "routed" else "v4-gateway"))
+        if name == "routed guest on a bridge":
+            bridge_on(taken.host)
         if name in ("other bridge", "bridge in place of that"):
             bridge_on(taken.host, "br1")
         if name == "other kind":

@@ -11,6 +11,7 @@ from pipework.actions.access import ForgetNeighbour, SetNeighbour
 from pipework.actions.addresses import AddAddress, AddRoute
 from pipework.actions.ipvlan import SetMode
 from pipework.actions.nic import Dress, MoveLink
+from pipework.actions.routed import gateway_of
 from pipework.actions.vlans import SetVlans
 from pipework.kernel import messages
 from pipework.kernel.messages import DONE, ERROR
@@ -121,6 +122,7 @@ def route(kind: int, flags: int, /, *attrs: tuple[str, Any], **fields: int) -> D
 
 
 NO_STATS = ("IFLA_EXT_MASK", 8)
+PROXY = {"family": 2, "ifindex": 4, "state": 0x80, "flags": 8}
 NEW_ROUTE = {"table": 254, "proto": 3, "type": 1}
 ON_NIC = (("IFLA_LINK", 4), ("IFLA_LINK_NETNSID", 0))
 LOOK_AT_HOME = link(18, ASK, ("IFLA_IFNAME", "eth0"), NO_STATS)
@@ -402,6 +404,41 @@ REQUESTS: dict[str, tuple[Deed, list[Described]]] = {
     "neighbours": (
         lambda s: s.in_guest.neighbours(6),
         [Described("ndmsg", 30, ALL, {}, [("NDA_IFINDEX", 6)])],
+    ),
+    "addresses that a link answers for": (
+        lambda s: s.in_guest.proxied(6),
+        [Described("ndmsg", 30, ALL, {"flags": 8}, [("NDA_IFINDEX", 6)])],
+    ),
+    "answers for an address": (
+        lambda s: s.on_host.add_proxy(4, ip_address("10.0.0.9")),
+        [Described("ndmsg", 28, 0x405, PROXY, [("NDA_DST", "10.0.0.9")])],
+    ),
+    "answers for an IPv6 address that go": (
+        lambda s: s.on_host.delete_proxy(4, ip_address("fd00::9")),
+        [Described("ndmsg", 29, CHANGE, {**PROXY, "family": 10}, [("NDA_DST", "fd00::9")])],
+    ),
+    "address of any link": (lambda s: s.on_host.holder(ip_address("10.0.0.9")), [address(22, ALL)]),
+    "gateway of a routed guest": (
+        lambda s: gateway_of(s.host, "port", 4).do(),
+        [
+            address(
+                20,
+                NEW,
+                *(("IFA_LOCAL", "169.254.0.1"), ("IFA_ADDRESS", "169.254.0.1")),
+                **{"family": 2, "prefixlen": 32, "scope": 253, "index": 5},
+            )
+        ],
+    ),
+    "IPv6 gateway of a routed guest": (
+        lambda s: gateway_of(s.host, "port", 6).do(),
+        [
+            address(
+                20,
+                NEW,
+                *(("IFA_LOCAL", "fe80::1"), ("IFA_ADDRESS", "fe80::1")),
+                **{"family": 10, "prefixlen": 64, "scope": 253, "flags": 2, "index": 5},
+            )
+        ],
     ),
     "rules": (
         lambda s: list(rules(s.in_guest)),

@@ -27,6 +27,7 @@ ADDRESSES = {
     "several": "192.168.77.9/24@192.168.77.1,10.7.7.9/24,fd00:77::9/64@fd00:77::1",
     "both": "192.168.77.9/24@192.168.77.1,fd00:77::9/64@fd00:77::1",
     "none": "0/0",
+    "alone": "192.168.77.9/32,fd00:77::9/128",
 }
 ROUTES = ["--route", "10.8.0.0/13@192.168.77.3", "--route", "10.16.0.0/12", "--route", "fd00:8::/48@fd00:88::3"]
 CLIENTS = ("udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd")
@@ -59,6 +60,7 @@ OPTIONED = {
     "private": ["--mode", "private", "nic0"],
     "host-access": ["--host-access", "nic0"],
     "sure": ["--probe", "--check", "nic0"],
+    "routed": ["--routed", "nic0"],
     "to-filter": ["--filter", "br0"],
 }
 BETWEEN_GUESTS = {"wire": ["--mtu", "1400", "wire"]}
@@ -148,7 +150,7 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             assert host.pipework("br0", other.spec, "0/0").code == 0  # with rules of both families
         if kind == "replaced-port":
             _leave_port_down(host, guest)
-        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private", "host-access"):
+        if kind in (*ON_NIC, "direct-options", "announced", "sure", "private", "host-access", "routed"):
             nic = stack.enter_context(nic_of(host, words[0] if kind in ("lan", "announced") else "nic0"))
             if kind == "lan":
                 stack.enter_context(dnsmasq(nic))
@@ -161,6 +163,10 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
                 host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
                 host.run("ip", "addr", "add", "fd00:77::2/64", "dev", nic.name, "nodad")
                 host.run("ip", "route", "add", "10.20.0.0/16", "via", "192.168.77.1", "dev", nic.name)
+        if kind == "routed":
+            other = stack.enter_context(named_namespace())
+            host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+            assert host.pipework("--routed", "nic0", "-l", "before", other.spec, "192.168.77.8/32").code == 0
         if kind == "direct-port":
             bridge_on(host)
             host.run("ip", "link", "set", "nic0", "master", "br0")

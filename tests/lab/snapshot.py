@@ -74,6 +74,10 @@ def _addresses(said: str) -> list[str]:
     return _lines({key: entry[key] for key in _PLAIN if key in entry} for entry in _without_flag_of_a_switch(said))
 
 
+def _files(said: str) -> list[str]:
+    return sorted(map(json.dumps, said.splitlines()))
+
+
 def _firewall(said: str) -> list[str]:
     return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in said.splitlines() if not line.startswith("#")]
 
@@ -93,6 +97,8 @@ _ASKED: dict[str, tuple[str, str, Callable[[str], list[str]]]] = {
     "routes": ("ip", "route show table all", _entries),  # of both families
     "rules": ("ip", "rule show", _entries),
     "rules6": ("ip -6", "rule show", _entries),
+    "answers": ("ip", "neigh show proxy", _entries),
+    "answers6": ("sh", f"grep -s 1 /proc/sys/net/ipv6/conf/*/proxy_ndp || true; echo {MARK}", _files),
     "queues": ("tc", "qdisc show", _entries),
     "firewall": ("sh", f"iptables-save; echo {MARK}", _firewall),
     "firewall6": ("sh", f"ip6tables-save; echo {MARK}", _firewall),
