@@ -34,7 +34,7 @@ def check_nic(host: Namespace, nic: str, bridge: str) -> Link:
     if sysfs.phy(nic):
         raise Refused(
             f"NIC {nic} is Wi-Fi, whose access point takes frames of one MAC only, so it can be no uplink",
-            "Name a wired one: ip -br link",
+            f"Name a wired one; or have guests share its one MAC: pipework --routed {nic} GUEST ADDRESS",
         )
     standing = next((link for link in host.netlink.links() if link.parent == card.ifindex and link.kind in ALONE), None)
     if standing:
