@@ -12,7 +12,7 @@ from pipework.kernel.programs import run
 from pipework.kernel.records import Link
 from pipework.kernel.rules import links_named
 from pipework.links.base import SWITCHED
-from pipework.marks import is_hosts_end
+from pipework.marks import is_access, is_hosts_end
 from pipework.notes import Home
 from pipework.typed import Optional
 from pipework.uplinks.base import BridgeKind
@@ -36,7 +36,8 @@ def check_nic(host: Namespace, nic: str, bridge: str) -> Link:
             f"NIC {nic} is Wi-Fi, whose access point takes frames of one MAC only, so it can be no uplink",
             f"Name a wired one; or have guests share its one MAC: pipework --routed {nic} GUEST ADDRESS",
         )
-    standing = next((link for link in host.netlink.links() if link.parent == card.ifindex and link.kind in ALONE), None)
+    alone = (link for link in host.netlink.links() if link.parent == card.ifindex and link.kind in ALONE)
+    standing = next((link for link in alone if not is_access(link)), None)  # which goes with the guests that it is for
     if standing:
         raise Refused(
             f"NIC {nic} bears {standing.name} ({standing.kind}), which excludes being a bridge's port",
