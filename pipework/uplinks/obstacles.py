@@ -77,7 +77,8 @@ def check_host(host: Namespace, home: Home, bridge: str) -> None:
     if told:
         raise Refused(
             f"the firewall names {nic} in {len(told)} rules, which would meet nothing any more, such as: {told[0]}",
-            f"Add the same for {bridge} first, then type this again: iptables-save; nft list ruleset",
+            f"Add the same for {bridge} first: iptables-save; nft list ruleset; "
+            f"with firewalld: firewall-cmd --zone=ZONE --add-interface={bridge}",
         )
 
 
@@ -88,7 +89,8 @@ def _untold(words: tuple[str, ...], nic: str, bridge: str) -> Iterator[str]:
     except NotInstalled:
         return
     for line in sorted(lines):
-        if _names(line, nic) and _renamed(line, nic, bridge) not in lines:
+        # a set may name both
+        if _names(line, nic) and f'"{bridge}"' not in line and _renamed(line, nic, bridge) not in lines:
             yield line
 
 

@@ -1,4 +1,4 @@
-"""uplink beside the real NetworkManager, and the real ifupdown."""
+"""uplink beside the real NetworkManager, the real ifupdown and the real firewalld."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.hosts.conftest import message_bus, running
 from tests.lab.guest import SLOW, eventually
-from tests.lab.host import Host, host, host_nic
+from tests.lab.host import Host, host, host_nic, nic_of
 from tests.lab.netns import Nic
 from tests.lab.tcp import reaches
 from tests.lab.uplinks import CARD, MINE, network_of
@@ -112,3 +112,19 @@ def test_ifupdown(host: Host, host_nic: Nics, tmp_path: Path) -> None:
     assert eventually(lambda: reaches(nic.lan, host, MINE))
     assert network_of(host, "br0")[0] == had[0]
     subprocess.run(host.argv("ifdown", "-i", str(file), "br0"), check=True)
+
+
+def test_firewalld(firewalld: Host) -> None:
+    """A card in a zone is refused until the bridge is in it, too; then what the zone lets in gets in, and no more."""
+    with nic_of(firewalld, CARD) as nic:
+        firewalld.run("ip", "addr", "add", f"{MINE}/24", "dev", CARD)
+        firewalld.run("firewall-cmd", "--zone=work", "--add-port=7007/tcp", f"--add-interface={CARD}")
+        refused = firewalld.pipework("uplink", "br0", CARD)
+        assert refused.code == 1
+        assert f"the firewall names {CARD}" in refused.err
+        assert "firewall-cmd --zone=ZONE --add-interface=br0" in refused.err
+        firewalld.run("firewall-cmd", "--zone=work", "--add-interface=br0")
+        assert firewalld.pipework("uplink", "br0", CARD).code == 0
+        assert reaches(nic.lan, firewalld, MINE)
+        firewalld.run("firewall-cmd", "--zone=work", "--remove-port=7007/tcp")
+        assert not reaches(nic.lan, firewalld, MINE)
