@@ -10,8 +10,9 @@ import pytest
 from tests.integration.test_watch import becomes
 from tests.lab.command import run_pipework
 from tests.lab.engine import Container, docker
-from tests.lab.guest import eventually, fresh_name, run
+from tests.lab.guest import HOST, eventually, fresh_name, run
 from tests.lab.podman import PodmanContainer, podman_service
+from tests.lab.tcp import reaches
 from tests.lab.watched import watching
 
 Containers = Callable[..., Container]
@@ -63,6 +64,10 @@ def test_wrong_labels(container: Containers, bridge: Bridge, pwnic0: None) -> No
         7: (f"{name} 10.1.1.7/24", "another line asks for eth1, too"),
         8: ("del --all", "a line does not take --all"),
         9: ("--direct-phys pwnic0 10.1.1.9/24 -i eth9", "which lines of containers may not use"),
+        12: ("--routed pwnic0 10.1.1.12/32 -i eth12", "which lines of containers may not use"),
+        13: ("--host-access pwnic0 10.1.1.13/24 -i eth13", "which lines of containers may not use"),
+        14: ("--ipvlan l2 pwnic0 10.1.1.14/24 -i eth14", "which lines of containers may not use"),
+        15: (f"uplink {name} pwnic0", "uplink makes no wire"),
     }
     with watching(words=BY_LABELS) as watch:
         lines = [label(number, text) for number, (text, _) in wrong.items()]
@@ -79,6 +84,17 @@ def test_allowed_nic(container: Containers, pwnic0: None) -> None:
     with watching(words=("--allow", "eno7,pwnic0")) as watch:
         web = container(label(1, "pwnic0 10.1.1.1/24"))
         assert becomes(f"docker:{web.name} eth1 10.1.1.1/24"), watch.told()
+
+
+def test_options_of_an_allowed_nic(container: Containers, pwnic0: None) -> None:
+    """So it is in each of the ways that have a NIC shared."""
+    HOST.run("ip", "addr", "add", "10.1.1.254/24", "dev", "pwnic0")
+    lines = ("--host-access pwnic0 10.1.1.1/24", "--routed pwnic0 10.1.1.2/32 -i eth2")
+    with watching(words=("--allow", "pwnic0")) as watch:
+        web = container(*(label(number, line) for number, line in enumerate(lines)))
+        assert becomes(f"docker:{web.name} eth1 10.1.1.1/24", f"docker:{web.name} eth2 10.1.1.2/32"), watch.told()
+        assert reaches(HOST, web, "10.1.1.1")
+        assert reaches(HOST, web, "10.1.1.2")
 
 
 def test_labels_of_images(image: Callable[[str], str], bridge: Bridge) -> None:

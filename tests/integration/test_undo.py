@@ -32,20 +32,19 @@ def test_options_at_any_step(kind: str, fault: str) -> None:
     assert undone(kind, "several", fault) > 20
 
 
-@pytest.mark.parametrize("fault", ["refuse", "INT", "break"])
+@pytest.mark.parametrize("fault", ["refuse", "INT"])
 def test_routed_at_any_step(fault: str) -> None:
     """The same with a guest that the host routes for: the NIC answers for it no more, and no rule is left."""
     assert undone("routed", "alone", fault) > 20
 
 
-@pytest.mark.parametrize("fault", ["refuse", "break", "INT"])
-@pytest.mark.parametrize("address", ["several", "v6-off-link"])
+@pytest.mark.parametrize(("address", "fault"), [("several", "refuse"), ("several", "INT"), ("v6-off-link", "refuse")])
 def test_wire_at_any_step(address: str, fault: str) -> None:
     """The same of a wire between two guests, each of which has default routes already."""
     assert undone("wire", address, fault) > 20
 
 
-@pytest.mark.parametrize("fault", ["refuse", "INT", "break"])
+@pytest.mark.parametrize("fault", ["refuse", "INT"])
 def test_host_access_at_any_step(fault: str) -> None:
     """The same with the host's way to the guest, for addresses of both families."""
     assert undone("host-access", "both", fault) > 20

@@ -72,20 +72,21 @@ def test_guests_are_on_the_lan(kind: str, guest_ns: Namespaces) -> None:
         assert (switch.rows() if switch else "") == rows
 
 
-@pytest.mark.parametrize("fault", ["refuse-change", "break", "INT"])
-@pytest.mark.parametrize("kind", BRIDGES)
+@pytest.mark.parametrize(
+    ("kind", "fault"), [*((kind, "refuse-change") for kind in BRIDGES), ("new", "break"), ("there", "INT")]
+)
 def test_broken_at_any_step(kind: str, fault: str) -> None:
     """Whatever the kernel refuses, whatever else fails, whenever it is interrupted: the host is as before."""
     assert broken_at_every_step(partial(uplink_scene, kind), fault, f"uplink {kind}") > 20
 
 
-@pytest.mark.parametrize("kind", BRIDGES)
+@pytest.mark.parametrize("kind", ["new", "switch"])
 def test_undo_broken_at_any_step(kind: str) -> None:
     """A way back that fails is as if it had never begun: the bridge has it all."""
     assert broken_at_every_step(partial(uplink_scene, kind, undo=True), "refuse-change", f"uplink --undo {kind}") > 20
 
 
-@pytest.mark.parametrize("kind", BRIDGES)
+@pytest.mark.parametrize("kind", ["new", "switch"])
 def test_killed_at_any_step(kind: str) -> None:
     """Whoever moves the NIC is killed: the command puts everything back; if it is killed, too, gc does."""
     number = 0
@@ -107,7 +108,7 @@ def test_killed_at_any_step(kind: str) -> None:
     assert number > 20
 
 
-@pytest.mark.parametrize("kind", BRIDGES)
+@pytest.mark.parametrize("kind", ["new", "there"])
 def test_undo_killed_at_any_step(kind: str) -> None:
     """A way back whose process is killed is gone to its end, or was not begun, by the command or by gc."""
     number, ends = 0, set[bool]()
