@@ -30,9 +30,9 @@ def test_slave_of_a_bond_and_bearer_of_ipvlan(host: Host, host_nic: Nics, guest_
     assert f"pipework bond7 {guest.spec} ..." in refused_untouched(host, guest, line_of(first))
     host.run("ip", "link", "add", "link", second.name, "ipv7", "type", "ipvlan")
     said = refused_untouched(host, guest, line_of(second))
-    assert f"HOSTIF {second.name} bears ipv7, which is ipvlan" in said
+    assert f"{second.name} bears ipv7, which is ipvlan: that and macvlan exclude each other" in said
     host.run("ip", "link", "set", "ipv7", "netns", guest.name)
-    assert "is taken by something that excludes macvlan" in refused_untouched(host, guest, line_of(second))
+    assert f"bears ipv7 in {guest.name}, which is ipvlan" in refused_untouched(host, guest, line_of(second))
 
 
 def test_bridge_without_a_vlan_for_new_ports(host: Host, guest_ns: Namespaces) -> None:
