@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pipework import notes, uplinks
+from pipework import links, notes, uplinks
 from pipework.actions.uplink import AwaitConsent
 from pipework.commands.session import session
 from pipework.errors import Refused, one_line, warn
@@ -66,7 +66,9 @@ def _make(request: Uplink, asker: Optional[guard.Asker]) -> None:
 
 def _check_wires(host: Namespace, request: Uplink) -> None:
     """Refuse a NIC that guests stand on, which excludes being a bridge's port.  Raises Refused."""
-    standing = next((wired for wired in find_all(Host(host)) if wired.hostif == request.nic), None)
+    # one that is handed over whole is not here, so it was another host's
+    shared = (wired for wired in find_all(Host(host)) if not links.kind(wired.kind).handed_over)
+    standing = next((wired for wired in shared if wired.hostif == request.nic), None)
     if standing and not standing.vlan:
         raise Refused(
             f"{standing.ifname} of {standing.guest} stands on {request.nic} ({standing.kind}), "

@@ -279,7 +279,7 @@ RULES = {
         "nft add table inet a; nft add chain inet a c; nft add rule inet a c iifname {} drop",
         "the firewall names",
     ),
-    "set": (f"{TABLE}nft add rule inet a c iifname '{{ {{}}, other0 }}' drop", "the firewall names"),
+    "set": (f"{TABLE}nft add rule inet a c iifname '{{{{ {{}}, other0 }}}}' drop", "the firewall names"),
     "policy rule": ("ip rule add iif {} lookup 100 priority 77", "a policy rule of this host names"),
 }
 
