@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pipework.errors import GuestUnusable
+from pipework.errors import GuestStopped, GuestUnusable
 from pipework.kernel.namespaces import Namespace
 from pipework.typed import Optional, Protocol
 from pipework.value import Value
@@ -55,4 +55,4 @@ def open_process_namespace(pid: int, label: str) -> Namespace:
             f"may not open the namespace of {label}", "Run pipework as root: sudo pipework ..."
         ) from None
     except OSError:
-        raise GuestUnusable(f"{label} has ended", "Start it again, then run pipework again.") from None
+        raise GuestStopped(f"{label} has ended", "Start it again, then run pipework again.") from None
