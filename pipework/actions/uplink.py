@@ -234,6 +234,24 @@ class Unmanage(Action):
         return " ".join(map(quote, _managing(self.nic, False)))
 
 
+class UnmanageNew(Unmanage):
+    """The same of a bridge that has just been made: NetworkManager would take its addresses for none of its own.
+
+    That does not know of it at once.
+    """
+
+    def do(self) -> None:
+        until = time.monotonic() + NMCLI_LIMIT
+        while run(["nmcli", "device", "show", self.nic], NMCLI_LIMIT, "network-manager").status != 0:
+            if time.monotonic() > until:
+                raise _not_let_go(self.nic, "it does not know it")
+            time.sleep(LONGEST_PAUSE)
+        super().do()
+
+    def undo(self) -> None:
+        """Nothing: it goes with the bridge."""
+
+
 class Manage(Unmanage):
     """Have NetworkManager mind a NIC again."""
 

@@ -13,7 +13,15 @@ from pipework.actions.base import Action
 from pipework.actions.links import SetDown, SetUp
 from pipework.actions.nic import describe
 from pipework.actions.notes import Forget, Keep, Rewrite
-from pipework.actions.uplink import AwaitGateways, CopySettings, Manage, MoveNetwork, PutBackNetwork, Unmanage
+from pipework.actions.uplink import (
+    AwaitGateways,
+    CopySettings,
+    Manage,
+    MoveNetwork,
+    PutBackNetwork,
+    Unmanage,
+    UnmanageNew,
+)
 from pipework.errors import Refused
 from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
@@ -57,6 +65,7 @@ def plan(host: Namespace, bridge: str, nic: str, patience: float) -> Plan:
         Keep(note),
         *([Unmanage(nic)] if note.is_managed else []),
         *join.bridge,
+        *([UnmanageNew(bridge)] if there is None and note.is_managed else []),
         *([CopySettings(host, nic, bridge)] if there is None else []),
         *join.mac,
         *([] if card.up else [SetUp(host, nic)]),

@@ -118,7 +118,8 @@ def test_firewalld(firewalld: Host) -> None:
     """A card in a zone is refused until the bridge is in it, too; then what the zone lets in gets in, and no more."""
     with nic_of(firewalld, CARD) as nic:
         firewalld.run("ip", "addr", "add", f"{MINE}/24", "dev", CARD)
-        firewalld.run("firewall-cmd", "--zone=work", "--add-port=7007/tcp", f"--add-interface={CARD}")
+        firewalld.run("firewall-cmd", "--zone=work", "--add-port=7007/tcp")
+        firewalld.run("firewall-cmd", "--zone=work", f"--add-interface={CARD}")
         refused = firewalld.pipework("uplink", "br0", CARD)
         assert refused.code == 1
         assert f"the firewall names {CARD}" in refused.err
