@@ -38,7 +38,12 @@ def ipv6_line(link: str, allowed: bool) -> str:
 
 def ipv6_setting(link: str, setting: str, value: str) -> str:
     """Change a setting that a link has of IPv6."""
-    return f"sysctl -qw {quote(f'net/ipv6/conf/{link}/{setting}={value}')}"
+    return ip_setting(6, link, setting, value)
+
+
+def ip_setting(family: int, link: str, setting: str, value: str) -> str:
+    """The same of either family, 4 or 6."""
+    return f"sysctl -qw {quote(f'net/ipv{family}/conf/{link}/{setting}={value}')}"
 
 
 def address_line(namespace: Namespace, link: str, address: LinkAddress, is_timed: bool = False) -> str:

@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_interface
 from pipework import notes
 from pipework.actions.addresses import AddAddress
 from pipework.actions.base import Action
+from pipework.actions.lines import ip_setting
 from pipework.actions.notes import KeepOnceThere
 from pipework.address import Address
 from pipework.errors import KernelRefused, Refused
@@ -53,7 +54,7 @@ class Forward(Action):
 
     def say(self) -> str:
         lines = [(6, "disable_ipv6", "0")] if 6 in self.families else []
-        return "\n".join(_setting(family, self.link, *told) for family, *told in [*lines, *self._settings()])
+        return "\n".join(ip_setting(family, self.link, *told) for family, *told in [*lines, *self._settings()])
 
 
 class BeGateway(AddAddress):
@@ -122,7 +123,7 @@ class Answer(Action):
                 stop(self.host, self.nic, self.note)
 
     def say(self) -> str:
-        lines = [_setting(6, self.nic, PROXY_NDP, "1")] if self.address.version == 6 else []
+        lines = [ip_setting(6, self.nic, PROXY_NDP, "1")] if self.address.version == 6 else []
         return "\n".join([*lines, f"ip neighbour add proxy {self.address} dev {quote(self.nic)}"])
 
 
@@ -148,7 +149,7 @@ class StopAnswering(Action):
             return ""
         others = [note for note in _of_ipv6(self.note) if note.end != self.note.end]
         is_last = ":" in self.note.address and self.note.first and not others
-        lines = [_setting(6, self.nic, PROXY_NDP, "0")] if is_last else []
+        lines = [ip_setting(6, self.nic, PROXY_NDP, "0")] if is_last else []
         return "\n".join([f"ip neighbour delete proxy {self.note.address} dev {quote(self.nic)}", *lines])
 
 
@@ -177,8 +178,3 @@ def _answer_ndp(nic: str, wanted: bool) -> None:
     value = "1" if wanted else "0"
     if sysfs.ip_setting(6, nic, PROXY_NDP) not in (None, value):
         sysfs.set_ip(6, nic, PROXY_NDP, value, f"{PROXY_NDP} is not {value} on {nic}")
-
-
-def _setting(family: int, link: str, setting: str, value: str) -> str:
-    """Change a setting of a link; sysctl would read the dots of a VLAN link's name as slashes."""
-    return f"sysctl -qw {quote(f'net/ipv{family}/conf/{link}/{setting}={value}')}"

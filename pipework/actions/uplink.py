@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from errno import EBUSY, EINVAL, ELOOP, EOPNOTSUPP
 
 from pipework.actions.base import Action
 from pipework.actions.default_route import DeleteRoute
-from pipework.actions.lines import address_line, is_the_kernels, link_names, route_line
+from pipework.actions.lines import address_line, ip_setting, is_the_kernels, link_names, route_line
 from pipework.actions.links import gone_is_fine
 from pipework.actions.stash import DeleteAddress, in_order, put_back, reach
 from pipework.actions.sure import AwaitAnswer
@@ -24,12 +24,12 @@ from pipework.quoting import quote
 
 # what a link has of each family, beside its addresses, that decides what this host takes from that network
 SETTINGS = {
-    "ipv4": (
+    4: (
         *("rp_filter", "arp_filter", "arp_ignore", "arp_announce", "arp_accept", "arp_notify", "accept_redirects"),
         *("secure_redirects", "send_redirects", "accept_source_route", "accept_local", "forwarding", "log_martians"),
         *("proxy_arp", "src_valid_mark", "drop_gratuitous_arp", "drop_unicast_in_l2_multicast"),
     ),
-    "ipv6": (
+    6: (
         *("disable_ipv6", "addr_gen_mode", "autoconf", "use_tempaddr", "forwarding", "accept_redirects", "proxy_ndp"),
         *("accept_ra_defrtr", "accept_ra_pinfo", "accept_ra_rt_info_max_plen", "accept_ra_rtr_pref", "accept_ra"),
         *("accept_source_route", "drop_unsolicited_na", "temp_valid_lft", "temp_prefered_lft"),
@@ -140,12 +140,11 @@ class MoveNetwork(Action):
         index = next((ifindex for ifindex, name in names.items() if name == self.source), 0)
         gone = next((ifindex for ifindex, name in names.items() if name == self.target), NEW)
         names = {**names, gone: self.target}
-        own = sorted((route for route in self.routes if not is_the_kernels(route)), key=reach)
-        arriving, leaving = in_order(self._as_of(self.target)), reversed(in_order(self.addresses))
+        own = [route for route in sorted(self.routes, key=reach) if not is_the_kernels(route)]
+        arriving, leaving = self._as_of(self.target), reversed(in_order(self.addresses))
         return "\n".join(
             [
-                *(address_line(self.host, self.target, one, is_timed=True) for one in arriving),
-                *(route_line(self.host, "append", route.rerouted(index, gone), names) for route in own),
+                *_giving(self.host, self.target, arriving, [route.rerouted(index, gone) for route in own], names),
                 *(route_line(self.host, "delete", route, names) for route in reversed(own)),
                 *(f"ip address delete {one.text} dev {quote(self.source)}" for one in leaving),
             ]
@@ -164,10 +163,18 @@ class PutBackNetwork(Action):
         put_back(self.host, self.host.netlink.index(self.link), self.addresses, self.routes, is_timed=True)
 
     def say(self) -> str:
-        own = [route for route in self.routes if not is_the_kernels(route)]
-        names = link_names(self.host)
-        lines = [address_line(self.host, self.link, one) for one in self.addresses]
-        return "\n".join([*lines, *(route_line(self.host, "append", route, names) for route in own)])
+        return "\n".join(_giving(self.host, self.link, self.addresses, self.routes, link_names(self.host)))
+
+
+def _giving(
+    host: Namespace, link: str, addresses: Sequence[LinkAddress], routes: Sequence[Route], names: dict[int, str]
+) -> list[str]:
+    """The lines that give a link addresses and routes, as put_back does."""
+    own = [route for route in sorted(routes, key=reach) if not is_the_kernels(route)]
+    return [
+        *(address_line(host, link, one, is_timed=True) for one in in_order(addresses)),
+        *(route_line(host, "append", route, names) for route in own),
+    ]
 
 
 class CopySettings(Action):
@@ -178,7 +185,8 @@ class CopySettings(Action):
     bridge: str
 
     def do(self) -> None:
-        for path, value in self._differing():
+        for family, setting, value in list(self._unlike(self.bridge)):
+            path = f"/proc/sys/net/ipv{family}/conf/{self.bridge}/{setting}"
             try:
                 with open(path, "w", encoding="ascii") as file:
                     file.write(value)
@@ -190,27 +198,21 @@ class CopySettings(Action):
                     f"Make the bridge yourself, with the settings of {self.nic}: ip link add {self.bridge} type bridge",
                 ) from None
 
-    def _differing(self) -> list[tuple[str, str]]:
-        found = list[tuple[str, str]]()
-        for family, names in SETTINGS.items():
-            folder = f"/proc/sys/net/{family}/conf"
-            for name in names:
-                its = sysfs.read(f"{folder}/{self.nic}/{name}")
-                if its is not None and its != sysfs.read(f"{folder}/{self.bridge}/{name}"):
-                    found.append((f"{folder}/{self.bridge}/{name}", its))
-        return found
+    def _unlike(self, other: str) -> Iterator[tuple[int, str, str]]:
+        """The NIC's settings that are not those of another link, or (default) of a new one."""
+        for family, settings in SETTINGS.items():
+            for setting in settings:
+                its = sysfs.ip_setting(family, self.nic, setting)
+                if its is not None and its != sysfs.ip_setting(family, other, setting):
+                    yield family, setting, its
 
     def undo(self) -> None:
         """Nothing: they go with the bridge."""
 
     def say(self) -> str:
-        usual = []
-        for family, names in SETTINGS.items():
-            for name in names:
-                its, default = (sysfs.read(f"/proc/sys/net/{family}/conf/{of}/{name}") for of in (self.nic, "default"))
-                if its not in (None, default):
-                    usual.append(f"sysctl -qw {quote(f'net/{family}/conf/{self.bridge}/{name}={its}')}")
-        return "\n".join(usual)
+        return "\n".join(
+            ip_setting(family, self.bridge, setting, value) for family, setting, value in self._unlike("default")
+        )
 
 
 class Unmanage(Action):

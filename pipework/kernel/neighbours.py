@@ -9,10 +9,9 @@ from ipaddress import ip_address
 from pipework.address import Address
 from pipework.errors import KernelRefused
 from pipework.kernel import messages
-from pipework.kernel.netlink import CREATE, DUMP, FAMILY, GETNEIGH, REPLACE, Netlink
+from pipework.kernel.netlink import CREATE, DELNEIGH, DUMP, FAMILY, GETNEIGH, NEWNEIGH, REPLACE, Netlink
 from pipework.value import Value
 
-NEWNEIGH, DELNEIGH = 28, 29  # linux/rtnetlink.h
 TOLD = (messages.NDA_DST, messages.NDA_LLADDR)
 
 

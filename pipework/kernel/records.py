@@ -120,8 +120,7 @@ class Route(Record):
     @property
     def gateways(self) -> set[str]:
         """The routers that it goes by: more than one where it has several next hops."""
-        every = (messages.chosen(inner, 0, (messages.RTA_GATEWAY,)) for _, _, inner in self._hops())
-        found = {messages.ip_text(told[messages.RTA_GATEWAY]) for told in every if messages.RTA_GATEWAY in told}
+        found = {messages.ip_text(gateway) for _, gateway in self._ways if gateway}
         return found | ({self.gateway} if self.gateway else set())
 
     @property

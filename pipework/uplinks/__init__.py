@@ -33,11 +33,8 @@ from pipework.uplinks.base import BridgeKind, Plan, witnesses
 from pipework.uplinks.obstacles import check_bridge, check_host, check_nic
 from pipework.uplinks.owners import is_managers, words_for
 
-# How the names begin of bridges that are made when missing, and what tells one that is there.
-ROWS = {
-    "openvswitch": ("ovs", links.is_openvswitch),
-    "bridge": ("br", links.is_bridge),
-}
+# The kinds of links that a NIC can be a port of, and what tells one that is there.
+ROWS = {"openvswitch": links.is_openvswitch, "bridge": links.is_bridge}
 
 
 def plan(host: Namespace, bridge: str, nic: str, patience: float) -> Plan:
@@ -75,7 +72,8 @@ def plan(host: Namespace, bridge: str, nic: str, patience: float) -> Plan:
     targets = witnesses(host, home)
     awaited = [*join.opening, *([AwaitGateways(host, bridge, targets, patience)] if targets else [])]
     done: list[Action] = [*join.adopt, Rewrite(note, note.replace(run=""))]
-    return Plan(at_once, awaited, done, home, targets, words_for(host, home, bridge, kind.is_switch))
+    told = words_for(host, home, bridge, kind.is_switch, note.is_managed)
+    return Plan(at_once, awaited, done, home, targets, told)
 
 
 def plan_back(host: Namespace, note: Uplink) -> list[Action]:
@@ -156,8 +154,8 @@ def _counts(home: Home) -> bool:
 def _resolve(host: Namespace, bridge: str) -> tuple[str, Optional[Link]]:
     """The kind of a bridge, and its link if it is there.  Raises Refused."""
     there = host.netlink.link(bridge)
-    for name, (made, is_one) in ROWS.items():
-        if is_one(there) if there else bridge.startswith(made):
+    for name, is_one in ROWS.items():
+        if is_one(there) if there else bridge.startswith(links.NAMED[name].made):
             return name, there
     if there:
         raise Refused(f"BRIDGE {bridge} is no bridge", "See what is one: bridge link; ovs-vsctl list-br")

@@ -12,6 +12,7 @@ from pipework.kernel.programs import run
 from pipework.kernel.records import Link
 from pipework.kernel.rules import links_named
 from pipework.links.base import SWITCHED
+from pipework.links.tenants import IPVLANS, MACVLANS
 from pipework.marks import is_access, is_hosts_end
 from pipework.notes import Home
 from pipework.typed import Optional
@@ -19,7 +20,7 @@ from pipework.uplinks.base import BridgeKind
 
 LIMIT = 10.0  # seconds for a firewall's program
 RULES = (("iptables-save",), ("ip6tables-save",), ("nft", "list", "ruleset"))
-ALONE = ("macvlan", "macvtap", "ipvlan", "ipvtap")  # what excludes a master, as they have a NIC's frames first
+ALONE = (*MACVLANS, *IPVLANS)  # what excludes a master, as they have a NIC's frames first
 
 
 def check_nic(host: Namespace, nic: str, bridge: str) -> Link:
@@ -68,7 +69,8 @@ def check_host(host: Namespace, home: Home, bridge: str) -> None:
             f"a route out of {nic} leads to a nexthop object, which stays with that link",
             "See which, and put plain routes in its place: ip nexthop; ip route",
         )
-    if nic in links_named(host.netlink) and bridge not in links_named(host.netlink):
+    named = links_named(host.netlink)
+    if nic in named and bridge not in named:
         raise Refused(
             f"a policy rule of this host names {nic}, and would meet nothing any more",
             f"Add the same for {bridge} first: ip rule",

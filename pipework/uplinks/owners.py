@@ -38,14 +38,14 @@ class Settings(Value):
     is_switch: bool
 
 
-def words_for(host: Namespace, home: Home, bridge: str, is_switch: bool) -> tuple[str, ...]:
+def words_for(host: Namespace, home: Home, bridge: str, is_switch: bool, is_managed: bool) -> tuple[str, ...]:
     """What to say of those that mind the NIC, as they do before it moves: each a line, and behind it lines to type or
-    to write, indented."""
+    to write, indented.  is_managed: whether NetworkManager has it."""
     nic, client = home.link, _client(host, home.link)
     wanted = _settings(home, bridge, client is not None, is_switch)
     told = [_of_client(client, nic.name, bridge)] if client else _of_leases(home, bridge)
     manager, name = sysfs.read(f"{NETWORK_MANAGER}/{nic.ifindex}") or "", nic.name
-    if is_managers(nic):
+    if is_managed:
         told += _of("NetworkManager", name, "type", _manager(wanted, manager.partition("connection-uuid=")[2][:36]))
     if _is_networkds(nic):
         told += _of("systemd-networkd", name, "write", _networkd(wanted))
