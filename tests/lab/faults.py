@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from errno import EIO, ENOBUFS
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, Callable, NamedTuple
 
 from pipework import cli
@@ -44,19 +45,10 @@ PROGRAM_FAULTS = {
     "do-and-hang": '"$@"; exec sleep 60',
 }
 HANGING = 1 * SLOW  # seconds of patience with a program that hangs: as long as the tests need to see what becomes of it
-PRELOADED = (
-    "commands.attach",
-    "commands.delete",
-    "commands.gc",
-    "commands.replace",
-    "default_routes",
-    "addressing.static",
-    "guests.namespace",
-    "links.bridge",
-    "links.nic",
-    "links.macvlan",
-    "links.openvswitch",
-)
+# What runs need is loaded once for all, but for what only one of them needs and takes long to load.
+PRELOADED = ("actions", "addressing", "firewall", "kernel", "links", "wires")
+PRELOADED_TOO = ("commands.attach", "commands.delete", "commands.gc", "commands.replace", "guests.namespace")
+SLOW_TO_LOAD = "dhcp_container"
 FILED = ("unlink", "rename", "replace", "symlink", "link")  # what changes the names of files, as os has it
 PLACES = ("/run/", "/var/run/", "/var/lib/pipework/")  # where notes, names of namespaces, lines and the like are kept
 GET = 2  # of four message types each, linux/rtnetlink.h
@@ -172,6 +164,10 @@ def _run(fault: str, number: int, words: list[str], stdin: str) -> Broken:
 def main() -> None:
     """Serve until standard input ends."""
     for name in PRELOADED:
+        for module in iter_modules(import_module(f"pipework.{name}").__path__):
+            if module.name != SLOW_TO_LOAD:
+                import_module(f"pipework.{name}.{module.name}")
+    for name in PRELOADED_TOO:
         import_module(f"pipework.{name}")
     ovsdb.PATIENCE = round(ovsdb.PATIENCE * SLOW)
     for line in sys.stdin:

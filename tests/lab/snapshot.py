@@ -74,22 +74,24 @@ def _addresses(said: str) -> list[str]:
     return _lines({key: entry[key] for key in _PLAIN if key in entry} for entry in _without_flag_of_a_switch(said))
 
 
-def _files(said: str) -> list[str]:
-    return sorted(map(json.dumps, said.splitlines()))
-
-
 def _firewall(said: str) -> list[str]:
     return [re.sub(r" ?\[\d+:\d+\]", "", line) for line in said.splitlines() if not line.startswith("#")]
 
 
-# The programs that look at a namespace; all but the last answer each line of their input with one line of JSON.
+# The programs that look at a namespace; all but the shell answer each line of their input with one line of JSON.
 _LOOKERS = {
     "ip -d": ("ip", "-j", "-d", "-batch", "-"),
     "ip": ("ip", "-j", "-batch", "-"),
     "ip -6": ("ip", "-j", "-6", "-batch", "-"),
     "tc": ("tc", "-j", "-batch", "-"),
+    "nft": ("nft", "-j", "-i"),
     "sh": ("sh", "-e"),
 }
+# Links that answer for others; without a program of its own, for there are a hundred and its start takes the time.
+_PROXIES = (
+    "for file in /proc/sys/net/ipv6/conf/*/proxy_ndp; do "
+    'if { read -r value <"$file"; } 2>/dev/null; then [ "$value" = 0 ] || echo "$file"; fi; done'
+)
 # What is asked of them, and how an answer is read.
 _ASKED: dict[str, tuple[str, str, Callable[[str], list[str]]]] = {
     "links": ("ip -d", "link show", _links),
@@ -98,11 +100,10 @@ _ASKED: dict[str, tuple[str, str, Callable[[str], list[str]]]] = {
     "rules": ("ip", "rule show", _entries),
     "rules6": ("ip -6", "rule show", _entries),
     "answers": ("ip", "neigh show proxy", _entries),
-    "answers6": ("sh", f"grep -s 1 /proc/sys/net/ipv6/conf/*/proxy_ndp || true; echo {MARK}", _files),
+    "answers6": ("sh", f"{_PROXIES}; echo {MARK}", str.split),
     "queues": ("tc", "qdisc show", _entries),
-    "firewall": ("sh", f"iptables-save; echo {MARK}", _firewall),
-    "firewall6": ("sh", f"ip6tables-save; echo {MARK}", _firewall),
 }
+_RULES = {"firewall": "iptables-save", "firewall6": "ip6tables-save"}
 
 
 def _answer(looker: subprocess.Popen[str], end: str) -> str:
@@ -116,6 +117,12 @@ def _answer(looker: subprocess.Popen[str], end: str) -> str:
             return line
         lines += line
     raise RuntimeError(f"{looker.args!r} has ended")
+
+
+def _legacy_tables(process: int) -> str:
+    """The names of the tables of the firewall before nftables, where a process is."""
+    files = (Path(f"/proc/{process}/net/{name}_tables_names") for name in ("ip", "ip6"))
+    return "".join(file.read_text() for file in files if file.exists())
 
 
 def _switch() -> list[str]:
@@ -151,6 +158,17 @@ def watching(guest: Guest = HOST) -> Iterator[Callable[[], Snapshot]]:
             )
             for name, argv in _LOOKERS.items()
         }
+        known: dict[str, Snapshot] = {}
+
+        def rules() -> Snapshot:
+            """The firewall's, which are as they were where all of nftables is, handles included."""
+            print("list ruleset", file=lookers["nft"].stdin, flush=True)
+            ruleset = _answer(lookers["nft"], "")
+            if ruleset not in known or _legacy_tables(lookers["sh"].pid):
+                for program in _RULES.values():
+                    print(f"{program}; echo {MARK}", file=lookers["sh"].stdin, flush=True)
+                known[ruleset] = {section: _firewall(_answer(lookers["sh"], MARK)) for section in _RULES}
+            return known[ruleset]
 
         def look() -> Snapshot:
             for looker, line, _ in _ASKED.values():
@@ -159,6 +177,7 @@ def watching(guest: Guest = HOST) -> Iterator[Callable[[], Snapshot]]:
                 section: read(_answer(lookers[looker], MARK if looker == "sh" else ""))
                 for section, (looker, _, read) in _ASKED.items()
             }
+            taken.update(rules())
             addresses = taken["addresses"]
             taken["routes"] = [entry for entry in taken["routes"] if not _goes_with(addresses, json.loads(entry))]
             if guest.namespace is None:
