@@ -1,10 +1,9 @@
 """Starts the command from one file that has the code that an attach takes, which saves it 5 of 60 ms (make bench).
 
 launcher.py compiles this, and a call of start() with what it is to find.  The code of the modules stands behind that in
-the file, out of Python's sight: it would read all of it in small pieces, which takes 1 ms longer.
+the file, out of Python's sight: it would read all of it in small pieces, which takes 1 ms longer.  Nothing is imported
+here that is no part of the interpreter, __future__ neither, for that would be looked for elsewhere.
 """
-
-from __future__ import annotations
 
 import gc
 import sys
@@ -36,7 +35,7 @@ def start(
         """A finder and loader as importlib.abc has them."""
 
         @staticmethod
-        def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        def find_spec(name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
             if name not in modules:
                 return None
             file, is_package, *_ = modules[name]
