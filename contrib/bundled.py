@@ -40,7 +40,6 @@ def start(
                 return None
             file, is_package, *_ = modules[name]
             spec = ModuleSpec(name, Bundled, origin=file, is_package=is_package)  # type: ignore[arg-type]
-            spec.has_location = True
             if is_package:
                 spec.submodule_search_locations = [file.rpartition("/")[0]]
             return spec
@@ -51,7 +50,8 @@ def start(
 
         @staticmethod
         def exec_module(module: object) -> None:
-            *_, begin, end = modules[module.__name__]
+            # a spec that tells it works out where a .pyc would be, too, which takes longer than to find the module
+            module.__file__, _, begin, end = modules[module.__name__]
             exec(loads(codes[begin:end]), module.__dict__)
 
     gc.disable()  # it would look through what the imports make, which all stays
