@@ -14,7 +14,8 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from hashlib import sha256
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from shlex import quote
@@ -37,6 +38,7 @@ for name in sys.modules.keys() - before:
     if type(spec.loader).__name__ == "SourceFileLoader":
         print(spec.origin)
 """
+MARK = sha256().digest_size  # bytes
 UNCHECKED = bytes(12)  # of a .pyc file: no source is looked for, PEP 552
 
 
@@ -52,20 +54,31 @@ def main() -> None:
     python = os.path.realpath(sys.executable)
     if wanted.bundle and python.endswith(f"{sys.version_info[0]}.{sys.version_info[1]}"):
         file = wanted.bundle.with_suffix(".pyc")
-        write(file, MAGIC_NUMBER + UNCHECKED + marshal.dumps(bundle(folders)), 0o644)
+        write(file, MAGIC_NUMBER + UNCHECKED + bundle(folders), 0o644)
         lines.append(f'[ -x {quote(python)} ] && exec {quote(python)} -I -S {quote(str(file))} "$0" "$@"')
     words = [sys.executable, "-I", "-S", "-c", START.format(end=len(folders) + 1), *folders]
     lines.append(f'exec {" ".join(map(quote, words))} "$0" "$@"')
     write(wanted.file, "\n".join([*lines, ""]).encode(), 0o755)
 
 
-def bundle(path: Sequence[str]) -> CodeType:
-    """The code of the package and of the standard library's modules that it takes, and what starts the command."""
+def bundle(path: Sequence[str]) -> bytes:
+    """What starts the command, and behind it the code of the package and of the standard library's modules it takes."""
     package, library = Path(path[0], "pipework"), Path(sysconfig.get_path("stdlib"))
     standard = standard_modules(path, library)  # first: it may make a __pycache__ in the package
-    bundles = {**stamped(package.parent, package.rglob("*.py")), **stamped(library, standard)}
-    call = f"start({tuple(path)!r}, {bundles!r})"
-    return compiled(f"{BUNDLED.read_text(encoding='utf-8')}\n\n{call}\n", str(BUNDLED))
+    bundles, codes = dict[str, tuple[int, dict[str, tuple[str, bool, int, int]]]](), bytearray(MARK)
+    for root, files in ((package.parent, package.rglob("*.py")), (library, standard)):
+        for file in sorted(files):
+            parts = file.relative_to(root).with_suffix("").parts
+            is_package = parts[-1] == "__init__"
+            name = ".".join(parts[:-1] if is_package else parts)
+            code = marshal.dumps(compiled(file.read_text(encoding="utf-8"), str(file)))
+            _, modules = bundles.setdefault(str(file.parent), (file.parent.stat().st_mtime_ns, {}))
+            modules[name] = str(file), is_package, len(codes), len(codes) + len(code)
+            codes += code
+    mark = sha256(codes).digest()
+    codes[:MARK] = mark
+    call = f"start({tuple(path)!r}, {bundles!r}, {mark!r}, {len(codes)})"
+    return marshal.dumps(compiled(f"{BUNDLED.read_text(encoding='utf-8')}\n\n{call}\n", str(BUNDLED))) + codes
 
 
 def standard_modules(path: Sequence[str], library: Path) -> list[Path]:
@@ -76,21 +89,9 @@ def standard_modules(path: Sequence[str], library: Path) -> list[Path]:
     return [Path(file) for file in told.splitlines() if Path(file).is_relative_to(library)]
 
 
-def stamped(root: Path, files: Iterable[Path]) -> dict[str, tuple[int, dict[str, tuple[str, bool, bytes]]]]:
-    """By folder, when it was last changed, and its modules; see start() in bundled.py.  root: where packages are."""
-    found: dict[str, tuple[int, dict[str, tuple[str, bool, bytes]]]] = {}
-    for file in sorted(files):
-        parts = file.relative_to(root).with_suffix("").parts
-        is_package = parts[-1] == "__init__"
-        name = ".".join(parts[:-1] if is_package else parts)
-        code = marshal.dumps(compiled(file.read_text(encoding="utf-8"), str(file)))
-        _, modules = found.setdefault(str(file.parent), (file.parent.stat().st_mtime_ns, {}))
-        modules[name] = str(file), is_package, code
-    return found
-
-
 def compiled(text: str, file: str) -> CodeType:
-    return compile(text, file, "exec", dont_inherit=True)
+    """Without docstrings, which nobody reads there."""
+    return compile(text, file, "exec", dont_inherit=True, optimize=2)
 
 
 def write(path: Path, content: bytes, mode: int) -> None:

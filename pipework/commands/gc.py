@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 
-from pipework import notes, uplinks
+from pipework import notes
 from pipework.commands.session import Log, session
 from pipework.errors import one_line
 from pipework.kernel.census import Residence, inhabited
 from pipework.kernel.namespaces import Namespace
-from pipework.links.base import Ground, Host, Inhabitant
+from pipework.links.base import Ground, Host, Inhabitant, Remnant
+from pipework.notes import Uplink
 from pipework.requests import Collect
 from pipework.wires.remnants import find_remnants
 
@@ -30,10 +31,18 @@ def remove_remnants(own: Namespace, log: Log, opened: ExitStack) -> Iterator[str
 
     Raises PipeworkError.
     """
-    for remnant in chain(uplinks.remnants(own), find_remnants(_survey(Host(own), opened))):
+    for remnant in chain(_of_uplinks(own), find_remnants(_survey(Host(own), opened))):
         log.carry_out(remnant.removal)
         log.keep()
         yield remnant.what
+
+
+def _of_uplinks(own: Namespace) -> Iterable[Remnant]:
+    if not notes.names(Uplink, own.cookie):
+        return ()
+    from pipework import uplinks  # few hosts have one
+
+    return uplinks.remnants(own)
 
 
 def _survey(host: Host, opened: ExitStack) -> Ground:

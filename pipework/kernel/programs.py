@@ -12,7 +12,7 @@ from pipework.kernel.bare import signal
 from pipework.typed import Optional
 from pipework.value import Value
 
-PAUSE = 0.001  # seconds between two looks whether a program that has closed its output has ended
+PAUSE = 0.0001  # seconds between two looks whether a program that has closed its output has ended: most have by then
 # what the interpreter ignores and a program expects at its default, as in the standard library's subprocess
 RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib import import_module
 
 from pipework.errors import NotInstalled, Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import SWITCHED, LinkKind, Wire
+from pipework.loading import load
 from pipework.model import Attach, check_ifname
 from pipework.typed import TYPE_CHECKING, Callable, Optional, cast
 from pipework.value import Value
@@ -27,7 +27,8 @@ class Row(Value):
 
     module: serves it, and gives it its name; serves: whether it does a HOSTIF that is there; made: how the names begin
     of what it makes when that is missing; ifname: of the guest's end; seen_as: what that is to the kernel, () for any;
-    takes: the fields of options that only this kind has, see ONLY.
+    on_bridge: whether the host's end may be a port of a Linux bridge; takes: the fields of options that only this kind
+    has, see ONLY.
     """
 
     module: str
@@ -35,6 +36,7 @@ class Row(Value):
     made: str = ""
     ifname: str = "eth1"
     seen_as: tuple[str, ...] = ()
+    on_bridge: bool = False
     takes: tuple[str, ...] = ()
 
     @property
@@ -106,7 +108,7 @@ def _is_none(request: Attach, link: Link) -> bool:
 KINDS = (
     Row("pipework.links.routed", _is_routed, seen_as=("veth",), takes=("routed",)),
     Row("pipework.links.openvswitch", _is_openvswitch, "ovs", seen_as=("veth",)),
-    Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), takes=("filters",)),
+    Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), on_bridge=True, takes=("filters",)),
     Row("pipework.links.peer", _is_none, seen_as=("veth",)),
     Row("pipework.links.ipoib", _is_infiniband, ifname="ib0", seen_as=("ipoib",)),
     Row("pipework.links.vlan", _is_handed_over_in_part, seen_as=("vlan",)),
@@ -193,12 +195,15 @@ def every() -> Iterator[LinkKind]:
 
 
 @cache
-def that_may_be(kind: str) -> Sequence[tuple[str, LinkKind]]:
-    """The kinds, by name, that a guest's link may be of which is of that kind to the kernel."""
+def that_may_be(kind: str, on_bridge: bool) -> Sequence[tuple[str, LinkKind]]:
+    """The kinds, by name, that a guest's link may be of which is of that kind to the kernel.
+
+    on_bridge: whether the host's end of it is a port of a Linux bridge.
+    """
     rows = [row for row in KINDS if kind in row.seen_as] + [row for row in KINDS if not row.seen_as]
-    return [(row.name, _load(row)) for row in rows]
+    return [(row.name, _load(row)) for row in rows if row.on_bridge or not on_bridge]
 
 
 @cache
 def _load(row: Row) -> LinkKind:
-    return cast(LinkKind, import_module(row.module).KIND)
+    return cast(LinkKind, load(row.module).KIND)

@@ -18,7 +18,7 @@ from pipework.value import Value
 
 if TYPE_CHECKING:
     from pipework.kernel.census import Residence
-    from pipework.kernel.ovsdb import Inquiry, Port
+    from pipework.kernel.ovsdb import Port
     from pipework.kernel.records import Link, LinkAddress, Route
     from pipework.notes import Loan
     from pipework.vlans import Trunk
@@ -74,12 +74,16 @@ class Host:
 
     def read_all(self) -> None:
         """Read all links and ports, for who will go through them."""
-        inquiry = _ask_for_ports()
+        from pipework.kernel import ovsdb  # an attach to a Linux bridge does without
+
+        inquiry = ovsdb.Inquiry(WIRED) if ovsdb.listens() else None
         links = self.namespace.netlink.links()
         self._all = links
         self._by_ifindex = {link.ifindex: link for link in links}
         self._named = {link.name: link for link in links}
-        self._ports = self._ours(inquiry.ports())
+        if inquiry is None and any(link.kind in SWITCHED for link in links):
+            inquiry = ovsdb.Inquiry(WIRED)  # its socket may be elsewhere
+        self._ports = self._ours(inquiry.ports()) if inquiry else {}
 
     @property
     def links(self) -> Iterable[Link]:
@@ -93,7 +97,9 @@ class Host:
     def ports(self) -> dict[str, Port]:
         """The ports that wires have in Open vSwitch, by name."""
         if self._ports is None:
-            self._ports = self._ours(_ask_for_ports().ports())
+            from pipework.kernel.ovsdb import Inquiry  # as above
+
+            self._ports = self._ours(Inquiry(WIRED).ports())
         return self._ports
 
     def _ours(self, ports: Iterable[Port]) -> dict[str, Port]:
@@ -145,12 +151,6 @@ class Host:
         vars(later).update(vars(self))
         later._gone = self._gone | {name}
         return later
-
-
-def _ask_for_ports() -> Inquiry:
-    from pipework.kernel.ovsdb import Inquiry  # an attach to a Linux bridge does without
-
-    return Inquiry(WIRED)
 
 
 class Seen(Value):

@@ -88,9 +88,10 @@ class Macvlan(LinkKind):
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         yield from half_made(ground, "macvlan")
         yield from half_made_vlans(ground)
-        from pipework.links import host_access  # which gc alone always needs
+        if any(link.kind == "macvlan" for link in ground.host.links):
+            from pipework.links import host_access  # few hosts have one themselves
 
-        yield from host_access.remnants(ground)
+            yield from host_access.remnants(ground)
 
 
 def _released(host: Namespace, guest: Namespace, wired: Wired, keeps: bool = False) -> Sequence[Action]:

@@ -63,8 +63,7 @@ class OpenVSwitch(VethKind):
         return LinkPlan(make, [mark_finished(host, local, wire), *adopt, *way.last])
 
     def recognise(self, seen: Seen) -> Optional[FarSide]:
-        master = seen.host.link(seen.end.master) if seen.end else None
-        if seen.end is None or (master and master.kind == "bridge"):  # a Linux bridge's
+        if seen.end is None:
             return None
         port = seen.host.ports.get(seen.end.name)
         if port:

@@ -117,7 +117,8 @@ def _wire(guest: Namespace, seen: Seen) -> Optional[Wired]:
 
 def _recognise(seen: Seen) -> tuple[str, Optional[LinkKind], Optional[FarSide]]:
     """The first kind that takes the link for one of its own, and what it says of it."""
-    for name, kind in links.that_may_be(seen.link.kind):
+    port_of = seen.host.link(seen.end.master) if seen.end else None
+    for name, kind in links.that_may_be(seen.link.kind, port_of is not None and links.is_bridge(port_of)):
         if seen.end or seen.is_ours or kind.unmarked:
             far = kind.recognise(seen)
             if far:

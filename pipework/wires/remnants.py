@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 from pipework import links, notes
-from pipework.actions.dhcp import EndClient
 from pipework.actions.names import RemoveName
 from pipework.actions.notes import Forget
 from pipework.default_routes import bring_back_late
@@ -66,6 +65,8 @@ def _ended_leases(ground: Ground, guest: Optional[Inhabitant], note: Lease) -> I
     if guest is None:
         yield _of_the_dead(note)
     elif not _is_there(ground, guest, note) and note.supervisor:
+        from pipework.actions.dhcp import EndClient  # few guests have a lease
+
         yield Remnant(f"note of {note.ifname}, whose DHCP client has ended", (EndClient(note),))
 
 

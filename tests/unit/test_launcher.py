@@ -69,6 +69,13 @@ def test_another_python(command: Path) -> None:
     assert said(str(command), "--version").startswith("pipework 9.")
 
 
+def test_another_bundle(command: Path) -> None:
+    """An upgrade may put another bundle there between the start and the look at what stands behind."""
+    with (command.parent / "start.pyc").open("ab") as opened:
+        opened.write(b"\0")
+    assert said(str(command), "--version").startswith("pipework 9.")
+
+
 def test_error(command: Path) -> None:
     """Errors and exit status are those of the command."""
     ended = subprocess.run([str(command), "br0"], capture_output=True, text=True, check=False)
