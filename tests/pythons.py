@@ -27,6 +27,7 @@ CACHE = CHECKOUT / ".cache" / "pythons"
 SANDBOX = "tests/lab/sandbox"
 TESTS = ("tests/unit", "tests/integration/test_messages.py")
 VERSIONS = tuple(f"3.{minor}" for minor in range(9, 15))
+EXAMPLES = 500  # lines that are made up for the grammar, which makes of them the same on every Python
 PATIENCE = 600  # seconds that any one step may take
 
 # What a Python tells of itself; one that only seems to be there, as pyenv's stand-ins do, tells nothing.
@@ -136,7 +137,8 @@ def examine(python: Python) -> Outcome:
     own = environment / "bin" / "python"
     with path.open("w") as log:
         ready = prepare(python, environment, log)
-        passed = ready and run((SANDBOX, own, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS), log)
+        tested = (SANDBOX, "env", f"PIPEWORK_EXAMPLES={EXAMPLES}", own)
+        passed = ready and run((*tested, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS), log)
     if not passed:
         print(f"\n== python{python.version}\n{path.read_text()}", flush=True)
     seconds = time.monotonic() - start

@@ -11,6 +11,17 @@ from tests.lab.faults import PROGRAM_FAULTS
 from tests.lab.scenes import ADDRESSES, CLIENTS, scene
 
 KINDS = ("new-bridge", "bridge", "replaced-port", "macvlan", "direct", "switch", "dead-port")
+# Each kind with a default route of either family; each way of addressing with the simplest kind, and with the NIC that
+# comes home with addresses of its own.
+ADDRESSED = [
+    *((kind, address) for kind in KINDS for address in ("v4-gateway", "v6-off-link")),
+    *(
+        (kind, address)
+        for kind in ("bridge", "direct")
+        for address in ADDRESSES
+        if address not in ("v4-gateway", "v6-off-link", "several")
+    ),
+]
 
 
 def undone(kind: str, address: str, fault: str) -> int:
@@ -18,8 +29,7 @@ def undone(kind: str, address: str, fault: str) -> int:
     return broken_at_every_step(partial(scene, kind, address), fault, f"{kind} {address}")
 
 
-@pytest.mark.parametrize("address", [key for key in ADDRESSES if key != "several"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "address"), ADDRESSED)
 def test_refused_at_any_step(kind: str, address: str) -> None:
     """Whichever request the kernel refuses, host and guest are as before; exit 2."""
     assert undone(kind, address, "refuse") > 10
@@ -91,8 +101,13 @@ def test_lease_at_any_step(client: str, fault: str) -> None:
     assert undone("lan", client, fault) > 10
 
 
-@pytest.mark.parametrize("fault", PROGRAM_FAULTS)
-@pytest.mark.parametrize("kind", ["new-bridge", "switch", "dead-port", "fake-switch"])
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        *((kind, fault) for kind in ("new-bridge", "switch") for fault in PROGRAM_FAULTS),
+        *((kind, fault) for kind in ("dead-port", "fake-switch") for fault in ("fail", "do-and-die")),
+    ],
+)
 def test_program_fails_at_any_step(kind: str, fault: str) -> None:
     """Whichever program fails, dies or hangs, before its work or after it, host and guest are as before."""
     assert undone(kind, "none" if kind == "new-bridge" else "v4", fault) > 2

@@ -15,7 +15,7 @@ from tests.lab.guest import HOST
 from tests.lab.host import nic_of, settle
 from tests.lab.netns import named_namespace
 from tests.lab.removing import ORDERS, Removal, Trial
-from tests.lab.scenes import ADDRESSES, MAC, Scene, bridge_on, scene
+from tests.lab.scenes import ADDRESSES, MAC, STEPPED_IN_MACHINE, Scene, bridge_on, scene
 
 KINDS = ("bridge", "shared-bridge", "switch", "macvlan", "direct")
 FAKE = ("fake-switch-vlan", "v4")  # whose port is not where it was asked for
@@ -44,7 +44,7 @@ KILLED = [
     ("host-access", "both", ORDERS[0]),
     (*FAKE, ORDERS[1]),
 ]
-IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "dummy", "ipoib", "radio")
+IN_MACHINE = tuple(kind for kind in STEPPED_IN_MACHINE if kind != "new-switch")
 # A bridge, a VLAN link, a NIC that was down, and one that is down again but lacks the queue that comes with being up.
 STAYS = ("filtering", "vlan", "ipvlan-vlan", "macvlan", "direct-vlan", "ipoib", "direct-down")
 OTHER_MAC = "02:00:00:00:09:0a"

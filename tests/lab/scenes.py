@@ -79,6 +79,8 @@ LAST_WORD = {
 }
 # What wants a distribution kernel.
 IN_MACHINE = ("vlan", "direct-vlan", "ipvlan", "ipvlan-vlan", "filtering", "new-switch", "dummy", "ipoib", "radio")
+# Of them, what has steps of its own: those of the others are steps of an ipvlan in a VLAN, or of a macvlan, too.
+STEPPED_IN_MACHINE = tuple(kind for kind in IN_MACHINE if kind not in ("vlan", "ipvlan"))
 
 
 class Scene(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Optional
@@ -48,7 +49,8 @@ lines = st.lists(st.one_of(words, glued), max_size=9)
 texts = st.lists(st.text(max_size=20), max_size=6)
 interfaces = st.sampled_from([None, *WORDS])
 
-quick = settings(max_examples=3400, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = int(os.environ.get("PIPEWORK_EXAMPLES", "3400"))
+quick = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def is_refused_or_valid(argv: list[str], there: Optional[str]) -> bool:

@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 
 from tests.lab.disturbing import broken_at_every_step, collected_at_every_step, healed_at_every_step
-from tests.lab.scenes import IN_MACHINE, scene
+from tests.lab.scenes import STEPPED_IN_MACHINE, scene
 
 pytestmark = pytest.mark.vm
 
 
-@pytest.mark.parametrize("kind", [*IN_MACHINE, "to-filter"])
+@pytest.mark.parametrize("kind", [*STEPPED_IN_MACHINE, "to-filter"])
 def test_refused_at_any_step(kind: str) -> None:
     """Whichever change the kernel or a program refuses, host and guest are as before; exit 2."""
     assert broken_at_every_step(partial(scene, kind, "v4-gateway"), "refuse-change", kind) > 5
