@@ -46,6 +46,10 @@ class Guest:
         """Run a program of this machine in the namespace and return its stdout."""
         return run(*self.enter(*argv), check=check, timeout=timeout)
 
+    def batch(self, *lines: str) -> None:
+        """Have `ip` carry out lines, all of them in one process."""
+        run(*self.enter("ip", "-batch", "-"), stdin="\n".join(lines).encode())
+
     def ip(self, *args: str) -> Any:
         """Run `ip`; with -j among the arguments the parsed answer comes back, else the text.
 

@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 
 from tests.lab.command import Result, run_pipework
-from tests.lab.guest import SLOW, Guest, eventually, fresh_name
+from tests.lab.guest import SLOW, Guest, eventually, fresh_name, run
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 
 
@@ -72,13 +72,22 @@ def without_dad(guest: Guest) -> None:
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=0")
 
 
+DROPPING = """\
+*filter
+:INPUT ACCEPT
+:FORWARD DROP
+:OUTPUT ACCEPT
+:DOCKER-USER -
+-A FORWARD -j DOCKER-USER
+-A DOCKER-USER -j RETURN
+COMMIT
+"""
+
+
 def drop_like_docker(host: Guest) -> None:
     """Set up the firewall as the engine does: FORWARD drops, DOCKER-USER is for the administrator."""
-    for program in ("iptables", "ip6tables"):
-        host.run(program, "-N", "DOCKER-USER")
-        host.run(program, "-A", "DOCKER-USER", "-j", "RETURN")
-        host.run(program, "-A", "FORWARD", "-j", "DOCKER-USER")
-        host.run(program, "-P", "FORWARD", "DROP")
+    for program in ("iptables-restore", "ip6tables-restore"):
+        run(*host.enter(program, "--noflush"), stdin=DROPPING.encode())
 
 
 @contextmanager
@@ -98,9 +107,11 @@ def nic_of(host: Host, name: str = "") -> Iterator[Nic]:
         without_dad(lan)
         nic = Nic(name or fresh_name("pwnic"), lan)
         host.run("ip", "link", "add", nic.name, "type", "veth", "peer", "name", nic.far, "netns", lan.name)
-        lan.run("ip", "addr", "add", f"{nic.address}/24", "dev", nic.far)
-        lan.run("ip", "addr", "add", f"{nic.address6}/64", "dev", nic.far, "nodad")
-        lan.run("ip", "link", "set", nic.far, "up")
+        lan.batch(
+            f"addr add {nic.address}/24 dev {nic.far}",
+            f"addr add {nic.address6}/64 dev {nic.far} nodad",
+            f"link set {nic.far} up",
+        )
         host.run("ip", "link", "set", nic.name, "up")
         settle(host)
         yield nic

@@ -55,9 +55,11 @@ def cabled_nic() -> Iterator[Nic]:
         nic = Nic(fresh_name("pwnic"), lan)
         HOST.run("ip", "link", "add", nic.name, "type", "veth", "peer", "name", nic.far, "netns", lan.name)
         try:
-            lan.run("ip", "addr", "add", f"{nic.address}/24", "dev", nic.far)
-            lan.run("ip", "addr", "add", f"{nic.address6}/64", "dev", nic.far, "nodad")
-            lan.run("ip", "link", "set", nic.far, "up")
+            lan.batch(
+                f"addr add {nic.address}/24 dev {nic.far}",
+                f"addr add {nic.address6}/64 dev {nic.far} nodad",
+                f"link set {nic.far} up",
+            )
             HOST.run("ip", "link", "set", nic.name, "up")
             yield nic
         finally:

@@ -162,9 +162,11 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             if kind == "direct-furnished":
                 furnish(host, nic)
             else:
-                host.run("ip", "addr", "add", "192.168.77.2/24", "dev", nic.name)
-                host.run("ip", "addr", "add", "fd00:77::2/64", "dev", nic.name, "nodad")
-                host.run("ip", "route", "add", "10.20.0.0/16", "via", "192.168.77.1", "dev", nic.name)
+                host.batch(
+                    f"addr add 192.168.77.2/24 dev {nic.name}",
+                    f"addr add fd00:77::2/64 dev {nic.name} nodad",
+                    f"route add 10.20.0.0/16 via 192.168.77.1 dev {nic.name}",
+                )
         if kind == "routed":
             other = stack.enter_context(named_namespace())
             host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
@@ -248,16 +250,18 @@ def _bridge_of(switch: SwitchHost, kind: str) -> Iterator[None]:
 def bridge_on(host: Host, name: str = "br0") -> None:
     """A bridge that is there before and after, with a port of its own, for it takes its carrier from its ports."""
     port, far = ("other", "far") if name == "br0" else (f"{name}p", f"{name}far")
-    host.run("ip", "link", "add", name, "address", "02:00:00:00:0b:00", "type", "bridge")
-    host.run("ip", "link", "set", name, "up")
-    host.run("ip", "link", "add", port, "master", name, "type", "veth", "peer", "name", far)
-    host.run("ip", "link", "set", port, "up")
-    host.run("ip", "link", "set", far, "up")
+    host.batch(
+        f"link add {name} address 02:00:00:00:0b:00 type bridge",
+        f"link set {name} up",
+        f"link add {port} master {name} type veth peer name {far}",
+        f"link set {port} up",
+        f"link set {far} up",
+    )
 
 
 def furnish(host: Host, nic: Nic) -> None:
     """Give the NIC all that comes back with it: addresses, routes, MTU, alias, a MAC that is not its own."""
-    for line in (
+    host.batch(
         f"link set {nic.name} down",
         f"link set {nic.name} mtu 1400 txqueuelen 777 address 02:00:00:00:77:77 alias uplink",
         f"link set {nic.name} up",
@@ -268,9 +272,8 @@ def furnish(host: Host, nic: Nic) -> None:
         f"route add 10.20.0.0/16 via 192.168.77.1 dev {nic.name}",
         f"route add 10.30.0.0/16 via 192.168.77.1 dev {nic.name} metric 50 src 192.168.77.2",
         f"route add 10.40.0.0/16 dev {nic.name} table 100",
-        f"-6 route add fd00:99::/64 via fd00:77::1 dev {nic.name}",
-    ):
-        host.run("ip", *line.split())
+        f"route add fd00:99::/64 via fd00:77::1 dev {nic.name}",
+    )
     settle(host)
 
 
@@ -303,15 +306,14 @@ def links(guest: Guest) -> list[str]:
 def online(guest: Guest, *routes: str) -> None:
     """Give a guest a network of its own, with routes."""
     without_dad(guest)
-    for line in (
+    guest.batch(
         "link add eth0 type veth peer name far0",
         "link set far0 up",
         "link set eth0 up",
         "addr add 172.30.0.2/24 dev eth0",
         "addr add fd00:30::2/64 dev eth0 nodad",
         *routes,
-    ):
-        guest.run("ip", *line.split())
+    )
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=1")
 
 
@@ -319,7 +321,7 @@ PLAIN = "route add default via 172.30.0.254 dev eth0"
 DEFAULTS = (
     "route add default via 172.30.0.1 dev eth0 src 172.30.0.2 metric 20",
     PLAIN,
-    "-6 route add default via fd00:30::1 dev eth0 metric 99",
+    "route add default via fd00:30::1 dev eth0 metric 99",
 )
 
 
