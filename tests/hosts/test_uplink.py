@@ -128,4 +128,4 @@ def test_firewalld(firewalld: Host) -> None:
         assert firewalld.pipework("uplink", "br0", CARD).code == 0
         assert reaches(nic.lan, firewalld, MINE)
         firewalld.run("firewall-cmd", "--zone=work", "--remove-port=7007/tcp")
-        assert not reaches(nic.lan, firewalld, MINE)
+        assert not reaches(nic.lan, firewalld, MINE, wait=1)

@@ -72,7 +72,7 @@ def test_only_what_differs(field: Field, guest_ns: Namespaces) -> None:
     assert field.apply() == (0, f"~ {other}\n{summary(asked=1, replaced=1)}", "")
     assert not diff(before[1], snapshot(one))
     assert one.ping("10.1.1.22")
-    assert not one.ping("10.1.1.2")
+    assert not one.ping("10.1.1.2", wait=5)
 
 
 def test_prune(field: Field, guest_ns: Namespaces) -> None:

@@ -243,7 +243,7 @@ def test_firewall_opt_out(container: Containers, bridge: Bridges) -> None:
     succeed(name, one.name, "192.168.1.1/24", env={"PIPEWORK_FIREWALL": "off"})
     succeed(name, two.name, "192.168.1.2/24", env={"PIPEWORK_FIREWALL": "off"})
     assert tagged_rules(name) == []
-    assert not one.ping("192.168.1.2")
+    assert not one.ping("192.168.1.2", wait=5)
 
 
 def test_no_rule_where_forward_accepts(host: Host, guest_ns: Namespaces) -> None:

@@ -56,8 +56,8 @@ def test_two_on_one_bridge(switched: SwitchHost, guest_ns: Namespaces) -> None:
     assert (sorted(ports(switched, first)), ports(switched, second)) == (["one", "tagged", "two"], ["apart"])
     assert (tag(switched, "one"), tag(switched, "apart")) == ("10", "11")
     assert external_ids(switched, "one") == {"pipework.interface": "one", "pipework.bridge": first}
-    assert reaches(one, two, "10.4.0.2", wait=5)
-    assert reaches(tagged, one, "10.4.0.1", wait=5)
+    assert reaches(one, two, "10.4.0.2")
+    assert reaches(tagged, one, "10.4.0.1")
     assert not one.ping("10.4.0.3", wait=1)
     assert places(switched) == {
         "one": (first, 10),
@@ -92,7 +92,7 @@ def test_another_vlan(switched: SwitchHost, guest_ns: Namespaces) -> None:
     succeed(switched, *line)
     assert (tag(switched, "port"), switched.vsctl("port-to-br", "port").strip()) == ("20", parent)
     succeed(switched, parent, "-l", "peer", peer.spec, "10.4.0.2/24", "@20")
-    assert reaches(peer, guest, "10.4.0.1", wait=5)
+    assert reaches(peer, guest, "10.4.0.1")
     assert places(switched) == {"port": (fake, 20), "peer": (parent, 20)}
     succeed(switched, "del", peer.spec)
     succeed(switched, "del", guest.spec)

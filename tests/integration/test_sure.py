@@ -44,7 +44,7 @@ def test_address_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces)
         each.check()
     line = ("--probe", nic.name, guest.spec, "192.168.77.10/24@192.168.77.1")
     assert host.pipework(*line) == (0, "", "")
-    assert guest.ping("192.168.77.1", wait=5)
+    assert guest.ping("192.168.77.1")
     assert guest.addresses("eth1") == ["192.168.77.10/24"]
     began = time.monotonic()
     assert host.pipework("--replace", *line) == (0, "", "")  # which it has itself by now

@@ -75,7 +75,7 @@ class Capture:
         """Return the packets whose line matches a regular expression."""
         return [line for line in self.lines if re.search(pattern, line)]
 
-    def wait_for(self, pattern: str, timeout: float = 5 * SLOW) -> list[str]:
+    def wait_for(self, pattern: str, timeout: float = 20 * SLOW) -> list[str]:
         """Return the matching packets as soon as there is one, or an empty list after the timeout."""
         deadline = time.monotonic() + timeout
         while not (found := self.matching(pattern)) and time.monotonic() < deadline:
@@ -84,7 +84,7 @@ class Capture:
 
 
 @contextmanager
-def capture(guest: Guest, interface: str, *expression: str, timeout: float = 15 * SLOW) -> Iterator[Capture]:
+def capture(guest: Guest, interface: str, *expression: str, timeout: float = 60 * SLOW) -> Iterator[Capture]:
     """Capture on an interface of a namespace (guest.HOST for the host's) while the block runs.
 
     `expression` is a pcap filter, such as "arp" or "icmp6".

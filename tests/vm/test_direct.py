@@ -24,7 +24,7 @@ def test_card(cable: Nic, guest_ns: Namespaces) -> None:
     assert link is not None
     assert there is not None
     assert link["address"] == there["address"]
-    assert guest.ping("192.168.77.1", wait=10)
+    assert guest.ping("192.168.77.1")
     HOST.run("ip", "netns", "del", guest.name)
     assert eventually(lambda: HOST.link("lan7"))
     assert run_pipework("gc").code == 0
