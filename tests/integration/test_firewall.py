@@ -7,6 +7,7 @@ import pytest
 from tests.lab.filtered import ADDRESSES, ADDRESSES6, Namespaces, advice, flows, plugged, rules, run_on, states, wired
 from tests.lab.firewalls import BRIDGE, CLOSED, DOCKER, SHAPES, Shape, both
 from tests.lab.host import Host, settle
+from tests.lab.kept import collected
 from tests.lab.snapshot import wait_for_the_ended
 from tests.lab.tcp import reaches
 
@@ -120,7 +121,7 @@ def test_gc_collects_the_rules_of_a_port(bare: Host, guest_ns: Namespaces) -> No
     left = [line for line in bare.run("iptables", "-S", "DOCKER-USER").splitlines() if "physdev" in line]
     assert len(left) == 2
     assert left != kept
-    assert bare.pipework("gc") == (0, "", "")
+    assert collected(bare.pipework) == []
 
 
 def test_rehearsal_tells_it_as_a_comment(bare: Host, guest_ns: Namespaces) -> None:

@@ -16,9 +16,10 @@ from tests.integration.test_del import rules
 from tests.lab.command import COMMAND, run_pipework
 from tests.lab.disturbing import broken_at_every_step
 from tests.lab.faults import NONE, breaking
-from tests.lab.guest import HOST, run
+from tests.lab.guest import HOST, eventually, run
 from tests.lab.hooked import ID, STOPPED, hooked_scene, line_of, process_in, run_hook, state
 from tests.lab.host import Host
+from tests.lab.kept import cookie, notes
 from tests.lab.netns import NamedNamespace, Nic, dnsmasq
 from tests.lab.scenes import scene
 from tests.lab.switch_host import SwitchHost
@@ -196,7 +197,7 @@ def test_lease(client: str, container: Callable[[], Container], host_nic: Nics) 
         assert lease.hostname == "web"
         assert one.guest.addresses("eth1") == [f"{lease.address}/24"]
         assert one.end() == (0, "", "")
-        assert not list(Path("/run/pipework").glob("dhcp.*"))
+        assert notes(cookie(one.guest)) == []
 
 
 def test_no_state(host: Host) -> None:
@@ -257,4 +258,4 @@ def test_runtime_alone(bridge: Callable[..., str], tmp_path: Path) -> None:
     file.write_text(json.dumps(told))
     assert "inet 10.1.1.1/24" in run("runc", "run", "-b", str(tmp_path), "pipework-test")
     assert name not in run_pipework("ls").out
-    assert HOST.ip("-br", "link", "show", "master", name) == ""
+    assert eventually(lambda: not HOST.ip("-br", "link", "show", "master", name))

@@ -334,7 +334,7 @@ def test_database_that_does_not_answer(switched: SwitchHost, guest_ns: Namespace
     os.kill(switched.database.pid, signal.SIGSTOP)
     try:
         said = refused(switched, bridge, guest.spec, "192.168.1.1/24")
-        assert time.monotonic() - began < 15 * SLOW
+        assert time.monotonic() - began < 40 * SLOW
     finally:
         os.kill(switched.database.pid, signal.SIGCONT)
     assert "Open vSwitch does not answer within" in said
@@ -346,7 +346,7 @@ def test_switch_that_does_not_answer(unswitched: SwitchHost, guest_ns: Namespace
     guest = guest_ns()
     watched, began = Untouched(unswitched, guest), time.monotonic()
     said = refused(unswitched, fresh_name("ovsn"), guest.spec, "192.168.1.1/24")
-    assert time.monotonic() - began < 15 * SLOW
+    assert time.monotonic() - began < 40 * SLOW
     assert "Open vSwitch does not answer within" in said
     watched.check()
 

@@ -9,6 +9,7 @@ from typing import Callable
 import pytest
 
 from tests.lab.host import Host, settle
+from tests.lab.kept import collected
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.refusal import assert_each_refused
 from tests.lab.scenes import bring_online
@@ -130,7 +131,7 @@ def test_guest_ends(host: Host, host_nic: Nics) -> None:
     assert "rule of mine, which leads to no guest" in done.out
     before.check()
     assert (answered(host), asks_ndp(host, nic)) == (set(), False)
-    assert host.pipework("gc") == (0, "", "")
+    assert collected(host.pipework) == []
 
 
 def test_replace(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:

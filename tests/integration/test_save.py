@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from tests.lab.guest import eventually
+from tests.lab.guest import at_rest, eventually
 from tests.lab.host import Host
 from tests.lab.kept import cookie, notes
 from tests.lab.netns import NamedNamespace
@@ -64,13 +64,13 @@ def test_client_that_has_been_killed(client: str, tmp_path: Path) -> None:
         host, file = taken.host, tmp_path / "wiring"
         assert host.pipework(*taken.words).code == 0
         file.write_text(host.pipework("save").out)
-        there = len(taken.kept()["processes"])
+        there = len(at_rest(lambda: taken.kept()["processes"]))
         assert host.pipework("apply", str(file)).out == ALL_AS_ASKED
         (note,) = (json.loads(path.read_text()) for path in notes(cookie(taken.guest)) if path.name.startswith("dhcp."))
         os.kill(int(note["supervisor"].partition(".")[0]), signal.SIGKILL)
         assert eventually(lambda: len(taken.kept()["processes"]) < there)
         assert host.pipework("apply", str(file)).out.startswith("~ ")
-        assert len(taken.kept()["processes"]) == there
+        assert len(at_rest(lambda: taken.kept()["processes"])) == there
         assert host.pipework("apply", str(file)).out == ALL_AS_ASKED
         file.write_text(file.read_text().replace(client, "udhcpc"))
         assert host.pipework("apply", str(file)).out.startswith("~ ")

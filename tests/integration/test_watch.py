@@ -12,7 +12,7 @@ import pytest
 from tests.integration.conftest import tagged_rules
 from tests.lab.command import run_pipework
 from tests.lab.engine import Container, docker
-from tests.lab.guest import HOST, SLOW, eventually, fresh_name, run
+from tests.lab.guest import HOST, SLOW, at_rest, eventually, fresh_name, run
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace, named_namespace
 from tests.lab.podman import PodmanContainer, podman_service
@@ -30,7 +30,7 @@ def wired() -> list[str]:
     return sorted(f"{row['runtime']}:{row['guest']} {row['ifname']} {' '.join(row['addresses'])}" for row in rows)
 
 
-def becomes(*wires: str, patience: float = 30) -> bool:
+def becomes(*wires: str, patience: float = 60) -> bool:
     """Whether these come to be all that is wired."""
     return eventually(lambda: wired() == sorted(wires), patience * SLOW)
 
@@ -46,7 +46,8 @@ def test_start_and_restart(container: Containers, bridge: Bridge) -> None:
         for _ in range(2):
             docker("restart", "-t", "0", web)
             assert eventually(lambda: other.ping("10.1.1.1")), watch.told()
-        assert watch.told().count(f"+ {name} {web} 10.1.1.1/24@10.1.1.2 U:web\n") == 3
+        line = f"+ {name} {web} 10.1.1.1/24@10.1.1.2 U:web\n"
+        assert watch.says(line, 3) and watch.told().count(line) == 3, watch.told()
         docker("rm", "-f", first.name, other.name)
         assert becomes()
         assert eventually(lambda: not tagged_rules(name)), watch.told()
@@ -95,11 +96,9 @@ def test_podmans_server(podman: Callable[..., PodmanContainer], bridge: Bridge) 
         podman(name=db)
         assert becomes(f"podman:{web} eth1 10.1.1.1/24", f"podman:{db} eth1 10.1.1.2/24"), watch.told()
         children = Path(f"/proc/{watch.process.pid}/task/{watch.process.pid}/children")
-        # the last line's process may be about to end
-        assert eventually(lambda: len(children.read_text().split()) == 1)
-        (events,) = children.read_text().split()
+        (events,) = at_rest(lambda: children.read_text().split())  # the last line's process may be about to end
         assert watch.end() == 0
-        assert not Path(f"/proc/{events}").exists()
+        assert eventually(lambda: not Path(f"/proc/{events}").exists())
 
 
 def test_engine_restarted(container: Containers, bridge: Bridge) -> None:
@@ -122,9 +121,9 @@ def test_many_at_once(container: Containers, bridge: Bridge) -> None:
     with watching(*lines) as watch:
         for guest in names:
             container(name=guest)
-        assert becomes(*wires, patience=120), watch.told()
+        assert becomes(*wires, patience=300), watch.told()
         docker("restart", "-t", "0", *names, timeout=600 * SLOW)
-        assert becomes(*wires, patience=120), watch.told()
+        assert becomes(*wires, patience=300), watch.told()
         assert watch.says(f"+ {name} ", 2 * CROWD)
         assert "pipework: " not in watch.told(), watch.told()
         done = run_pipework("apply", str(watch.file))

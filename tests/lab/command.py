@@ -53,6 +53,30 @@ def run_pipework(
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+PATIENT = """
+import sys
+from pipework import guests
+from pipework.cli import main
+guests.find.__defaults__ = (float(sys.argv[1]),)
+main(sys.argv[2:])
+"""
+
+
+def run_patiently(*args: str, on: Sequence[str] = ()) -> Result:
+    """Run pipework with a minute, in place of three seconds, for a guest to start, which a busy machine may take."""
+    argv = [*on, sys.executable, "-c", PATIENT, str(60 * SLOW), *args]
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        timeout=120 * SLOW,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
 class Capture:
     """The packets seen so far, as tcpdump's lines with link-level headers."""
 

@@ -44,5 +44,5 @@ def test_kind(kind: str, guest_ns: Callable[[], NamedNamespace], request: pytest
         HOST.run("ovs-vsctl", "del-br", before[0])
     delete("br-kind")
     assert guest.link(wire["ifname"]) is None
-    assert json.loads(run_pipework("ls", "--json").out) == []
+    assert json.loads(run_pipework("ls", "--json", guest.spec).out) == []
     assert kind != "nic" or HOST.link("eth0")

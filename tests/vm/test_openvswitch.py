@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.command import run_pipework
-from tests.lab.guest import HOST, SLOW, eventually
+from tests.lab.guest import HOST, eventually
 from tests.lab.netns import NamedNamespace
 from tests.lab.switch import vsctl
 from tests.vm.wiring import NO_ROUTER, Namespaces, fail, succeed, untouched
@@ -102,6 +102,6 @@ def test_fake_bridge(bridges: list[str], guest_ns: Namespaces) -> None:
     for guest in (one, two, other):
         succeed("del", guest.spec)
     HOST.run("ip", "netns", "del", dying.name)
-    assert eventually(lambda: HOST.link("p4") is None, 30 * SLOW)
+    assert eventually(lambda: HOST.link("p4") is None)
     assert f"removed port p4 of {fake}, whose guest is gone\n" in run_pipework("gc").out
     assert vsctl("show") == rows

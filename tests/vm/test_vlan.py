@@ -49,6 +49,7 @@ def test_link_is_made_used_again_and_kept(tagged: Nic, guest_ns: Namespaces) -> 
         assert not one.ping("192.168.77.1", wait=3)
         for guest in (one, two):
             HOST.run("ip", "netns", "del", guest.name)
+        wait_for_the_ended()
         kept = HOST.link("eth0.100")
         assert kept is not None
         assert kept["ifindex"] == vlan["ifindex"]
