@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
 
 def run_pipework(
-    *args: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW, on: Sequence[str] = ()
+    *args: str, env: Mapping[str, str] | None = None, timeout: float = 180 * SLOW, on: Sequence[str] = ()
 ) -> Result:
     """Run pipework with `env` on top of the environment and no standard input.
 

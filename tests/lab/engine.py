@@ -28,7 +28,7 @@ SETTINGS = '{"features": {"cdi": true}}'  # which is so by default from 28.2 on,
 ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\n"
 
 
-def docker(*args: str, timeout: float = 60 * SLOW, **options: Any) -> str:
+def docker(*args: str, timeout: float = 180 * SLOW, **options: Any) -> str:
     """Run the docker command line."""
     return run("docker", *args, timeout=timeout, **options)
 

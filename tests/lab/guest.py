@@ -24,7 +24,7 @@ def fresh_name(prefix: str) -> str:
     return f"{prefix}{os.getpid() % 1_000_000:x}{next(_count):x}"
 
 
-def run(*argv: str, check: bool = True, timeout: float = 60 * SLOW, stdin: bytes | None = None) -> str:
+def run(*argv: str, check: bool = True, timeout: float = 180 * SLOW, stdin: bytes | None = None) -> str:
     """Run a program of the lab, return its stdout, and raise with its stderr if it fails."""
     done = subprocess.run(argv, input=stdin or b"", capture_output=True, timeout=timeout, check=False)
     if check and done.returncode:
@@ -45,7 +45,7 @@ class Guest:
         """Return the command line that runs argv in this network namespace."""
         return ["nsenter", f"--net={self.namespace}", "--", *argv] if self.namespace else list(argv)
 
-    def run(self, *argv: str, check: bool = True, timeout: float = 60 * SLOW) -> str:
+    def run(self, *argv: str, check: bool = True, timeout: float = 180 * SLOW) -> str:
         """Run a program of this machine in the namespace and return its stdout."""
         return run(*self.enter(*argv), check=check, timeout=timeout)
 

@@ -29,7 +29,7 @@ def state(folder: Path, pid: int, annotations: Mapping[str, str], status: str = 
 def run_hook(host: Host, told: str, *words: str) -> Result:
     """Run pipework as a hook of an engine on that host."""
     argv = host.argv(*COMMAND, "hook", "run", *words)
-    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=60 * SLOW, check=False)
+    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=180 * SLOW, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
