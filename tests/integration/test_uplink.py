@@ -390,6 +390,8 @@ def networkd(host: Host, name: str) -> Iterator[None]:
         finally:
             running.terminate()
             running.wait(30 * SLOW)
+            for left in Path("/run/systemd/netif/links").iterdir():  # by which the next test's links would be its own
+                left.unlink()
 
 
 def test_networkd_makes_it_last(host: Host, host_nic: Nics) -> None:
