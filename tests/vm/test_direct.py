@@ -59,6 +59,9 @@ def test_radio(radios: list[str], container: Callable[..., Container], guest_ns:
     assert "Interface eth1x" in other.run("iw", "dev")
     assert HOST.run("iw", "dev").strip() == ""
     HOST.run("ip", "link", "del", "eth1x")
+    # else the next radios, which have the same MACs, would be those that come home
+    succeed("del", guest.name, "-i", "wifi0")
+    succeed("del", other.spec, "-i", "eth1x")
 
 
 def test_radio_of_a_guest_that_is_gone(radios: list[str], guest_ns: Namespaces) -> None:
