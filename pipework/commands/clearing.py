@@ -18,10 +18,12 @@ from pipework.links.base import Host
 from pipework.links.ends import other_end
 from pipework.marks import read_mark
 from pipework.notes import Loan
+from pipework.typed import Optional
 from pipework.wires.inventory import find_all
 
-PATIENCE = 2.0  # seconds for the kernel to give back what a network namespace had
-PAUSE = 0.01  # seconds between two looks, at first
+PATIENCE = 2.0  # seconds for a namespace to end in which somebody lives yet, and for a NIC to come home
+KERNELS = 10.0  # seconds for the kernel to remove the links of one that has ended: it does so for one after the other
+PAUSE, LONGEST_PAUSE = 0.01, 0.32  # seconds between two looks, at first and later
 
 
 def clear_up(guests: Container[str], takes_back: bool) -> Iterator[str]:
@@ -30,17 +32,17 @@ def clear_up(guests: Container[str], takes_back: bool) -> Iterator[str]:
     guests: names and ids of those that have just ended, for whose links the kernel gets some time; takes_back: whether
     they want none of their wires back, also where their namespaces outlive them, as a pod's does.
     """
-    until, pause = time.monotonic() + PATIENCE, PAUSE
+    began, pause = time.monotonic(), PAUSE
     while True:
         with ExitStack() as opened, session(False) as (own, log), log.alone():
             if takes_back:
                 _take_back(Host(own), guests, log, opened)
                 log.keep()
             yield from remove_remnants(own, log, opened)
-            if not _is_left(own, guests) or time.monotonic() > until:
+            if time.monotonic() - began >= _patience(own, guests):
                 return
         signals.sleep(pause)
-        pause *= 2
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _take_back(host: Host, guests: Container[str], log: Log, opened: ExitStack) -> None:
@@ -61,12 +63,17 @@ def _has_lost(guest: Namespace, others: Container[str]) -> bool:
     return any(other_end(guest, link) is None for link in ends)
 
 
-def _is_left(own: Namespace, guests: Container[str]) -> bool:
-    """Whether the kernel has not done yet with what they had: the host's ends of wires, a NIC that comes home."""
-    marks = filter(None, map(read_mark, own.netlink.links()))
-    if any(mark.guest in guests for mark in marks):
-        return True
-    if any(_has_lost(namespace, guests) for _, namespace in inhabited()):
-        return True
+def _patience(own: Namespace, guests: Container[str]) -> float:
+    """For how many seconds the kernel may go on with what they had: the host's ends of wires, a NIC that comes home."""
+    marked = ((link, read_mark(link)) for link in own.netlink.links())
+    ends = [link for link, mark in marked if mark and mark.guest in guests]
+    living: set[Optional[int]] = {None}
+    cookies, have_lost = set[int](), False
+    for _, namespace in inhabited():
+        living.add(own.netlink.known_namespace_id(namespace.fd))
+        cookies.add(namespace.cookie)
+        have_lost = have_lost or _has_lost(namespace, guests)
+    if have_lost or any(end.peer_namespace not in living for end in ends):
+        return KERNELS
     coming = {loan.cookie for loan in notes.every(Loan) if loan.host == own.cookie and not loan.home.link.kind}
-    return bool(coming) and not coming <= {guest.cookie for _, guest in inhabited()}
+    return PATIENCE if ends or not coming <= cookies else 0.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.filtered import bare
-from tests.lab.guest import SLOW, eventually
+from tests.lab.guest import SLOW, eventually, listens
 from tests.lab.host import Host
 from tests.lab.sandboxed import sandboxed
 
@@ -37,7 +37,7 @@ def message_bus(folder: Path) -> Iterator[None]:
     BUS.parent.mkdir(parents=True, exist_ok=True)
     BUS.unlink(missing_ok=True)
     with running(["dbus-daemon", "--system", "--nofork", "--nopidfile"], folder / "bus"):
-        assert eventually(BUS.exists), (folder / "bus").read_text()
+        assert eventually(lambda: listens(BUS)), (folder / "bus").read_text()
         yield
 
 

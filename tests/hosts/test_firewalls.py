@@ -29,7 +29,7 @@ def zone(host: Host) -> str:
 def host_is_open(host: Host, guest: NamedNamespace) -> bool:
     """Whether a guest reaches a port of the host itself."""
     run_on(host, f"ip addr replace {HOST_ADDRESS}/24 dev {BRIDGE}")
-    return reaches(guest, host, HOST_ADDRESS)
+    return reaches(guest, host, HOST_ADDRESS, wait=1)
 
 
 def test_bridge_enters_a_zone_of_its_own(firewalld: Host, guest_ns: Namespaces) -> None:
@@ -56,7 +56,7 @@ def test_reload_of_firewalld(firewalld: Host, guest_ns: Namespaces) -> None:
     assert wired(firewalld, guests, ADDRESSES) == [SILENT, SILENT]
     firewalld.run("firewall-cmd", "--reload")
     settle(*guests)
-    assert not flows(guests, ADDRESSES)
+    assert not flows(guests, ADDRESSES, wait=1)
     assert states(firewalld) == ["filtered", "filtered"]
     assert wired(firewalld, guests, ADDRESSES, "--replace") == [SILENT, SILENT]
     assert flows(guests, ADDRESSES)
@@ -102,7 +102,7 @@ def test_what_is_the_administrators(firewalld: Host, guest_ns: Namespaces, made:
     told = {advice(done) for done in wired(firewalld, guests, ADDRESSES)}
     assert zone(firewalld) == before
     settle(*guests)
-    assert not flows(guests, ADDRESSES)
+    assert not flows(guests, ADDRESSES, wait=1)
     assert states(firewalld) == ["filtered", "filtered"]
     for line in told:
         run_on(firewalld, line)
@@ -125,7 +125,7 @@ def test_ufw(ufw: Host, guest_ns: Namespaces) -> None:
     told = {advice(done) for done in wired(ufw, guests, ADDRESSES)}
     assert rules(ufw) == before
     settle(*guests)
-    assert not flows(guests, ADDRESSES)
+    assert not flows(guests, ADDRESSES, wait=1)
     for line in told:
         run_on(ufw, line)
     assert flows(guests, ADDRESSES)
@@ -133,4 +133,4 @@ def test_ufw(ufw: Host, guest_ns: Namespaces) -> None:
     run_on(ufw, "ip link add br2 up type bridge")
     for number, (guest, address) in enumerate(zip(others, ("10.2.2.1/24", "10.2.2.2/24"))):
         plugged(ufw, guest, f"vm{number}", address, "br2")
-    assert not flows(others, ("10.2.2.1/24", "10.2.2.2/24"))
+    assert not flows(others, ("10.2.2.1/24", "10.2.2.2/24"), wait=1)

@@ -12,6 +12,8 @@ import pytest
 from tests.lab.command import run_pipework
 from tests.lab.engine import Container, docker
 from tests.lab.guest import HOST, eventually
+from tests.lab.host import settle
+from tests.lab.snapshot import wait_for_the_ended
 
 Containers = Callable[..., Container]
 DEVICE = "--device=pipework/net=wired"
@@ -44,6 +46,11 @@ def refused(*options: str) -> str:
     return done.stderr
 
 
+def wired() -> set[str]:
+    """The guests that ls tells of, of those on our bridge."""
+    return {row["guest"] for row in json.loads(run_pipework("ls", "--json").out) if row["hostif"] == "br-hook"}
+
+
 def version() -> int:
     """The engine's release."""
     return int(docker("version", "--format", "{{.Server.Version}}").partition(".")[0])
@@ -63,12 +70,11 @@ def test_first_process_and_restart(hooks: None, container: Containers) -> None:
         told = docker("logs", web.name).split("there")[starts - 1]
         assert "192.168.1.100/24" in told and "10.1.1.1/24" in told and "default via 192.168.1.1 dev eth1" in told
         assert MAC in told
-        rows = json.loads(run_pipework("ls", "--json").out)
-        assert sorted({row["guest"] for row in rows}) == sorted({neighbour.name, web.name})
+        assert wired() == {neighbour.name, web.name}
         docker("restart", "-t", "0", web.name)
     docker("rm", "-f", neighbour.name, web.name)
-    assert json.loads(run_pipework("ls", "--json").out) == []
-    assert "br-hook" not in HOST.run("iptables", "-S")
+    assert wired() == set()
+    assert eventually(lambda: "br-hook" not in HOST.run("iptables", "-S"))
 
 
 def test_beside_its_own_network(hooks: None, container: Containers) -> None:
@@ -89,6 +95,8 @@ def test_beside_its_own_network(hooks: None, container: Containers) -> None:
 
 def test_refused(hooks: None) -> None:
     """What cannot be done keeps the container from starting, with our words in Docker's; nothing stays."""
+    wait_for_the_ended()
+    settle(HOST)
     before = HOST.ip("-br", "link")
     said = refused("--net=none", line(1, "br-hook 192.168.1.1/24"), line(2, "br-hook 192.168.1.300/24"))
     assert "annotation pipework.2: ADDRESS 192.168.1.300/24 is not an address" in said, said
@@ -96,8 +104,8 @@ def test_refused(hooks: None) -> None:
     assert "annotation pipework.2: " in said, said
     assert "has no annotation pipework" in refused("--net=none")
     assert "shares this host's network" in refused("--net=host", line(1, "br-hook 192.168.1.1/24"))
-    assert HOST.ip("-br", "link") == before
-    assert json.loads(run_pipework("ls", "--json").out) == []
+    assert eventually(lambda: HOST.ip("-br", "link") == before), (HOST.ip("-br", "link"), before)
+    assert wired() == set()
 
 
 def test_killed_container(hooks: None, container: Containers) -> None:
@@ -105,4 +113,4 @@ def test_killed_container(hooks: None, container: Containers) -> None:
     web = container(DEVICE, line(1, ROUTED))
     HOST.run("kill", "-9", str(web.pid))
     assert eventually(lambda: "br-hook" not in HOST.run("iptables", "-S"))
-    assert json.loads(run_pipework("ls", "--json").out) == []
+    assert wired() == set()

@@ -12,7 +12,7 @@ from typing import Callable
 import pytest
 
 from tests.hosts.conftest import message_bus, running
-from tests.lab.guest import SLOW, eventually
+from tests.lab.guest import eventually
 from tests.lab.host import Host, host, host_nic, nic_of
 from tests.lab.netns import Nic
 from tests.lab.tcp import reaches
@@ -40,9 +40,7 @@ def network_manager(host: Host, folder: Path) -> Iterator[None]:
     (folder / "conf").write_text("[main]\nplugins=keyfile\n[device]\nmatch-device=*\nmanaged=1\n")
     starting = f"mount -o remount,bind,ro /sys && exec NetworkManager -n --config={folder}/conf"
     with running(host.argv("sh", "-c", starting), folder / "log"):
-        assert eventually(lambda: f"{MINE}/24" in host.addresses(CARD) + made(host), 30 * SLOW), (
-            folder / "log"
-        ).read_text()
+        assert eventually(lambda: f"{MINE}/24" in host.addresses(CARD) + made(host)), (folder / "log").read_text()
         yield
 
 
@@ -79,9 +77,8 @@ def test_network_manager(host: Host, host_nic: Nics, office: Path, tmp_path: Pat
             assert host.pipework("uplink", "--undo", "br0", CARD) == (0, "", "")
             time.sleep(3)
             assert network_of(host, CARD) == had
-            assert f"{CARD}:connected" in subprocess.check_output(
-                ["nmcli", "-t", "-f", "DEVICE,STATE", "device"], text=True
-            )
+            states = ["nmcli", "-t", "-f", "DEVICE,STATE", "device"]
+            assert eventually(lambda: f"{CARD}:connected" in subprocess.check_output(states, text=True))
             assert host.pipework("uplink", "br0", CARD).code == 0
             subprocess.run(["sh", "-e", "-c", "\n".join(lines)], check=True, stdout=subprocess.DEVNULL)
         host.run("ip", "link", "del", "br0")
@@ -89,7 +86,7 @@ def test_network_manager(host: Host, host_nic: Nics, office: Path, tmp_path: Pat
         for memory in Path("/run/NetworkManager/devices").iterdir():
             memory.unlink()  # which a boot takes along
         with network_manager(host, tmp_path):
-            assert eventually(lambda: reaches(nic.lan, host, MINE), 30 * SLOW)
+            assert eventually(lambda: reaches(nic.lan, host, MINE))
             assert (made(host), host.addresses(CARD)) == ([f"{MINE}/24"], [])
 
 
@@ -128,4 +125,4 @@ def test_firewalld(firewalld: Host) -> None:
         assert firewalld.pipework("uplink", "br0", CARD).code == 0
         assert reaches(nic.lan, firewalld, MINE)
         firewalld.run("firewall-cmd", "--zone=work", "--remove-port=7007/tcp")
-        assert not reaches(nic.lan, firewalld, MINE)
+        assert not reaches(nic.lan, firewalld, MINE, wait=1)

@@ -16,7 +16,7 @@ from tests.lab.crowd import unfinished
 from tests.lab.engine import Container, docker
 from tests.lab.faults import NONE, breaking
 from tests.lab.guest import SLOW, eventually
-from tests.lab.host import Host, nic_of
+from tests.lab.host import Host, nic_of, settle
 from tests.lab.netns import NamedNamespace
 from tests.lab.snapshot import Unchanged, diff, snapshot
 
@@ -64,6 +64,7 @@ def test_only_what_differs(field: Field, guest_ns: Namespaces) -> None:
     made = field.apply()
     assert made == (0, f"+ {first}\n+ {second.removeprefix('pipework ')}\n{summary(made=2)}", "")
     assert one.ping("10.1.1.2")
+    settle(field.host, one, two)
     before = snapshot(field.host), snapshot(one), snapshot(two)
     assert field.apply() == (0, summary(asked=2), "")
     assert not any(map(diff, before, (snapshot(field.host), snapshot(one), snapshot(two))))
@@ -72,7 +73,7 @@ def test_only_what_differs(field: Field, guest_ns: Namespaces) -> None:
     assert field.apply() == (0, f"~ {other}\n{summary(asked=1, replaced=1)}", "")
     assert not diff(before[1], snapshot(one))
     assert one.ping("10.1.1.22")
-    assert not one.ping("10.1.1.2")
+    assert not one.ping("10.1.1.2", wait=5)
 
 
 def test_prune(field: Field, guest_ns: Namespaces) -> None:
@@ -288,7 +289,7 @@ def test_interrupted(field: Field, guest_ns: Namespaces) -> None:
     running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert eventually(lambda: two.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False))
     running.send_signal(signal.SIGTERM)
-    _, said = running.communicate(timeout=20 * SLOW)
+    _, said = running.communicate(timeout=60 * SLOW)
     assert running.returncode == 128 + signal.SIGTERM
     assert said == f"pipework: interrupted by signal 15\n2 lines: {summary(made=1).partition(': ')[2]}"
     assert one.link("eth1") and not two.link("eth1")

@@ -15,7 +15,7 @@ from tests.integration.conftest import tagged_rules
 from tests.lab.command import COMMAND, run_pipework
 from tests.lab.engine import Container
 from tests.lab.guest import HOST, SLOW, eventually, fresh_name
-from tests.lab.host import Host
+from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace
 from tests.lab.snapshot import Unchanged
 
@@ -54,6 +54,7 @@ def test_host_end_is_a_port(container: Containers, bridge: Bridges) -> None:
     """The host's end is v<IFNAME>pl<PID>, up, a port of the bridge, the guest's eth1 its peer."""
     guest, name = container(), bridge()
     succeed(name, guest.name, "192.168.1.1/24")
+    settle(HOST, guest)
     port = HOST.link(f"veth1pl{guest.pid}")
     assert port is not None
     assert port["master"] == name
@@ -243,7 +244,7 @@ def test_firewall_opt_out(container: Containers, bridge: Bridges) -> None:
     succeed(name, one.name, "192.168.1.1/24", env={"PIPEWORK_FIREWALL": "off"})
     succeed(name, two.name, "192.168.1.2/24", env={"PIPEWORK_FIREWALL": "off"})
     assert tagged_rules(name) == []
-    assert not one.ping("192.168.1.2")
+    assert not one.ping("192.168.1.2", wait=5)
 
 
 def test_no_rule_where_forward_accepts(host: Host, guest_ns: Namespaces) -> None:
@@ -296,7 +297,7 @@ def test_link_goes_with_its_guest(container: Containers, bridge: Bridges) -> Non
     guest, name = container(), bridge()
     succeed(name, guest.name, "192.168.1.1/24")
     HOST.run("docker", "rm", "-f", guest.name)
-    assert eventually(lambda: not os.listdir(f"/sys/class/net/{name}/brif"), timeout=30 * SLOW)
+    assert eventually(lambda: not os.listdir(f"/sys/class/net/{name}/brif"))
 
 
 def test_ports_say_whose_they_are(container: Containers, bridge: Bridges) -> None:
@@ -312,7 +313,7 @@ def test_two_commands_at_once(container: Containers, bridge: Bridges) -> None:
     guests, name = [container() for _ in range(4)], bridge()
     words = [[name, guest.name, f"192.168.1.{number}/24"] for number, guest in enumerate(guests, 1)]
     started = [subprocess.Popen([*COMMAND, *line]) for line in words]
-    assert [process.wait(60) for process in started] == [0, 0, 0, 0]
+    assert [process.wait(60 * SLOW) for process in started] == [0, 0, 0, 0]
     assert len(os.listdir(f"/sys/class/net/{name}/brif")) == 4
     assert len(tagged_rules(name)) == 1
     assert guests[0].ping("192.168.1.4")

@@ -32,7 +32,7 @@ def on_bridge(host: Host, name: str = "br0") -> str:
 
 def assert_as_before(guest: Guest, before: Snapshot) -> None:
     """Fail unless a namespace comes to be as it was, as soon as what takes a moment has settled."""
-    if not eventually(lambda: not diff(before, snapshot(guest)), 10 * SLOW):
+    if not eventually(lambda: not diff(before, snapshot(guest)), 20 * SLOW):
         raise AssertionError(f"{guest.name} is not as before:\n{diff(before, snapshot(guest))}")
 
 
@@ -106,7 +106,7 @@ def test_openvswitch_does_not_answer(guest_ns: Namespaces) -> None:
         settle(taken.host, guest)
         before, inside = snapshot(taken.host), snapshot(guest)
         taken.database.terminate()
-        taken.database.wait(10)
+        taken.database.wait(30 * SLOW)
         done = taken.pipework("del", guest.spec)
         assert (done.code, done.out) == (1, "")
         assert "Open vSwitch" in done.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Callable
 
 import pytest
@@ -10,7 +9,8 @@ import pytest
 from tests.integration.test_dhcp import CLIENTS, STAYING, image_of_dhcp, inode, processes
 from tests.lab.command import run_pipework
 from tests.lab.engine import Container, docker
-from tests.lab.guest import HOST, SLOW, eventually, run
+from tests.lab.guest import HOST, at_rest, eventually, run
+from tests.lab.kept import cookie, notes
 from tests.lab.netns import DhcpServer, NamedNamespace, Nic
 from tests.lab.snapshot import diff, snapshot
 
@@ -26,14 +26,7 @@ def leases(server: DhcpServer) -> int:
 
 def lasting(namespace: int) -> dict[int, str]:
     """Return the processes there once none has come or gone for a second, helpers of a client included."""
-    seen: list[dict[int, str]] = []
-
-    def are_still() -> bool:
-        seen.append(processes(namespace))
-        return len(seen) >= 20 and all(look == seen[-1] for look in seen[-20:])
-
-    assert eventually(are_still)
-    return seen[-1]
+    return at_rest(lambda: processes(namespace))
 
 
 @pytest.mark.docker
@@ -98,9 +91,8 @@ def test_client_was_killed(
 def test_no_note_is_left(guest_ns: Callable[[], NamedNamespace], dhcp_server: DhcpServer, nic: Nic) -> None:
     """What was kept of the client is forgotten with it."""
     guest = guest_ns()
-    before = {name for name in os.listdir("/run/pipework") if name.startswith("dhcp.")}
     assert run_pipework(nic.name, guest.spec, "-i", "lan7", "udhcpc-f").code != 0  # options stand before GUEST
     assert run_pipework(nic.name, "-i", "lan7", guest.spec, "udhcpc-f") == (0, "", "")
-    [note] = [name for name in os.listdir("/run/pipework") if name.startswith("dhcp.") and name not in before]
+    assert [path.name.partition(".")[0] for path in notes(cookie(guest))].count("dhcp") == 1
     assert run_pipework("del", guest.spec, "-i", "lan7") == (0, "", "")
-    assert eventually(lambda: not os.path.exists(f"/run/pipework/{note}"), SLOW)
+    assert eventually(lambda: notes(cookie(guest)) == [])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.command import run_pipework
 from tests.lab.engine import Container
-from tests.lab.guest import HOST, SLOW, eventually, fresh_name
+from tests.lab.guest import HOST, eventually, fresh_name
 from tests.lab.host import nic_of
 from tests.lab.netns import DhcpServer, NamedNamespace, Nic, announcing, dnsmasq
 from tests.lab.switch_host import SwitchHost
@@ -36,7 +36,7 @@ def spanning(bridge: Callable[..., str], nic: Nic) -> str:
         HOST.run("ip", "link", "set", name, "type", "bridge", *words)
     HOST.run("ip", "link", "set", nic.name, "master", name)
     state = Path("/sys/class/net", nic.name, "brport/state")
-    assert eventually(lambda: state.read_text().strip() == "3", 20 * SLOW)
+    assert eventually(lambda: state.read_text().strip() == "3")
     return name
 
 
@@ -82,12 +82,12 @@ def test_announced_address_is_no_lease(client: str, guest_ns: Namespaces, dhcp_s
     guest = guest_ns()
     with announcing(nic) as prefix:
         assert run_pipework(nic.name, guest.spec, "0/0") == (0, "", "")
-        assert eventually(lambda: any(prefix in one for one in guest.addresses("eth1")), 20 * SLOW)
+        assert eventually(lambda: any(prefix in one for one in guest.addresses("eth1")))
         line = ["--replace", nic.name, guest.spec, client]
         assert run_pipework(*line) == (0, "", "")
         [lease] = dhcp_server.leases()
         assert f"{lease.address}/24" in guest.addresses("eth1")
-        assert eventually(lambda: any(prefix in one for one in guest.addresses("eth1")), 20 * SLOW)
+        assert eventually(lambda: any(prefix in one for one in guest.addresses("eth1")))
         link = ifindex(guest)
         assert run_pipework(*line) == (0, "", "")
         assert ifindex(guest) == link

@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab.command import Result, run_pipework
 from tests.lab.engine import Container, docker_context
-from tests.lab.guest import run
+from tests.lab.guest import eventually, run
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import DhcpServer, NamedNamespace, Nic
 from tests.lab.podman import PodmanContainer
@@ -281,4 +281,4 @@ def test_client_of_a_context(container: Containers, dhcp_server: DhcpServer, nic
     assert run_pipework(nic.name, guest.name, "dhcp:-f", env=environment, on=there) == (0, "", "")
     assert dhcp_server.first in guest.run("ip", "-4", "addr", "show", "eth1")
     assert run_pipework("del", guest.name, env=environment, on=there) == (0, "", "")
-    assert dhcp_server.count("DHCPRELEASE") == 1
+    assert eventually(lambda: dhcp_server.count("DHCPRELEASE") == 1)

@@ -9,7 +9,8 @@ from typing import Any, Callable
 import pytest
 
 from tests.integration.test_openvswitch import NETDEV, Untouched, external_ids, ports, refused, succeed, tag
-from tests.lab.guest import SLOW, eventually, fresh_name
+from tests.lab import kept
+from tests.lab.guest import eventually, fresh_name
 from tests.lab.netns import NamedNamespace, named_namespace
 from tests.lab.snapshot import wait_for_the_ended
 from tests.lab.switch_host import SwitchHost
@@ -37,11 +38,9 @@ def places(host: SwitchHost) -> dict[str, tuple[str, int]]:
 
 
 def collected(host: SwitchHost) -> list[str]:
-    """Run gc; return what it says that it has removed of the switch, for notes are this machine's."""
+    """Run gc; return what it says that it has removed of the switch."""
     wait_for_the_ended()
-    done = host.pipework("gc")
-    assert (done.code, done.err) == (0, "")
-    return [line for line in done.out.splitlines() if not line.startswith("removed note")]
+    return kept.collected(host.pipework)
 
 
 def test_two_on_one_bridge(switched: SwitchHost, guest_ns: Namespaces) -> None:
@@ -56,8 +55,8 @@ def test_two_on_one_bridge(switched: SwitchHost, guest_ns: Namespaces) -> None:
     assert (sorted(ports(switched, first)), ports(switched, second)) == (["one", "tagged", "two"], ["apart"])
     assert (tag(switched, "one"), tag(switched, "apart")) == ("10", "11")
     assert external_ids(switched, "one") == {"pipework.interface": "one", "pipework.bridge": first}
-    assert reaches(one, two, "10.4.0.2", wait=5)
-    assert reaches(tagged, one, "10.4.0.1", wait=5)
+    assert reaches(one, two, "10.4.0.2")
+    assert reaches(tagged, one, "10.4.0.1")
     assert not one.ping("10.4.0.3", wait=1)
     assert places(switched) == {
         "one": (first, 10),
@@ -92,7 +91,7 @@ def test_another_vlan(switched: SwitchHost, guest_ns: Namespaces) -> None:
     succeed(switched, *line)
     assert (tag(switched, "port"), switched.vsctl("port-to-br", "port").strip()) == ("20", parent)
     succeed(switched, parent, "-l", "peer", peer.spec, "10.4.0.2/24", "@20")
-    assert reaches(peer, guest, "10.4.0.1", wait=5)
+    assert reaches(peer, guest, "10.4.0.1")
     assert places(switched) == {"port": (fake, 20), "peer": (parent, 20)}
     succeed(switched, "del", peer.spec)
     succeed(switched, "del", guest.spec)
@@ -139,7 +138,7 @@ def test_port_of_a_dead_guest(switched: SwitchHost, guest_ns: Namespaces, vlan: 
     for _ in range(2):
         with named_namespace() as guest:
             succeed(switched, fake, "-l", "port", guest.spec, "10.4.0.1/24", *tail)
-        assert eventually(lambda: switched.host.link("port") is None, 30 * SLOW)
+        assert eventually(lambda: switched.host.link("port") is None)
         [wire] = listed(switched)
         assert (wire["hostif"], wire["vlan"], wire["state"]) == (fake, int(vlan[1:] or 10), "guest gone")
         watched = Untouched(switched, heir)
@@ -151,7 +150,7 @@ def test_port_of_a_dead_guest(switched: SwitchHost, guest_ns: Namespaces, vlan: 
         assert switched.rows() == rows
     with named_namespace() as guest:
         succeed(switched, fake, "-l", "port", guest.spec, "10.4.0.1/24", *tail)
-    assert eventually(lambda: switched.host.link("port") is None, 30 * SLOW)
+    assert eventually(lambda: switched.host.link("port") is None)
     assert collected(switched) == [f"removed port port of {fake}, whose guest is gone"]
     assert switched.rows() == rows
 
@@ -185,7 +184,7 @@ def test_fake_bridge_that_is_gone(switched: SwitchHost, guest_ns: Namespaces) ->
         fake = fake_on(switched, parent, 10)
         succeed(switched, fake, "-l", "port", dying.spec, "10.4.0.1/24", "@20")
         switched.vsctl("del-br", fake)
-    assert eventually(lambda: switched.host.link("port") is None, 30 * SLOW)
+    assert eventually(lambda: switched.host.link("port") is None)
     assert collected(switched) == [f"removed port port of {parent}, whose guest is gone"]
     assert switched.rows() == rows
 
@@ -227,7 +226,7 @@ def test_link_that_is_gone(switched: SwitchHost, guest_ns: Namespaces) -> None:
     watched.check()
     switched.stop_switching()
     switched.start_switching()
-    assert eventually(lambda: switched.host.link(fake) is not None, 10 * SLOW)
+    assert eventually(lambda: switched.host.link(fake) is not None)
     succeed(switched, fake, guest.spec, "10.4.0.1/24")
 
 

@@ -79,7 +79,7 @@ def test_port_of_a_dead_guest() -> None:
         with named_namespace() as guest:
             assert taken.pipework(bridge, guest.spec, "192.168.77.9/24").code == 0
             [port] = set(taken.vsctl("list-ports", bridge).split()) - set(ports)
-        assert eventually(lambda: taken.host.link(port) is None, 30 * SLOW)
+        assert eventually(lambda: taken.host.link(port) is None)
         assert f"port {port} of {bridge}" in collected(taken)
         assert taken.rows() == rows
 
@@ -97,7 +97,7 @@ def test_the_originals_dead_port(container: Callable[..., Container]) -> None:
         words = [f"external-ids:pipework.{key}={value}" for key, value in ids.items()]
         taken.vsctl("add-port", bridge, link, "--", "set", "Interface", link, *words)
         HOST.run("docker", "rm", "-f", guest.name)
-        assert eventually(lambda: taken.host.link(link) is None, 30 * SLOW)
+        assert eventually(lambda: taken.host.link(link) is None)
         assert f"port {link} of {bridge}" in collected(taken)
         assert taken.rows() == rows
 
@@ -186,7 +186,7 @@ def test_rule_of_a_bridge_without_guests(host: Host) -> None:
             assert host.pipework("br0", guest.spec, "10.1.0.9/24").code == 0
             assert len(rules(host)) == 2
             link = next(entry["ifname"] for entry in host.ip("-j", "link", "show", "master", "br0"))
-        assert eventually(lambda: host.link(link) is None, 30 * SLOW)
+        assert eventually(lambda: host.link(link) is None)
         assert "iptables rule of br0" in collected(host)
         assert len(rules(host)) == 1
         assert "br1" in rules(host)[0]
@@ -250,7 +250,7 @@ def test_switch_does_not_answer() -> None:
     with switch_host() as taken:
         taken.add_bridge()
         taken.database.terminate()
-        taken.database.wait(10)
+        taken.database.wait(30 * SLOW)
         assert taken.pipework("gc").code == 0
 
 

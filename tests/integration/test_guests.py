@@ -16,9 +16,10 @@ from typing import Callable, Union
 
 import pytest
 
-from tests.lab.command import PACKAGE, Result, run_pipework
+from tests.lab.command import PACKAGE, Result, run_patiently, run_pipework
 from tests.lab.engine import IMAGE, Container, docker
 from tests.lab.guest import Guest, fresh_name, need, run
+from tests.lab.hooked import process_in
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace
 from tests.lab.podman import PODMAN_SOCKET, PodmanContainer, podman_service
@@ -114,7 +115,7 @@ def test_starting_is_waited_for(start: Starter, bridge: Bridges, runtime: str) -
     run(*STOP[runtime], guest.name)
     later = threading.Timer(1.0, run, (*START[runtime], guest.name))
     later.start()
-    done = run_pipework(bridge(), f"{runtime}:{guest.name}", ADDRESS)
+    done = run_patiently(bridge(), f"{runtime}:{guest.name}", ADDRESS)
     later.join()
     assert done == (0, "", "")
     pid = run(*PID[runtime], guest.name).strip()
@@ -347,17 +348,14 @@ def test_number_of_another_process(
     """A process that has got the number of a container's first process meanwhile is not taken for the container."""
     bystander = guest_ns()
     host_unchanged()
-    with subprocess.Popen(bystander.enter("sleep", "100")) as process:
-        try:
-            told = {
-                **{"Id": "f" * 64, "Name": "/web", "HostConfig": {"NetworkMode": "none"}},
-                "State": {"Pid": process.pid, "Status": "running"},
-            }
-            answer = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(told).encode()
-            with answering(tmp_path, answer) as environment:
-                done = run_pipework(bridge(), "web", ADDRESS, env=environment)
-        finally:
-            process.kill()
+    with process_in(bystander) as pid:
+        told = {
+            **{"Id": "f" * 64, "Name": "/web", "HostConfig": {"NetworkMode": "none"}},
+            "State": {"Pid": pid, "Status": "running"},
+        }
+        answer = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(told).encode()
+        with answering(tmp_path, answer) as environment:
+            done = run_pipework(bridge(), "web", ADDRESS, env=environment)
     refused(done, "container web has ended while pipework looked at it")
     assert bystander.link("eth1") is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -16,9 +17,10 @@ from tests.integration.test_del import rules
 from tests.lab.command import COMMAND, run_pipework
 from tests.lab.disturbing import broken_at_every_step
 from tests.lab.faults import NONE, breaking
-from tests.lab.guest import HOST, run
+from tests.lab.guest import HOST, eventually, run
 from tests.lab.hooked import ID, STOPPED, hooked_scene, line_of, process_in, run_hook, state
 from tests.lab.host import Host
+from tests.lab.kept import cookie, notes
 from tests.lab.netns import NamedNamespace, Nic, dnsmasq
 from tests.lab.scenes import scene
 from tests.lab.switch_host import SwitchHost
@@ -186,6 +188,20 @@ def test_switch(switched: SwitchHost, guest_ns: Namespaces, tmp_path: Path) -> N
         assert switched.rows() == before
 
 
+def test_kernel_that_takes_its_time(switched: SwitchHost, guest_ns: Namespaces, tmp_path: Path) -> None:
+    """The same where the kernel ends the namespace some seconds later, as one that has many to end does."""
+    guest, bridge = guest_ns(), switched.add_bridge()
+    before = switched.rows()
+    with process_in(guest) as pid:
+        told = state(tmp_path, pid, {"pipework": f"{bridge} 10.1.1.1/24"})
+        assert run_hook(switched.host, told, "podman") == (0, "", "")
+    with open(str(guest.namespace)) as held:
+        HOST.run("ip", "netns", "del", guest.name)
+        threading.Timer(4.0, held.close).start()
+        assert run_hook(switched.host, state(tmp_path, 0, {}, STOPPED), "podman") == (0, "", "")
+    assert switched.rows() == before
+
+
 @pytest.mark.parametrize("client", ["udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd"])
 def test_lease(client: str, container: Callable[[], Container], host_nic: Nics) -> None:
     """A lease is had before the first process, under the container's host name; its client ends with the container."""
@@ -196,7 +212,7 @@ def test_lease(client: str, container: Callable[[], Container], host_nic: Nics) 
         assert lease.hostname == "web"
         assert one.guest.addresses("eth1") == [f"{lease.address}/24"]
         assert one.end() == (0, "", "")
-        assert not list(Path("/run/pipework").glob("dhcp.*"))
+        assert notes(cookie(one.guest)) == []
 
 
 def test_no_state(host: Host) -> None:
@@ -257,4 +273,4 @@ def test_runtime_alone(bridge: Callable[..., str], tmp_path: Path) -> None:
     file.write_text(json.dumps(told))
     assert "inet 10.1.1.1/24" in run("runc", "run", "-b", str(tmp_path), "pipework-test")
     assert name not in run_pipework("ls").out
-    assert HOST.ip("-br", "link", "show", "master", name) == ""
+    assert eventually(lambda: not HOST.ip("-br", "link", "show", "master", name))

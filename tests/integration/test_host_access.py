@@ -48,7 +48,7 @@ def assert_both_ways(host: NamedNamespace, guest: NamedNamespace, number: int, o
     for one, other, there in ((host, guest, addresses(number)), (guest, host, own)):
         for address in there:
             assert one.ping(address), f"{one.name} has no answer of {address}"
-            assert reaches(one, other, address, 3), f"{one.name} has no connection to {address}"
+            assert reaches(one, other, address), f"{one.name} has no connection to {address}"
 
 
 def access_of(host: Host) -> list[str]:
@@ -77,7 +77,7 @@ def test_both_ways(host: Host, nic: Nic, guest_ns: Namespaces) -> None:
     assert_both_ways(two, one, 8, addresses(9))
     for address in OWN:
         assert nic.lan.ping(address)
-        assert reaches(nic.lan, host, address, 3)
+        assert reaches(nic.lan, host, address)
     nic.lan.run("ip", "neigh", "flush", "all")
     assert all(nic.lan.ping(address) for address in OWN)
     assert mac_of_host(nic) == {host.ip("-j", "link", "show", "nic0")[0]["address"]}

@@ -72,9 +72,10 @@ def test_wrong_labels(container: Containers, bridge: Bridge, pwnic0: None) -> No
         lines = [label(number, text) for number, (text, _) in wrong.items()]
         web = container(label(1, f"{name} 10.1.1.1/24"), label(11, f"{name} 10.1.1.11/24 -i eth11"), *lines)
         assert becomes(f"docker:{web.name} eth1 10.1.1.1/24", f"docker:{web.name} eth11 10.1.1.11/24"), watch.told()
-        told = watch.told()
         for number, (_, said) in wrong.items():
             place = f"pipework: label pipework.{number} of docker:{web.name}: "
+            assert watch.says(place), watch.told()
+            told = watch.told()
             assert told.count(place) == 1 and said in told.partition(place)[2].partition("pipework: ")[0], told
 
 

@@ -292,7 +292,8 @@ def test_names_are_names_when_pasted(host: Host, inhabited: Inhabited, name: str
     assert (said.code, said.err) == (0, "")
     assert "\x1b" not in said.out
     # gc looks at every namespace of the machine
-    (line,) = [line for line in said.out.splitlines() if str(guest.pid) in line or str(guest.namespace) in line]
+    places = f"/proc/{guest.pid}/", str(guest.namespace)
+    (line,) = [line for line in said.out.splitlines() if any(place in line for place in places)]
     assert host.run("sh", "-ec", line) == ""
     assert guest.link(name) is None
     if name.isprintable():  # others are refused

@@ -20,7 +20,8 @@ from pipework.kernel.netlink import GETADDR, TRIES, Netlink
 from tests.lab import routes
 from tests.lab.answers import assert_same_addresses, assert_same_links, assert_same_routes
 from tests.lab.command import PACKAGE
-from tests.lab.host import Host
+from tests.lab.guest import SLOW
+from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.pyroute2_reference import encoded
 from tests.lab.pyroute2_releases import Release, newest_release, oldest_release
@@ -265,7 +266,9 @@ main(sys.argv[2:])
 def pipework(host: Host, *words: str) -> tuple[int, str]:
     """Run pipework on a host with the standard library alone; return its exit status and what it says."""
     argv = host.argv(sys.executable, "-I", "-S", "-c", RUN, str(PACKAGE.parent), *words)
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * SLOW, check=False
+    )
     *said, loaded = done.stderr.splitlines()
     assert loaded.startswith("LOADED"), done.stderr
     assert not {
@@ -288,6 +291,7 @@ def test_an_attach_needs_no_library(host: Host, guest_ns: Namespaces, host_nic: 
     assert guest.addresses("lan0") == ["fd00:77::9/64"]
     assert guest.ping("fd00:77::1")
     # Refused by the kernel when the old default route is gone already: it comes back as it was.
+    settle(guest)
     before = guest.ip("-j", "route"), guest.ip("-j", "link")
     assert pipework(host, "br0", "-i", "eth2", guest.spec, "10.9.2.2/24@10.9.2.255") == (
         2,

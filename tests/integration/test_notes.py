@@ -12,7 +12,6 @@ import pytest
 
 from tests.integration.test_ls import listed
 from tests.lab import faults
-from tests.lab.host import settle
 from tests.lab.kept import cookie, notes
 from tests.lab.refusal import clear_refusal
 from tests.lab.scenes import MAC, Scene, scene
@@ -48,7 +47,7 @@ def wired(kind: str, address: str) -> Iterator[tuple[Scene, list[Path]]]:
         taken = stack.enter_context(scene(kind, address))
         assert taken.host.pipework("gc").code == 0
         stack.enter_context(faults.wired(taken.host.argv(), taken.words))
-        settle(taken.host, taken.guest)
+        taken.settle()
         kept = notes(cookie(taken.guest))
         assert kept
         yield taken, kept

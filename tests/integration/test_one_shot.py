@@ -61,7 +61,7 @@ def one_shot(engine: None, files: Path) -> OneShot:
 
     def run(options: tuple[str, ...], *words: str) -> Result:
         argv = [*fixed, *options, IMAGE, "/usr/bin/python3", "-I", "-S", "-c", START, *words]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60 * SLOW, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=180 * SLOW, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run

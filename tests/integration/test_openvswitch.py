@@ -61,8 +61,8 @@ def test_tcp_through_a_switch_in_userspace(
         succeed(switched, *line)
     one, two = guests
     there = [address.partition("/")[0] for address in addresses]
-    assert reaches(one, two, there[1], wait=5)
-    assert reaches(two, one, there[0], wait=5)
+    assert reaches(one, two, there[1])
+    assert reaches(two, one, there[0])
     mac = one.link("eth1")
     succeed(switched, "--replace", *lines[0])
     assert one.link("eth1") == mac
@@ -78,9 +78,9 @@ def test_replace_mends_a_wire_without_checksums(switched: SwitchHost, guest_ns: 
     with Namespace.open(str(one.namespace)) as namespace:
         leave_checksums(namespace.netlink.socket, "eth1", True)
     assert one.ping("10.4.0.2")
-    assert not reaches(one, two, "10.4.0.2")
+    assert not reaches(one, two, "10.4.0.2", wait=1)
     succeed(switched, "--replace", "ovs0", one.spec, "10.4.0.1/24")
-    assert reaches(one, two, "10.4.0.2", wait=5)
+    assert reaches(one, two, "10.4.0.2")
 
 
 def refused(host: SwitchHost, *words: str) -> str:
@@ -334,7 +334,7 @@ def test_database_that_does_not_answer(switched: SwitchHost, guest_ns: Namespace
     os.kill(switched.database.pid, signal.SIGSTOP)
     try:
         said = refused(switched, bridge, guest.spec, "192.168.1.1/24")
-        assert time.monotonic() - began < 15 * SLOW
+        assert time.monotonic() - began < 40 * SLOW
     finally:
         os.kill(switched.database.pid, signal.SIGCONT)
     assert "Open vSwitch does not answer within" in said
@@ -346,7 +346,7 @@ def test_switch_that_does_not_answer(unswitched: SwitchHost, guest_ns: Namespace
     guest = guest_ns()
     watched, began = Untouched(unswitched, guest), time.monotonic()
     said = refused(unswitched, fresh_name("ovsn"), guest.spec, "192.168.1.1/24")
-    assert time.monotonic() - began < 15 * SLOW
+    assert time.monotonic() - began < 40 * SLOW
     assert "Open vSwitch does not answer within" in said
     watched.check()
 

@@ -132,7 +132,7 @@ def test_nothing_announced(prefix: bool | None, told: str, host: Host, host_nic:
     for one in before:
         one.check()
     assert done.code == 1 and told in done.err, done
-    assert time.monotonic() - began < 30 * SLOW
+    assert time.monotonic() - began < 60 * SLOW
 
 
 @pytest.mark.parametrize("client", ["udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd"])

@@ -22,7 +22,7 @@ ip netns add one
 ip netns add two
 pipework br1 netns:one 10.1.1.1/24
 pipework br1 netns:two 10.1.1.2/24
-ip netns exec one ping -q -c 1 -W 5 10.1.1.2 >/dev/null
+ip netns exec one ping -q -c 1 -w 20 10.1.1.2 >/dev/null
 pipework ls | cut -d ' ' -f 1
 pipework del netns:one
 pipework del netns:two

@@ -46,9 +46,9 @@ class Town(NamedTuple):
         return self.host.pipework(*words, env=self.env)
 
 
-def fetches(client: Guest, place: str) -> bool:
-    """Whether a client gets a page from there."""
-    asked = client.enter(sys.executable, "-I", "-c", FETCH, f"http://{place}/passwd", str(3 * SLOW))
+def fetches(client: Guest, place: str, wait: float = 15.0) -> bool:
+    """Whether a client gets a page from there; wait: seconds for an answer."""
+    asked = client.enter(sys.executable, "-I", "-c", FETCH, f"http://{place}/passwd", str(wait * SLOW))
     return subprocess.run(asked, capture_output=True, check=False).stdout.startswith(b"root:")
 
 
@@ -100,7 +100,7 @@ def test_published_port_and_lan_at_once(words: list[str], town: Town, tmp_path: 
             assert published(town) == [True, True]
         assert town.run("del", "web") == (0, "", "")
     assert published(town) == [True, True]
-    assert not fetches(near, own)
+    assert not fetches(near, own, wait=2)
 
 
 def out_of(guest: Guest, target: str, source: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.lab.crowd import at_once, end, links_among_names, lock_is_free, ports, start, unfinished
 from tests.lab.engine import Container, docker
-from tests.lab.guest import HOST, SLOW, eventually
+from tests.lab.guest import HOST, eventually
 from tests.lab.host import Host
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
@@ -111,7 +111,7 @@ def test_nic_on_its_way(host: Host, host_nic: Nics, guest_ns: Namespaces) -> Non
     before = Unchanged(host)
     guest.run("sysctl", "-qw", "net.ipv6.conf.default.dad_transmits=60")
     running = start(host, "--direct-phys", nic.name, guest.spec, "fd00:1::8/64")
-    assert eventually(lambda: guest.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False), 20 * SLOW)
+    assert eventually(lambda: guest.run("ip", "-6", "addr", "show", "dev", "eth1", "tentative", check=False))
     again = host.pipework("--direct-phys", nic.name, guest.spec, "fd00:1::8/64")
     assert clear_refusal(again)
     assert nic.name in again.err
@@ -142,8 +142,9 @@ def test_guests_die_meanwhile(host: Host) -> None:
             else:
                 assert result == (0, "", "")
                 assert guest.addresses("eth1") == [f"10.9.0.{number}/24"]
-        assert eventually(lambda: len(ports(host, "br0")) == CROWD - len(dying), 20 * SLOW), ports(host, "br0")
-        assert unfinished(host, *(guest for guest in guests if guest not in dying)) == []
+        assert eventually(lambda: len(ports(host, "br0")) == CROWD - len(dying)), ports(host, "br0")
+        living = [guest for guest in guests if guest not in dying]
+        assert eventually(lambda: unfinished(host, *living) == []), unfinished(host, *living)
 
 
 @pytest.mark.docker
@@ -165,7 +166,7 @@ def test_containers_die_meanwhile(host: Host, container: Callable[..., Container
             assert result == (0, "", "")
             assert guest.addresses("eth1") == [words[2]]
     living = sorted(f"veth1pl{guest.pid}" for guest in guests[1::2])
-    assert eventually(lambda: ports(host, "br0") == living, 20 * SLOW), ports(host, "br0")
+    assert eventually(lambda: ports(host, "br0") == living), ports(host, "br0")
 
 
 def test_coming_and_going(host: Host) -> None:

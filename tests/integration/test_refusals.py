@@ -12,9 +12,9 @@ from typing import Callable
 
 import pytest
 
-from tests.lab.command import COMMAND, Result, run_pipework
+from tests.lab.command import COMMAND, Result, run_patiently, run_pipework
 from tests.lab.engine import Container, docker
-from tests.lab.guest import fresh_name
+from tests.lab.guest import SLOW, fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
 from tests.lab.snapshot import Unchanged
@@ -153,14 +153,14 @@ def test_stopped_container(container: Containers, host: Host) -> None:
 
 @pytest.mark.docker
 def test_container_that_is_still_starting(container: Containers, host: Host) -> None:
-    """A container that starts within three seconds is waited for."""
+    """A container that starts in time is waited for."""
     guest = container()
     docker("stop", "-t", "0", guest.name)
     starting = subprocess.Popen(["sh", "-c", f"sleep 1; docker start {guest.name}"], stdout=subprocess.DEVNULL)
     try:
-        assert host.pipework("br0", guest.name, "192.168.1.2/24") == (0, "", "")
+        assert run_patiently("br0", guest.name, "192.168.1.2/24", on=host.argv()) == (0, "", "")
     finally:
-        starting.wait(30)
+        starting.wait(60 * SLOW)
     pid = docker("inspect", "--format={{.State.Pid}}", guest.name).strip()
     assert host.link(f"veth1pl{pid}")
 
@@ -194,7 +194,7 @@ def test_path_of_a_fifo(host: Host, tmp_path: Path) -> None:
     """A path that would block whoever opens it is refused at once."""
     os.mkfifo(tmp_path / "fifo")
     assert_refused(
-        host.pipework("br0", str(tmp_path / "fifo"), "192.168.1.2/24", timeout=10), "not a network namespace"
+        host.pipework("br0", str(tmp_path / "fifo"), "192.168.1.2/24", timeout=30 * SLOW), "not a network namespace"
     )
 
 

@@ -78,7 +78,7 @@ def test_is_taken_back(kind: str, address: str, words: list[str]) -> None:
 def test_old_name_is_nobodys(kind: str, address: str) -> None:
     """del of the name that it had says that there is none of that name, and changes nothing."""
     with renamed(kind, address) as (taken, _):
-        settle(taken.host, taken.guest)
+        taken.settle()
         wired = taken.state()
         done = taken.host.pipework("del", taken.guest.spec, "-i", "eth1")
         assert (done.code, done.out) == (1, "")
@@ -101,7 +101,7 @@ def test_name_is_given_away() -> None:
 def test_gc_leaves_it_alone(kind: str, address: str) -> None:
     """gc takes nothing of a wire whose link has another name, for it is in use."""
     with renamed(kind, address) as (taken, before):
-        settle(taken.host, taken.guest)
+        taken.settle()
         wired = taken.state()
         done = taken.host.pipework("gc")
         assert (done.code, done.err) == (0, "")

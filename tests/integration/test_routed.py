@@ -9,6 +9,7 @@ from typing import Callable
 import pytest
 
 from tests.lab.host import Host, settle
+from tests.lab.kept import collected
 from tests.lab.netns import NamedNamespace, Nic, named_namespace
 from tests.lab.refusal import assert_each_refused
 from tests.lab.scenes import bring_online
@@ -42,10 +43,10 @@ def test_reached_from_everywhere(host: Host, host_nic: Nics, guest_ns: Namespace
     before = Unchanged(host), Unchanged(guest)
     assert host.pipework("--routed", nic.name, guest.spec, BOTH) == (0, "", TOLD.format(nic=nic.name))
     for ip, there, hosts in ((IP, nic.address, "192.168.77.2"), (IP6, nic.address6, "fd00:77::2")):
-        assert nic.lan.ping(ip, wait=5)
-        assert guest.ping(there, wait=5)
-        assert reaches(nic.lan, guest, ip, wait=3)
-        assert reaches(guest, nic.lan, there, wait=3)
+        assert nic.lan.ping(ip)
+        assert guest.ping(there)
+        assert reaches(nic.lan, guest, ip)
+        assert reaches(guest, nic.lan, there)
         assert reaches(host, guest, ip)
         assert reaches(guest, host, hosts)
     known = {entry["lladdr"] for entry in nic.lan.ip("-j", "neighbour", "show") if "lladdr" in entry}
@@ -83,16 +84,16 @@ def test_two_guests(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     assert f"-d {IP}/32 -i {nic.name} -o {end_of(host, one)} " in rules
     assert host.pipework("--routed", nic.name, two.spec, "192.168.77.10/32,fd00:77::10/128") == (0, "", "")
     for ip, other, there in ((IP, "192.168.77.10", nic.address), (IP6, "fd00:77::10", nic.address6)):
-        assert reaches(one, two, other, wait=3)
-        assert reaches(two, one, ip, wait=3)
-        assert reaches(two, nic.lan, there, wait=3)
-        assert reaches(nic.lan, two, other, wait=3)
+        assert reaches(one, two, other)
+        assert reaches(two, one, ip)
+        assert reaches(two, nic.lan, there)
+        assert reaches(nic.lan, two, other)
     assert states(host) == ["up", "up"]
     assert answered(host) == {IP, IP6, "192.168.77.10", "fd00:77::10"}
     assert host.pipework("del", one.spec) == (0, "", "")
     assert answered(host) == {"192.168.77.10", "fd00:77::10"}
     assert asks_ndp(host, nic)
-    assert reaches(nic.lan, two, "fd00:77::10", wait=3)
+    assert reaches(nic.lan, two, "fd00:77::10")
     assert host.run("iptables", "-S", "DOCKER-USER").count("pipework") == 2
     assert host.pipework("del", two.spec) == (0, "", "")
     before.check()
@@ -120,8 +121,8 @@ def test_guest_ends(host: Host, host_nic: Nics) -> None:
         with named_namespace() as guest:
             done = host.pipework("--routed", nic.name, "-l", "mine", guest.spec, BOTH)
             assert (done.code, done.out) == (0, "")
-            assert reaches(nic.lan, guest, IP, wait=3)
-            assert reaches(nic.lan, guest, IP6, wait=3)
+            assert reaches(nic.lan, guest, IP)
+            assert reaches(nic.lan, guest, IP6)
         wait_for_the_ended()
         assert answered(host) == {IP, IP6}
     done = host.pipework("gc")
@@ -130,7 +131,7 @@ def test_guest_ends(host: Host, host_nic: Nics) -> None:
     assert "rule of mine, which leads to no guest" in done.out
     before.check()
     assert (answered(host), asks_ndp(host, nic)) == (set(), False)
-    assert host.pipework("gc") == (0, "", "")
+    assert collected(host.pipework) == []
 
 
 def test_replace(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
@@ -150,8 +151,8 @@ def test_replace(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     assert host.pipework(*line, f"{IP}/32,192.168.77.11/32") == (0, "", "")
     assert answered(host) == {IP, "192.168.77.11"}
     assert not asks_ndp(host, nic)
-    assert reaches(nic.lan, guest, "192.168.77.11", wait=3)
-    assert reaches(guest, nic.lan, nic.address, wait=3)
+    assert reaches(nic.lan, guest, "192.168.77.11")
+    assert reaches(guest, nic.lan, nic.address)
     assert IP6 not in host.run("ip6tables", "-S", "DOCKER-USER")
     assert host.pipework("--replace", "--routed", "nic9", guest.spec, "10.9.9.9/32").code == 0
     assert (answered(host), host.run("iptables", "-S").count(nic.name)) == ({"10.9.9.9"}, 0)
@@ -159,7 +160,7 @@ def test_replace(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     assert answered(host) == set()
     assert "pipework" not in host.run("iptables", "-S", "DOCKER-USER")
     assert host.pipework(*line, BOTH).code == 0
-    assert reaches(nic.lan, guest, IP, wait=3)
+    assert reaches(nic.lan, guest, IP)
     assert host.pipework("del", guest.spec) == (0, "", "")
     for each in before:
         each.check()
@@ -180,8 +181,8 @@ def test_lost_answers_come_back(host: Host, host_nic: Nics, guest_ns: Namespaces
     assert not nic.lan.ping(IP, wait=1)
     assert host.pipework("--replace", *line) == (0, "", "")
     assert states(host) == ["up"]
-    assert reaches(nic.lan, guest, IP, wait=3)
-    assert reaches(nic.lan, guest, IP6, wait=3)
+    assert reaches(nic.lan, guest, IP)
+    assert reaches(nic.lan, guest, IP6)
     host.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
     assert states(host) == ["not forwarded"]
 
@@ -218,7 +219,7 @@ def test_address_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces)
     done = host.pipework("--routed", nic.name, "-i", "eth2", other.spec, "192.168.77.23/32")
     assert (done.code, f"{other.spec} is routed to by IPv4 already, as eth1" in done.err) == (1, True)
     settle(host, guest)
-    assert host.ping("192.168.77.3", wait=3)
+    assert host.ping("192.168.77.3")
     before = Unchanged(host), Unchanged(guest)
     for ip, told in (
         ("192.168.77.2", f"address 192.168.77.2 is this host's own, on {nic.name}"),
@@ -237,7 +238,7 @@ def test_address_that_is_taken(host: Host, host_nic: Nics, guest_ns: Namespaces)
         each.check()
     line = ("--probe", "--check", nic.address, "--routed", nic.name, guest.spec, f"{IP}/32")
     assert host.pipework(*line) == (0, "", "")
-    assert reaches(nic.lan, guest, IP, wait=3)
+    assert reaches(nic.lan, guest, IP)
 
 
 def test_options(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
@@ -256,8 +257,8 @@ def test_options(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:
     (link,) = guest.ip("-j", "link", "show", "eth1")
     (end,) = host.ip("-j", "link", "show", "mine")
     assert (link["mtu"], end["mtu"], link["address"]) == (1400, 1400, "02:00:00:00:00:09")
-    assert reaches(nic.lan, guest, IP, wait=3)
-    assert reaches(nic.lan, guest, IP6, wait=3)
+    assert reaches(nic.lan, guest, IP)
+    assert reaches(nic.lan, guest, IP6)
     saved = host.pipework("save")
     assert (
         saved.out == f"pipework --routed {' '.join(options)} {nic.name} -l mine {guest.spec} {BOTH} 02:00:00:00:00:09\n"
@@ -291,7 +292,7 @@ def test_save_and_apply(host: Host, host_nic: Nics, guest_ns: Namespaces, tmp_pa
     made = host.pipework("apply", str(file))
     assert (made.code, made.err) == (0, TOLD.format(nic=nic.name))
     assert host.pipework("save") == saved
-    assert reaches(one, two, "fd00:77::10", wait=3)
+    assert reaches(one, two, "fd00:77::10")
     file.write_text(saved.out.replace("fd00:77::10/128", IP6 + "/128"))
     done = host.pipework("apply", str(file))
     assert (done.code, f"address {IP6} is routed to netns:{one.name} already" in done.err) == (1, True), done
@@ -321,12 +322,12 @@ def test_firewall_of_the_administrator(made: str, typed: str, host: Host, host_n
     commands = line.partition("; type: ")[2]
     assert typed in advice
     assert states(host) == ["filtered"]
-    assert not reaches(nic.lan, guest, IP)
+    assert not reaches(nic.lan, guest, IP, wait=1)
     host.run("sh", "-ec", commands)
     assert states(host) == ["up"]
-    assert reaches(nic.lan, guest, IP, wait=3)
-    assert reaches(guest, nic.lan, nic.address, wait=3)
-    assert reaches(guest, host, "192.168.77.2", wait=3)
+    assert reaches(nic.lan, guest, IP)
+    assert reaches(guest, nic.lan, nic.address)
+    assert reaches(guest, host, "192.168.77.2")
 
 
 WRONG = {

@@ -27,7 +27,7 @@ def settling(host: Host, guest: NamedNamespace) -> subprocess.Popen[str]:
 def interrupt(running: subprocess.Popen[str]) -> None:
     """Stop a run; it must say so, and undo what it has done."""
     running.send_signal(signal.SIGTERM)
-    _, said = running.communicate(timeout=20 * SLOW)
+    _, said = running.communicate(timeout=60 * SLOW)
     assert running.returncode == 128 + signal.SIGTERM, said
 
 

@@ -171,7 +171,7 @@ def test_cable_is_cut(host: Host, standing: Nic) -> None:
     code, out, err = host.pipework("uplink", "--timeout", "2", "br0", CARD)
     assert (code, out) == (1, "")
     assert re.match(r"pipework: \S+ does not answer over br0 within 2 s\nAll is as before", err)
-    assert 2 <= time.monotonic() - began < 10 * SLOW
+    assert 2 <= time.monotonic() - began < 40 * SLOW
     before.check()
     standing.lan.run("ip", "link", "set", standing.far, "down")
     settle(host)
@@ -206,7 +206,8 @@ def heard(terminal: int, word: bytes) -> bytes:
 def test_whoever_sits_there_is_asked(host: Host, standing: Nic, answer: bytes) -> None:
     """At a terminal nothing stays unless somebody agrees in time."""
     before = Unchanged(host)
-    running, terminal = started(host, "uplink", "--confirm", "3", "br0", CARD, at_terminal=True)
+    seconds = "60" if answer else "3"
+    running, terminal = started(host, "uplink", "--confirm", seconds, "br0", CARD, at_terminal=True)
     heard(terminal, b"goes back: ")
     os.write(terminal, answer)
     agreed = answer in (b"\n", b"yes\n")
@@ -243,7 +244,7 @@ def test_connection_outlives_it(host: Host, standing: Nic) -> None:
     client.stdin.write("go\n")
     client.stdin.flush()
     assert client.stdout.readline() == "echoed\n"
-    assert (client.wait(10 * SLOW), server.wait(10 * SLOW)) == (0, 0)
+    assert (client.wait(30 * SLOW), server.wait(30 * SLOW)) == (0, 0)
 
 
 LISTENER = """
@@ -388,7 +389,9 @@ def networkd(host: Host, name: str) -> Iterator[None]:
             yield
         finally:
             running.terminate()
-            running.wait(10 * SLOW)
+            running.wait(30 * SLOW)
+            for left in Path("/run/systemd/netif/links").iterdir():  # by which the next test's links would be its own
+                left.unlink()
 
 
 def test_networkd_makes_it_last(host: Host, host_nic: Nics) -> None:
@@ -440,7 +443,7 @@ def test_client_that_keeps_the_lease(host: Host, host_nic: Nics) -> None:
             )
         finally:
             client.terminate()
-            client.wait(10 * SLOW)
+            client.wait(30 * SLOW)
         (entry,) = host.ip("-j", "-4", "addr", "show", "dev", "br0")
         assert 200 < entry["addr_info"][0]["valid_life_time"] <= 300
         assert host.pipework("uplink", "--undo", "br0", CARD) == (0, "", "")

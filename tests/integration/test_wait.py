@@ -34,7 +34,7 @@ TWINS = {
     "sh": ["/bin/busybox", "sh", "/contrib/pipework-wait"],
     "sh --wait": ["/bin/busybox", "sh", "/contrib/pipework-wait", "--wait"],
 }
-SOON = 4 * SLOW  # seconds; the original looks once a second
+SOON = 30 * SLOW  # seconds; the original looks once a second, but what starts it in the guest may take its time
 LONG = 1.5 * SLOW
 
 

@@ -13,7 +13,7 @@ from tests.lab.command import COMMAND, run_pipework
 from tests.lab.engine import Container, docker
 from tests.lab.guest import HOST, Guest, eventually, fresh_name
 from tests.lab.host import Host, settle
-from tests.lab.kept import cookie, notes
+from tests.lab.kept import collected, cookie, notes
 from tests.lab.lxc import LxcContainer
 from tests.lab.netns import NamedNamespace
 from tests.lab.podman import PodmanContainer
@@ -49,7 +49,7 @@ def assert_reach(one: Guest, other: Guest, words: tuple[str, str]) -> None:
         families = {":" in ip for ip in ips(own)}
         for ip in ips(theirs):
             if (":" in ip) in families:
-                assert near.ping(ip, wait=5), f"{near.name} does not reach {ip}"
+                assert near.ping(ip), f"{near.name} does not reach {ip}"
                 assert reaches(near, far, ip), f"{near.name} does not reach {ip} by TCP"
 
 
@@ -125,15 +125,16 @@ def _ends(number: int) -> tuple[str, str]:
 def test_host_that_is_a_guest(host: Host, guest_ns: Namespaces) -> None:
     """Where one of the guests is itself a host of others, it sees no wire of its own, and leaves that one alone."""
     guest = guest_ns()
-    assert host.pipework("gc").code == 0  # of what guests of other tests have left
     ends = (f"netns:{host.name}", "10.0.0.1/30", guest.spec, "10.0.0.2/30")
     assert run_pipework("wire", *ends) == (0, "", "")
     assert guest.name not in host.pipework("ls").out
-    assert host.pipework("gc") == (0, "", "")
+    before = [notes(cookie(each)) for each in (host, guest)]
+    assert collected(host.pipework) == []
+    assert [notes(cookie(each)) for each in (host, guest)] == before
     assert host.pipework("save").out == ""
     assert "has nothing that pipework made" in host.pipework("del", "--all", guest.spec).err
     assert "already has a link eth1" in host.pipework("br0", guest.spec, "10.1.1.1/24").err
-    assert guest.ping("10.0.0.1", wait=5)
+    assert guest.ping("10.0.0.1")
     assert run_pipework("del", guest.spec) == (0, "", "")
 
 
@@ -158,7 +159,7 @@ def test_gateway(words: tuple[str, str], far: str, host: Host, guest_ns: Namespa
     family = 6 if ":" in far else 4
     assert (done.code, done.out) == (0, "")
     assert done.err.startswith(f"pipework: {other.spec} does not forward IPv{family}, so the default route of ")
-    assert one.ping(far, wait=5)  # which is an address of its own
+    assert one.ping(far)  # which is an address of its own
     assert host.pipework("del", other.spec) == (0, "", "")
     before.check()
     other.run(*done.err.partition("do so: ")[2].split()[2:])
@@ -323,10 +324,10 @@ def test_replace(host: Host, guest_ns: Namespaces) -> None:
     assert host.pipework(*line("10.0.0.1/24@10.0.0.2", other, "--mtu", "1400")) == (0, "", "")
     assert index() != there
     assert host.pipework(*line("10.0.0.3/24", other)) == (0, "", "")
-    assert one.ping("10.0.0.2", wait=5)
+    assert one.ping("10.0.0.2")
     assert host.pipework(*line("10.0.0.3/24", third)) == (0, "", "")
     before[1].check()
-    assert one.ping("10.0.0.2", wait=5)
+    assert one.ping("10.0.0.2")
     assert host.pipework("--replace", "br0", one.spec, "10.1.1.1/24") == (0, "", "")
     before[2].check()
     assert host.pipework(*line("10.0.0.3/24", third)) == (0, "", "")
@@ -425,7 +426,7 @@ def test_two_at_once(host: Host, guest_ns: Namespaces) -> None:
             command.communicate()
         assert sorted(command.returncode for command in running) == codes
         assert len(json.loads(host.pipework("ls", "--json").out)) == 2
-        assert one.ping("10.0.0.2", wait=5)
+        assert one.ping("10.0.0.2")
         assert host.pipework("del", one.spec) == (0, "", "")
 
 

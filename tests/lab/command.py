@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
 
 def run_pipework(
-    *args: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW, on: Sequence[str] = ()
+    *args: str, env: Mapping[str, str] | None = None, timeout: float = 180 * SLOW, on: Sequence[str] = ()
 ) -> Result:
     """Run pipework with `env` on top of the environment and no standard input.
 
@@ -48,6 +48,30 @@ def run_pipework(
         errors="replace",
         timeout=timeout,
         env={**os.environ, **(env or {})},
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+PATIENT = """
+import sys
+from pipework import guests
+from pipework.cli import main
+guests.find.__defaults__ = (float(sys.argv[1]),)
+main(sys.argv[2:])
+"""
+
+
+def run_patiently(*args: str, on: Sequence[str] = ()) -> Result:
+    """Run pipework with a minute, in place of three seconds, for a guest to start, which a busy machine may take."""
+    argv = [*on, sys.executable, "-c", PATIENT, str(60 * SLOW), *args]
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        timeout=120 * SLOW,
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)
@@ -75,7 +99,7 @@ class Capture:
         """Return the packets whose line matches a regular expression."""
         return [line for line in self.lines if re.search(pattern, line)]
 
-    def wait_for(self, pattern: str, timeout: float = 5 * SLOW) -> list[str]:
+    def wait_for(self, pattern: str, timeout: float = 20 * SLOW) -> list[str]:
         """Return the matching packets as soon as there is one, or an empty list after the timeout."""
         deadline = time.monotonic() + timeout
         while not (found := self.matching(pattern)) and time.monotonic() < deadline:
@@ -84,7 +108,7 @@ class Capture:
 
 
 @contextmanager
-def capture(guest: Guest, interface: str, *expression: str, timeout: float = 15 * SLOW) -> Iterator[Capture]:
+def capture(guest: Guest, interface: str, *expression: str, timeout: float = 60 * SLOW) -> Iterator[Capture]:
     """Capture on an interface of a namespace (guest.HOST for the host's) while the block runs.
 
     `expression` is a pcap filter, such as "arp" or "icmp6".

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import IO, Any, Callable
 
 import pytest
 
@@ -28,14 +28,14 @@ SETTINGS = '{"features": {"cdi": true}}'  # which is so by default from 28.2 on,
 ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\n"
 
 
-def docker(*args: str, timeout: float = 60 * SLOW, **options: Any) -> str:
+def docker(*args: str, timeout: float = 180 * SLOW, **options: Any) -> str:
     """Run the docker command line."""
     return run("docker", *args, timeout=timeout, **options)
 
 
 def _answers(address: str = "") -> bool:
     asked = ["docker", *(["--host", address] if address else []), "info", "--format", "{{.ServerVersion}}"]
-    done = subprocess.run(asked, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(asked, capture_output=True, timeout=60 * SLOW, check=False)
     return done.returncode == 0 and bool(done.stdout.strip())
 
 
@@ -64,7 +64,7 @@ def _turn() -> Iterator[None]:
 
 
 def _comes_up(process: subprocess.Popen[bytes], address: str) -> bool:
-    deadline = time.monotonic() + 30 * SLOW
+    deadline = time.monotonic() + 60 * SLOW
     while not _answers(address):
         if process.poll() is not None or time.monotonic() > deadline:
             return False
@@ -105,32 +105,31 @@ def engine_on(host: Guest, folder: Path, **settings: Any) -> Iterator[str]:
 
 @contextmanager
 def _engine(command: Sequence[str], told: str, address: str = "") -> Iterator[None]:
-    """An engine with settings, as its file has them.
-
-    dockerd waits 10 s for its containerd, whatever the machine has to do, and gives up: so it is tried three times.
-    """
+    """An engine with settings, as its file has them."""
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.NamedTemporaryFile("w+", prefix="pipework-dockerd-", suffix=".log"))
         settings = stack.enter_context(tempfile.NamedTemporaryFile("w", prefix="pipework-dockerd-", suffix=".json"))
         settings.write(told)
         settings.flush()
-        with _turn():
-            for _ in range(3):
-                _forget_the_dead()
-                process = subprocess.Popen(
-                    [*command, "--config-file", settings.name],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-                stack.callback(_end, process)
-                if _comes_up(process, address):
-                    break
-                _end(process)
-            else:
-                raise RuntimeError("dockerd did not come up:\n" + Path(log.name).read_text()[-3000:])
+        stack.callback(_end, start_engine([*command, "--config-file", settings.name], log, address))
         yield
+
+
+def start_engine(command: Sequence[str], log: IO[str], address: str = "") -> subprocess.Popen[bytes]:
+    """Start one; when this returns it answers.
+
+    dockerd waits 10 s for its containerd, whatever the machine has to do, and gives up: so it is tried three times.
+    """
+    with _turn():
+        for _ in range(3):
+            _forget_the_dead()
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+            if _comes_up(process, address):
+                return process
+            _end(process)
+    raise RuntimeError("dockerd did not come up:\n" + Path(log.name).read_text()[-3000:])
 
 
 def _image_archive() -> bytes:

@@ -35,14 +35,15 @@ from tests.lab.guest import SLOW
 FAULTS = {"refuse": 2, "refuse-change": 2, "break": 1, "INT": 130, "TERM": 143, "KILL": -9}
 NONE = ""
 # What can go wrong with a program, as the shell's line that takes its place: it fails, is ended by a signal or never
-# answers, before it has done anything or after it has done all.
+# answers, before it has done anything or after it has done all. It ends with the shell, as it would without one: else a
+# slow one would do its work after pipework has lost its patience.
 PROGRAM_FAULTS = {
     "fail": "echo this is a test >&2; exit 1",
     "die": "kill -9 $$",
     "hang": "exec sleep 60",
-    "do-and-fail": '"$@"; exit 1',
-    "do-and-die": '"$@"; kill -9 $$',
-    "do-and-hang": '"$@"; exec sleep 60',
+    "do-and-fail": 'setpriv --pdeathsig KILL "$@"; exit 1',
+    "do-and-die": 'setpriv --pdeathsig KILL "$@"; kill -9 $$',
+    "do-and-hang": 'setpriv --pdeathsig KILL "$@"; exec sleep 60',
 }
 HANGING = 1 * SLOW  # seconds of patience with a program that hangs: as long as the tests need to see what becomes of it
 # What runs need is loaded once for all, but for what only one of them needs and takes long to load.

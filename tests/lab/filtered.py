@@ -61,11 +61,11 @@ def states(host: Host) -> list[str]:
     return [wire["state"] for wire in json.loads(host.pipework("ls", "--json").out)]
 
 
-def flows(guests: list[NamedNamespace], addresses: tuple[str, ...]) -> bool:
-    """Whether each of two guests reaches the other over TCP."""
+def flows(guests: list[NamedNamespace], addresses: tuple[str, ...], wait: float = 10.0) -> bool:
+    """Whether each of two guests reaches the other over TCP; wait: seconds for an answer."""
     one, two = guests
     there = [address.partition("/")[0] for address in addresses]
-    return reaches(one, two, there[1]) and reaches(two, one, there[0])
+    return reaches(one, two, there[1], wait) and reaches(two, one, there[0], wait)
 
 
 def advice(done: Result) -> str:

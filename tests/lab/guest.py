@@ -6,13 +6,16 @@ import itertools
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from typing import Any, Callable
+from pathlib import Path
+from typing import Any, Callable, TypeVar
 
 SLOW = float(os.environ.get("PIPEWORK_LAB_SLOW", "1"))  # multiplies every patience; the VM sets it
 MARK = "\x01"  # between the answers of a shell
+Seen = TypeVar("Seen")
 _count = itertools.count(1)
 
 
@@ -21,7 +24,7 @@ def fresh_name(prefix: str) -> str:
     return f"{prefix}{os.getpid() % 1_000_000:x}{next(_count):x}"
 
 
-def run(*argv: str, check: bool = True, timeout: float = 60 * SLOW, stdin: bytes | None = None) -> str:
+def run(*argv: str, check: bool = True, timeout: float = 180 * SLOW, stdin: bytes | None = None) -> str:
     """Run a program of the lab, return its stdout, and raise with its stderr if it fails."""
     done = subprocess.run(argv, input=stdin or b"", capture_output=True, timeout=timeout, check=False)
     if check and done.returncode:
@@ -42,7 +45,7 @@ class Guest:
         """Return the command line that runs argv in this network namespace."""
         return ["nsenter", f"--net={self.namespace}", "--", *argv] if self.namespace else list(argv)
 
-    def run(self, *argv: str, check: bool = True, timeout: float = 60 * SLOW) -> str:
+    def run(self, *argv: str, check: bool = True, timeout: float = 180 * SLOW) -> str:
         """Run a program of this machine in the namespace and return its stdout."""
         return run(*self.enter(*argv), check=check, timeout=timeout)
 
@@ -74,8 +77,8 @@ class Guest:
             if info["scope"] != "link"
         ]
 
-    def ping(self, address: str, count: int = 1, wait: int = 5) -> bool:
-        """Tell whether an answer comes back from the address."""
+    def ping(self, address: str, count: int = 1, wait: int = 20) -> bool:
+        """Tell whether an answer comes back from the address; wait: seconds for each, all spent where none comes."""
         argv = self.enter("ping", "-n", "-c", str(count), "-w", str(wait * count), address)
         return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
@@ -83,7 +86,7 @@ class Guest:
 HOST = Guest("host", None)
 
 
-def eventually(holds: Callable[[], object], timeout: float = 20 * SLOW) -> bool:
+def eventually(holds: Callable[[], object], timeout: float = 60 * SLOW) -> bool:
     """Tell whether something comes to hold within the time; on a busy machine much takes its time."""
     deadline = time.monotonic() + timeout
     while True:
@@ -94,6 +97,24 @@ def eventually(holds: Callable[[], object], timeout: float = 20 * SLOW) -> bool:
         if ended > deadline:
             return False
         time.sleep(max(0.05, ended - began))  # what is waited for needs the processor, too
+
+
+def at_rest(look: Callable[[], Seen], looks: int = 20) -> Seen:
+    """Return what is seen once so many looks in a row, over a second or more, have seen the same."""
+    seen: list[Seen] = []
+
+    def rests() -> bool:
+        seen.append(look())
+        return len(seen) >= looks and all(one == seen[-1] for one in seen[-looks:])
+
+    assert eventually(rests), seen[-2:]
+    return seen[-1]
+
+
+def listens(path: Path) -> bool:
+    """Tell whether somebody listens at a unix socket."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(path)) == 0
 
 
 def need(program: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from shlex import join
 
 from tests.lab.command import COMMAND, Result
-from tests.lab.guest import SLOW, Guest
+from tests.lab.guest import SLOW, Guest, eventually
 from tests.lab.host import Host
 from tests.lab.scenes import Scene, scene
 
@@ -28,7 +29,7 @@ def state(folder: Path, pid: int, annotations: Mapping[str, str], status: str = 
 def run_hook(host: Host, told: str, *words: str) -> Result:
     """Run pipework as a hook of an engine on that host."""
     argv = host.argv(*COMMAND, "hook", "run", *words)
-    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=60 * SLOW, check=False)
+    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=180 * SLOW, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -37,6 +38,8 @@ def process_in(guest: Guest) -> Iterator[int]:
     """A process in a network namespace, as the first one of a container is before it becomes what it shall be."""
     with subprocess.Popen(guest.enter("sleep", "100000")) as process:
         try:
+            inode = os.stat(guest.namespace or "/proc/self/ns/net").st_ino
+            assert eventually(lambda: os.stat(f"/proc/{process.pid}/ns/net").st_ino == inode)
             yield process.pid
         finally:
             process.kill()

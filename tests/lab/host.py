@@ -33,7 +33,7 @@ class Host(NamedNamespace):
         env = ["env", *(f"{key}={value}" for key, value in self.env.items())] if self.env else []
         return ["ip", "netns", "exec", self.name, *env, *words]
 
-    def pipework(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 60 * SLOW) -> Result:
+    def pipework(self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 180 * SLOW) -> Result:
         """Run pipework on this host as a user does."""
         hide = " && ".join(f'mount --bind /dev/null "$(command -v {name})"' for name in self.hidden)
         hiding = ["unshare", "--mount", "sh", "-c", f'{hide} && exec "$@"', "sh"] if hide else []

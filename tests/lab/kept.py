@@ -6,7 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Callable
 
+from tests.lab.command import Result
 from tests.lab.crowd import links_among_names
 from tests.lab.guest import Guest
 
@@ -27,6 +29,16 @@ def notes(namespace: int) -> list[Path]:
 def processes(guest: Guest) -> list[str]:
     """Return the names of the processes in a guest."""
     return sorted(_processes(os.stat(str(guest.namespace)).st_ino))
+
+
+def collected(pipework: Callable[..., Result]) -> list[str]:
+    """Have gc collect, which must not complain; return what it says that it has removed, but for notes.
+
+    Those may be of another test's guest, whose client has ended some time after the test.
+    """
+    done = pipework("gc")
+    assert (done.code, done.err) == (0, ""), done
+    return [line for line in done.out.splitlines() if not line.startswith("removed note of ")]
 
 
 def _processes(inode: int) -> Iterator[str]:

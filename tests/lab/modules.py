@@ -36,9 +36,14 @@ def _modules(*names: str, **options: int) -> Iterator[None]:
         yield
     finally:
         # Namespaces that are going away may still be handing it back.
-        assert eventually(lambda: _unload(names[-1]))
+        unload(names[-1])
 
 
-def _unload(module: str) -> bool:
-    HOST.run("modprobe", "-r", module, check=False)
-    return not Path("/sys/module", module).exists()
+def unload(module: str) -> None:
+    """Unload a module, once nobody has its device any more."""
+
+    def has_gone() -> bool:
+        HOST.run("modprobe", "-r", module, check=False)
+        return not Path("/sys/module", module).exists()
+
+    assert eventually(has_gone), f"{module} cannot be unloaded"

@@ -100,7 +100,7 @@ class DhcpServer(NamedTuple):
 
 
 @contextmanager
-def dnsmasq(nic: Nic, timeout: float = 10 * SLOW) -> Iterator[DhcpServer]:
+def dnsmasq(nic: Nic, timeout: float = 30 * SLOW) -> Iterator[DhcpServer]:
     """Serve DHCP on the far end of the NIC; leases last two minutes, the least that dnsmasq gives."""
     with tempfile.TemporaryDirectory(prefix="pipework-dhcp-") as folder:
         server = DhcpServer(nic, Path(folder, "leases"), Path(folder, "log"))
@@ -154,7 +154,7 @@ def announcing(nic: Nic, prefix: bool = True) -> Iterator[str]:
             yield network
         finally:
             process.terminate()
-            process.wait(10 * SLOW)
+            process.wait(30 * SLOW)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Callable
 import pytest
 
 from tests.lab.engine import IMAGE
-from tests.lab.guest import SLOW, Guest, fresh_name, need, run
+from tests.lab.guest import SLOW, Guest, eventually, fresh_name, listens, need, run
 
 PODMAN_SOCKET = Path("/run/podman/podman.sock")
 # A root that may not raise its limits can still lower them.
@@ -32,14 +31,12 @@ def podman_service() -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 10 * SLOW
-        while not PODMAN_SOCKET.exists():
-            assert process.poll() is None and time.monotonic() < deadline, "podman's service did not start"
-            time.sleep(0.05)
+        assert eventually(lambda: process.poll() is not None or listens(PODMAN_SOCKET)), "podman's service is slow"
+        assert process.poll() is None, "podman's service did not start"
         yield process
     finally:
         process.terminate()
-        process.wait(10 * SLOW)
+        process.wait(30 * SLOW)
         PODMAN_SOCKET.unlink(missing_ok=True)
 
 

@@ -95,7 +95,7 @@ def assert_same(stage: Stage, verb: str) -> None:
         assert (rehearsed.code, rehearsed.err) == (0, "")
         assert not pasted.difference(before), rehearsed.out
         paste(pasted, rehearsed.out)
-        eventually(lambda: state(pasted) == expected, 10 * SLOW)
+        eventually(lambda: state(pasted) == expected, 20 * SLOW)
         changed = diff(expected, state(pasted))
         assert not changed, f"{rehearsed.out}\nby the run (-), by the lines (+):\n{changed}"
         assert macs_of(pasted) == macs

@@ -13,7 +13,7 @@ from typing import Callable, NamedTuple, Optional
 from tests.lab.crowd import unfinished
 from tests.lab.faults import FAULTS, NONE, PROGRAM_FAULTS, Broken, breaking
 from tests.lab.host import settle
-from tests.lab.scenes import Scene, shape
+from tests.lab.scenes import MOMENT, Scene, shape
 from tests.lab.snapshot import Snapshot, diff
 
 NOTHING = "that pipework made"  # what del says where there is nothing to remove
@@ -74,7 +74,7 @@ class Trial:
     def _settled(self) -> Snapshot:
         if not self.compares:
             return {}
-        settle(self.scene.host, *self.scene.guests)
+        self.scene.settle()
         return self.scene.state()
 
     def again(self, where: str, words: Sequence[str] = ()) -> bool:
@@ -171,7 +171,7 @@ def broken_removal(stage: Stage, fault: str, told: str) -> int:
             _removed_after_all(fault, trial, broken)
             return
         assert_said(fault, broken, lines=3)
-        changed = trial.scene.difference(trial.wired[-1])
+        changed = trial.scene.difference(trial.wired[-1], MOMENT)
         if not changed:
             return
         where = f"{broken.step}: {broken.err}"
@@ -198,7 +198,7 @@ def broken_removal_of_all(stage: Stage, fault: str, told: str, part: tuple[int, 
         assert_said(fault, broken, lines=3)
         gone, where = trial.gone(), f"{broken.step}: {broken.err}"
         assert gone == list(trial.removal.ifnames[: len(gone)]), where
-        changed = _but(trial.scene.difference(_there(trial, len(gone))), LEFT if gone else ())
+        changed = _but(trial.scene.difference(_there(trial, len(gone)), MOMENT), LEFT if gone else ())
         assert not changed, f"{where}gone: {gone}\n{changed}"
         assert all(ifname in broken.err for ifname in gone), f"{where}gone: {gone}"
         if gone:
@@ -297,7 +297,7 @@ def broken_replacement(stage: Stage, fault: str, told: str) -> int:
             asked.assert_there(trial, broken.step)
             return
         assert_said(fault, broken)
-        changed = trial.scene.difference(trial.wired[-1])
+        changed = trial.scene.difference(trial.wired[-1], MOMENT)
         if changed:
             where = f"{broken.step}: {broken.err}{changed}"
             assert "nothing was changed" not in broken.err, where

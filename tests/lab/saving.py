@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.lab.host import Host, settle
+from tests.lab.host import Host
 from tests.lab.scenes import Scene, scene
 
 ALL_AS_ASKED = "1 line: 1 as asked, 0 made, 0 replaced, 0 removed, 0 skipped, 0 failed\n"
@@ -38,7 +38,7 @@ def save_and_apply(kind: str, address: str, folder: Path) -> None:
     with scene(kind, address) as taken:
         host = taken.host
         assert host.pipework(*taken.words).code == 0
-        settle(host, *taken.guests)
+        taken.settle()
         wired, rows, online = taken.state(), listed(host), routes(taken)
         saved = host.pipework("save")
         assert (saved.code, saved.err, saved.out.count("\n")) == (0, "", 1)
@@ -54,7 +54,7 @@ def save_and_apply(kind: str, address: str, folder: Path) -> None:
         assert listed(host) == []
         made = host.pipework("apply", str(file))
         assert made == (0, f"+ {saved.out.removeprefix('pipework ')}{ALL_MADE}", ""), made
-        settle(host, *taken.guests)
+        taken.settle()
         again = listed(host), routes(taken)
         assert again == (rows, online), (again, rows, online)
         assert host.pipework("save") == saved

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
-from tests.lab.guest import HOST, SLOW, Guest, eventually
+from tests.lab.guest import HOST, SLOW, Guest, at_rest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
 from tests.lab.kept import cookie, kept_of
 from tests.lab.modules import infiniband_of, radio_of
@@ -18,6 +18,7 @@ from tests.lab.snapshot import Snapshot, diff, watching
 from tests.lab.switch_host import SwitchHost, switch_host
 
 MAC = "02:00:00:00:09:09"
+MOMENT = 2 * SLOW  # seconds to settle, where something may have changed for good
 ADDRESSES = {
     "v4": "192.168.77.9/24",
     "v4-gateway": "192.168.77.9/24@192.168.77.1",
@@ -123,12 +124,18 @@ class Scene(NamedTuple):
         switch = self.switch.rows().splitlines() if self.switch else []
         return {**host, **guest, **peer, **self.kept(), "switch": switch}
 
-    def difference(self, before: Snapshot) -> str:
-        """Return what has changed, once what needs a moment has settled."""
+    def settle(self) -> None:
+        """Wait until what is there changes no more by itself: links, addresses, and helpers of a DHCP client."""
+        settle(self.host, *self.guests)
+        if self.kept()["processes"]:
+            at_rest(self.kept)
+
+    def difference(self, before: Snapshot, patience: float = 20 * SLOW) -> str:
+        """Return what has changed, once what needs a moment has settled; patience: seconds, if nothing should."""
         changed = diff(before, self.state())
         if changed:
             settle(self.host, *self.guests)
-            eventually(lambda: not diff(before, self.state()), 2 * SLOW)
+            eventually(lambda: not diff(before, self.state()), patience)
             changed = diff(before, self.state())
         return changed
 

@@ -15,6 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from tests.lab.guest import HOST, MARK, SLOW, Guest, eventually, fresh_name
+from tests.lab.host import settle
 from tests.lab.switch import switch_tables, vsctl
 
 Snapshot = dict[str, list[str]]
@@ -214,7 +215,7 @@ def wait_for_the_ended() -> None:
     HOST.run("ip", "netns", "add", last)
     HOST.run("ip", "link", "add", last, "type", "veth", "peer", "name", "end", "netns", last)
     HOST.run("ip", "netns", "del", last)
-    assert eventually(lambda: HOST.link(last) is None, 30 * SLOW), "the kernel does not remove what has ended"
+    assert eventually(lambda: HOST.link(last) is None), "the kernel does not remove what has ended"
 
 
 class Unchanged:
@@ -225,14 +226,15 @@ class Unchanged:
         self()
 
     def __call__(self) -> None:
-        """Take the baseline afresh, once the test has arranged its guests."""
+        """Take the baseline afresh, once the test has arranged its guests, and nothing changes by itself any more."""
         if any("link_netnsid" in entry for entry in self.guest.ip("-j", "link", "show")):
             wait_for_the_ended()
+        settle(self.guest)
         self.before = snapshot(self.guest)
 
     def check(self) -> None:
         """Fail, saying what changed, unless all is as it was, or comes to be: carrier takes a moment to show."""
-        eventually(lambda: not diff(self.before, snapshot(self.guest)), 10 * SLOW)
+        eventually(lambda: not diff(self.before, snapshot(self.guest)), 20 * SLOW)
         changed = diff(self.before, snapshot(self.guest))
         assert not changed, f"{self.guest.name} is not as before:\n{changed}"
 

@@ -23,7 +23,7 @@ _COLUMNS = {
 
 def vsctl(*args: str) -> str:
     """Run ovs-vsctl, which gives up instead of waiting for a switch that does not answer."""
-    return run("ovs-vsctl", f"--timeout={round(10 * SLOW)}", *args)
+    return run("ovs-vsctl", f"--timeout={round(30 * SLOW)}", *args)
 
 
 def switch_tables(ask: Callable[..., str]) -> dict[str, list[Any]]:
@@ -50,7 +50,7 @@ def named_rows(tables: dict[str, list[Any]]) -> list[str]:
 
 def _answers() -> bool:
     # Both the database and the switch itself have to be there.
-    for asked in (["ovs-vsctl", "--timeout=5", "show"], ["ovs-appctl", "--timeout=5", "version"]):
+    for asked in (["ovs-vsctl", "--timeout=30", "show"], ["ovs-appctl", "--timeout=30", "version"]):
         if subprocess.run(asked, capture_output=True, check=False).returncode:
             return False
     return True

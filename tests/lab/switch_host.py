@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.command import Result
-from tests.lab.guest import SLOW, eventually, fresh_name, run
+from tests.lab.guest import SLOW, eventually, fresh_name, listens, run
 from tests.lab.host import Host, throwaway_host
 from tests.lab.switch import named_rows, switch_tables
 
@@ -40,19 +40,19 @@ class SwitchHost:
     def start_switching(self) -> None:
         """Start the switch itself; until then there is a database only."""
         self._switch = self._start("ovs-vswitchd", f"unix:{self.place}/db.sock")
-        assert eventually(lambda: self._run("ovs-appctl", "--timeout=5", "version").returncode == 0, 10 * SLOW)
+        assert eventually(lambda: self._run("ovs-appctl", "--timeout=5", "version").returncode == 0)
 
     def stop_switching(self) -> None:
         """End the switch, and leave the database."""
         if self._switch:
             self._switch.terminate()
-            self._switch.wait(10 * SLOW)
+            self._switch.wait(30 * SLOW)
 
     def stop(self) -> None:
         """End both."""
         self.stop_switching()
         self.database.terminate()
-        self.database.wait(10 * SLOW)
+        self.database.wait(30 * SLOW)
 
     def _run(self, *argv: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **self.env}
@@ -60,7 +60,7 @@ class SwitchHost:
 
     def vsctl(self, *args: str) -> str:
         """Run this host's ovs-vsctl."""
-        done = self._run("ovs-vsctl", f"--timeout={round(10 * SLOW)}", *args)
+        done = self._run("ovs-vsctl", f"--timeout={round(30 * SLOW)}", *args)
         if done.returncode:
             raise RuntimeError(f"ovs-vsctl {' '.join(args)}: {done.stderr}")
         return done.stdout
@@ -87,7 +87,7 @@ def switch_host(switching: bool = True) -> Iterator[SwitchHost]:
         run("ovsdb-tool", "create", f"{folder}/conf.db", SCHEMA)
         made = SwitchHost(host, Path(folder))
         try:
-            assert eventually(Path(folder, "db.sock").exists, 10 * SLOW)
+            assert eventually(lambda: listens(Path(folder, "db.sock")))
             made.vsctl("--no-wait", "init")
             if switching:
                 made.start_switching()

@@ -35,7 +35,7 @@ except OSError:
 """
 
 
-def reaches(client: Guest, server: Guest, address: str, wait: float = 1.0) -> bool:
+def reaches(client: Guest, server: Guest, address: str, wait: float = 10.0) -> bool:
     """Whether one guest can send another, which has that address, some data over TCP; wait: seconds for an answer.
 
     What it has learned of its neighbours before, that they do not answer say, it forgets.

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab.command import COMMAND
+from tests.lab.engine import start_engine
 from tests.lab.guest import SLOW, eventually
 
 DOCKERD = Path("/run/docker.pid")
@@ -46,7 +47,7 @@ class Watch:
 
     def says(self, text: str, times: int = 1) -> bool:
         """Whether it comes to say something, so often in all."""
-        return eventually(lambda: self.told().count(text) >= times, 30 * SLOW)
+        return eventually(lambda: self.told().count(text) >= times)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """End it; its exit status."""
@@ -71,10 +72,8 @@ def watching(*lines: str, words: tuple[str, ...] = ()) -> Iterator[Watch]:
 def restart_dockerd() -> None:
     """End the engine, and start it again with the same words."""
     pid = int(DOCKERD.read_text())
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    words = [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
     os.kill(pid, signal.SIGTERM)
-    assert eventually(lambda: not DOCKERD.exists(), 60 * SLOW)
-    with tempfile.TemporaryFile() as log:
-        subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    told = ["docker", "info"]
-    assert eventually(lambda: subprocess.run(told, capture_output=True, check=False).returncode == 0, 60 * SLOW)
+    assert eventually(lambda: not DOCKERD.exists())
+    with tempfile.NamedTemporaryFile("w+") as log:
+        start_engine(words, log)

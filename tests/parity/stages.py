@@ -20,7 +20,7 @@ from tests.parity.stage import NAMED, NIC, NIC_MAC, Machine, Stage, private_file
 SWITCH = "sw0"
 # of the LAN behind the NIC, in VLAN 100
 TAGGED, TAGGED_ADDRESS = "lan0.100", "192.168.100.1/24"
-SHORT_PATIENCE, SHORT_LIMIT = "3", 20.0  # seconds to wait for a lease that nobody gives
+SHORT_PATIENCE, SHORT_LIMIT = "3", 30.0  # seconds to wait for a lease that nobody gives
 
 
 @contextmanager

@@ -26,7 +26,7 @@ USAGE = ("Syntax:", "Usage:")
 VERBS = ("route", "rule", "tc")
 # Sender, receiver and address: there is an arping that sends gratuitous replies, and one that sends requests.
 ANNOUNCED = re.compile(r"(\S+) > (\S+), .*(?:Reply|who-has) ([^ ,]+)")
-LEASE_LIMIT = 12 * SLOW  # seconds that a client may still take once the command is over
+LEASE_LIMIT = 20 * SLOW  # seconds that a client may still take once the command is over
 
 State = dict[str, Any]
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab.guest import HOST
 from tests.lab.host import host, host_nic
+from tests.lab.modules import unload
 from tests.lab.netns import Nic, named_namespace
 
 __all__ = ["cable", "host", "host_nic", "machine"]
@@ -51,7 +52,7 @@ def infiniband() -> Iterator[str]:
     """An IPoIB link of the host, by name."""
     HOST.run("modprobe", "-a", "ib_ipoib", "voidib")
     yield "ib0"
-    HOST.run("rmmod", "voidib")
+    unload("voidib")
 
 
 @pytest.fixture
@@ -59,4 +60,4 @@ def radios() -> Iterator[list[str]]:
     """Two Wi-Fi radios in reach of each other, by their phy's names."""
     HOST.run("modprobe", "mac80211_hwsim", "radios=2")
     yield sorted(entry.name for entry in Path("/sys/class/ieee80211").iterdir())
-    HOST.run("rmmod", "mac80211_hwsim")
+    unload("mac80211_hwsim")

@@ -24,7 +24,7 @@ def test_card(cable: Nic, guest_ns: Namespaces) -> None:
     assert link is not None
     assert there is not None
     assert link["address"] == there["address"]
-    assert guest.ping("192.168.77.1", wait=10)
+    assert guest.ping("192.168.77.1")
     HOST.run("ip", "netns", "del", guest.name)
     assert eventually(lambda: HOST.link("lan7"))
     assert run_pipework("gc").code == 0
@@ -59,6 +59,9 @@ def test_radio(radios: list[str], container: Callable[..., Container], guest_ns:
     assert "Interface eth1x" in other.run("iw", "dev")
     assert HOST.run("iw", "dev").strip() == ""
     HOST.run("ip", "link", "del", "eth1x")
+    # else the next radios, which have the same MACs, would be those that come home
+    succeed("del", guest.name, "-i", "wifi0")
+    succeed("del", other.spec, "-i", "eth1x")
 
 
 def test_radio_of_a_guest_that_is_gone(radios: list[str], guest_ns: Namespaces) -> None:

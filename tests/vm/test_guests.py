@@ -24,8 +24,8 @@ def test_containers_of_every_runtime(
     try:
         for number, guest in enumerate(guests, 1):
             succeed("br-all", guest.name, f"192.168.1.{number}/24")
-        assert guests[0].ping("192.168.1.2", wait=10)
-        assert guests[1].ping("192.168.1.3", wait=10)
-        assert guests[2].ping("192.168.1.1", wait=10)
+        assert guests[0].ping("192.168.1.2")
+        assert guests[1].ping("192.168.1.3")
+        assert guests[2].ping("192.168.1.1")
     finally:
         delete("br-all")

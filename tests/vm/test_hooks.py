@@ -32,8 +32,14 @@ def test_vlan_and_card(hooks: None, cable: Nic, podman: Callable[..., PodmanCont
     HOST.run("ip", "link", "add", "br-hook", "up", "type", "bridge", "vlan_filtering", "1")
     lines = ("pipework.1=br-hook 192.168.9.1/24 @100", "pipework.2=--direct-phys eth0 -i lan0 192.168.77.9/24")
     web = podman(*(f"--annotation={line}" for line in lines))
+
+    def ports() -> list[str]:
+        return [link["ifname"] for link in HOST.ip("-j", "link", "show", "master", "br-hook")]
+
     for _ in range(2):
-        (port,) = [link["ifname"] for link in HOST.ip("-j", "link", "show", "master", "br-hook")]
+        # the kernel may not have done with that of the last start
+        assert eventually(lambda: len(ports()) == 1), ports()
+        (port,) = ports()
         assert "100 PVID" in HOST.run("bridge", "vlan", "show", "dev", port)
         assert HOST.link("eth0") is None
         pid = run("podman", "inspect", "--format", "{{.State.Pid}}", web.name).strip()
@@ -42,4 +48,4 @@ def test_vlan_and_card(hooks: None, cable: Nic, podman: Callable[..., PodmanCont
         run("podman", "restart", "-t", "0", web.name)
     run("podman", "stop", "-t", "0", web.name)
     assert eventually(lambda: HOST.link("eth0"))
-    assert HOST.ip("-j", "link", "show", "master", "br-hook") == []
+    assert eventually(lambda: ports() == []), ports()

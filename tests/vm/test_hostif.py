@@ -48,6 +48,6 @@ def test_bridge_without_a_vlan_for_new_ports(host: Host, guest_ns: Namespaces) -
         assert host.pipework("--replace", "lan0", guest.spec, address) == (0, "", done.err)
         assert host.pipework("ls", guest.spec).out.splitlines()[1].endswith("  no pvid")
         if guest is two:
-            assert not reaches(one, two, "10.3.0.2")
+            assert not reaches(one, two, "10.3.0.2", wait=1)
         host.run(*done.err.rpartition("type: ")[2].replace("VLAN", "7").split())
-    assert reaches(one, two, "10.3.0.2", wait=5)
+    assert reaches(one, two, "10.3.0.2")

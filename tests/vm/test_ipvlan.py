@@ -31,8 +31,8 @@ def mode_of(guest: NamedNamespace) -> str:
 def assert_reaches(one: NamedNamespace, other: NamedNamespace, *addresses: str) -> None:
     """By ping and by TCP, at each of the other's addresses."""
     for address in addresses:
-        assert one.ping(address, wait=10), f"{one.name} has no answer of {address}"
-        assert reaches(one, other, address, 5), f"{one.name} has no connection to {address}"
+        assert one.ping(address), f"{one.name} has no answer of {address}"
+        assert reaches(one, other, address), f"{one.name} has no connection to {address}"
 
 
 def test_l2(host: Host, host_nic: Nics, guest_ns: Namespaces) -> None:

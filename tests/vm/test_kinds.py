@@ -38,11 +38,11 @@ def test_kind(kind: str, guest_ns: Callable[[], NamedNamespace], request: pytest
     assert (wire["kind"], wire["addresses"][:1]) == (kind, ["192.168.77.9/24"])
     if kind in ON_THE_LAN:
         assert isinstance(far, Nic)
-        assert guest.ping(far.address, wait=10)
+        assert guest.ping(far.address)
     succeed("del", guest.spec, "-i", wire["ifname"])
     if kind == "openvswitch":
         HOST.run("ovs-vsctl", "del-br", before[0])
     delete("br-kind")
     assert guest.link(wire["ifname"]) is None
-    assert json.loads(run_pipework("ls", "--json").out) == []
+    assert json.loads(run_pipework("ls", "--json", guest.spec).out) == []
     assert kind != "nic" or HOST.link("eth0")

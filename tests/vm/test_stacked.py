@@ -7,7 +7,7 @@ import pytest
 from tests.lab.command import run_pipework
 from tests.lab.guest import HOST
 from tests.lab.netns import NamedNamespace
-from tests.lab.snapshot import diff, snapshot
+from tests.lab.snapshot import Unchanged
 from tests.vm.wiring import NO_ROUTER, Namespaces, fail, kind, succeed, untouched
 
 pytestmark = pytest.mark.vm
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.vm
 def test_dummy(guest_ns: Namespaces) -> None:
     """dummy* gives the guest a dummy link with address and MAC, and the host nothing, first time and second."""
     one, two = guest_ns(), guest_ns()
-    before = snapshot()
+    before = Unchanged()
     succeed("dummy0", one.spec, "192.168.1.1/24", "02:00:00:00:05:01")
     succeed("dummy0", "-i", "lan7", two.spec, "192.168.1.2/24")
     assert kind(one, "eth1") == "dummy"
@@ -25,7 +25,7 @@ def test_dummy(guest_ns: Namespaces) -> None:
     assert link is not None
     assert link["address"] == "02:00:00:00:05:01"
     assert kind(two, "lan7") == "dummy"
-    assert diff(before, snapshot()) == ""
+    before.check()
 
 
 def test_dummy_refusals(guest_ns: Namespaces) -> None:

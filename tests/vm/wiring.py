@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Callable
 
 from tests.lab.command import run_pipework
-from tests.lab.guest import HOST, Guest, eventually
-from tests.lab.host import settle
+from tests.lab.guest import HOST, Guest
 from tests.lab.netns import NamedNamespace
-from tests.lab.snapshot import diff, snapshot
+from tests.lab.snapshot import Unchanged
 
 Namespaces = Callable[[], NamedNamespace]
 NO_ROUTER = "192.168.77.255"  # a gateway that the kernel refuses, after everything else has been done
@@ -34,11 +33,10 @@ def fail(*words: str, code: int = 1) -> str:
 @contextmanager
 def untouched(guest: Guest) -> Iterator[None]:
     """Hold that the machine is the same after the block as before it, and that the guest has nothing but a loopback."""
-    settle(HOST)
-    before = snapshot()
+    before = Unchanged()
     yield
     assert [link["ifname"] for link in guest.ip("-j", "link", "show")] == ["lo"]
-    assert eventually(lambda: not diff(before, snapshot())), diff(before, snapshot())
+    before.check()
 
 
 def kind(guest: Guest, name: str) -> str | None:
