@@ -33,11 +33,23 @@ def lend(wire: Wire, nic: Link) -> list[Action]:
             f"HOSTIF {nic.name} carries this host's default route; moving it would cut the host off",
             "Leave out --direct-phys to share it, or route the host elsewhere first: ip route",
         )
-    home = describe(host, nic, links)
+    here, ended = describe(host, nic, links), _ended(host, nic)
+    home = next((loan.home for loan in ended if not _is_home(nic, loan)), here)
     # while the run lives, nobody may take the NIC for one that a killed run has left
     loan = Loan(guest.cookie, wire.ifname, 0, "", host.cookie, processes.own_identity(), mac, home)
-    moving: list[Action] = [Keep(loan), MoveLink(host, guest, home, wire.ifname), NoteArrival(guest, loan)]
-    return [*moving, *([SetMac(guest, wire.ifname, mac, nic.mac)] if mac else [])]
+    moving: list[Action] = [Keep(loan), *map(Forget, ended), MoveLink(host, guest, here, wire.ifname)]
+    return [*moving, NoteArrival(guest, loan), *([SetMac(guest, wire.ifname, mac, nic.mac)] if mac else [])]
+
+
+def _ended(host: Namespace, nic: Link) -> list[Loan]:
+    """Earlier loans of a NIC that is back, which gc has not come to end."""
+    loans = (loan for loan in notes.readable(Loan) if loan.host == host.cookie and loan.is_same(nic))
+    return [loan for loan in loans if not processes.is_alive(loan.run)]
+
+
+def _is_home(nic: Link, loan: Loan) -> bool:
+    """Whether somebody has made of it what it was: the kernel gives it back down, under its name in the guest."""
+    return nic.up and nic.name == loan.home.link.name
 
 
 def _resting_on(nic: Link, links: list[Link]) -> set[int]:

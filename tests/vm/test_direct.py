@@ -34,6 +34,25 @@ def test_card(cable: Nic, guest_ns: Namespaces) -> None:
     assert "UP" in home["flags"]
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_card_lent_on(cable: Nic, guest_ns: Namespaces, by_hand: bool) -> None:
+    """Of a card that the kernel gives back and somebody lends on, what it was at home outlives both guests; of one that
+    they have put in order themselves, that."""
+    first, second = guest_ns(), guest_ns()
+    HOST.run("ip", "addr", "add", "192.168.77.2/24", "dev", "eth0")
+    succeed("--direct-phys", "eth0", "-i", "lan7", first.spec, "0/0")
+    HOST.run("ip", "netns", "del", first.name)
+    assert eventually(lambda: HOST.link("lan7"))
+    if by_hand:
+        HOST.batch("link set lan7 name eth0", "link set eth0 up", "addr add 192.168.77.3/24 dev eth0")
+    succeed("--direct-phys", "eth0" if by_hand else "lan7", "-i", "lan8", second.spec, "0/0")
+    assert run_pipework("gc").out == ""
+    HOST.run("ip", "netns", "del", second.name)
+    assert eventually(lambda: HOST.link("lan8"))
+    assert run_pipework("gc").out.count("the loan of eth0, which is home again") == 1
+    assert HOST.addresses("eth0") == ["192.168.77.3/24" if by_hand else "192.168.77.2/24"]
+
+
 def test_card_comes_back_from_a_failure(cable: Nic, guest_ns: Namespaces) -> None:
     """A run that fails brings the card back with name, MAC, address and routes; exit 2."""
     guest = guest_ns()
