@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from itertools import groupby
 
 from pipework import notes
+from pipework.actions.links import DeleteLink
 from pipework.commands.delete import take_back
 from pipework.commands.gc import remove_remnants
 from pipework.commands.session import Log, session
@@ -22,27 +23,27 @@ from pipework.typed import Optional
 from pipework.wires.inventory import find_all
 
 PATIENCE = 2.0  # seconds for a namespace to end in which somebody lives yet, and for a NIC to come home
-KERNELS = 10.0  # seconds for the kernel to remove the links of one that has ended: it does so for one after the other
-PAUSE, LONGEST_PAUSE = 0.01, 0.32  # seconds between two looks, at first and later
+PAUSE = 0.01  # seconds between two looks, at first
 
 
 def clear_up(guests: Container[str], takes_back: bool) -> Iterator[str]:
     """Remove what guests that are gone have left, and say what each was.  Raises PipeworkError.
 
-    guests: names and ids of those that have just ended, for whose links the kernel gets some time; takes_back: whether
-    they want none of their wires back, also where their namespaces outlive them, as a pod's does.
+    guests: names and ids of those that have just ended; takes_back: whether they want none of their wires back, also
+    where their namespaces outlive them, as a pod's does.
     """
-    began, pause = time.monotonic(), PAUSE
+    until, pause = time.monotonic() + PATIENCE, PAUSE
     while True:
         with ExitStack() as opened, session(False) as (own, log), log.alone():
             if takes_back:
                 _take_back(Host(own), guests, log, opened)
                 log.keep()
+            _cut(own, guests, log, opened)
             yield from remove_remnants(own, log, opened)
-            if time.monotonic() - began >= _patience(own, guests):
+            if not _is_left(own, guests) or time.monotonic() > until:
                 return
         signals.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause *= 2
 
 
 def _take_back(host: Host, guests: Container[str], log: Log, opened: ExitStack) -> None:
@@ -56,24 +57,30 @@ def _take_back(host: Host, guests: Container[str], log: Log, opened: ExitStack) 
         take_back(host, namespace, list(of_guest), log)
 
 
-def _has_lost(guest: Namespace, others: Container[str]) -> bool:
-    """Whether a guest has an end of a wire whose other end was in one of these, and is in none any more."""
-    links = ((link, read_mark(link)) for link in guest.netlink.links(loopback=False))
-    ends = [link for link, mark in links if mark and mark.is_between_guests and mark.far_guest in others]
-    return any(other_end(guest, link) is None for link in ends)
-
-
-def _patience(own: Namespace, guests: Container[str]) -> float:
-    """For how many seconds the kernel may go on with what they had: the host's ends of wires, a NIC that comes home."""
-    marked = ((link, read_mark(link)) for link in own.netlink.links())
-    ends = [link for link, mark in marked if mark and mark.guest in guests]
+def _cut(own: Namespace, guests: Container[str], log: Log, opened: ExitStack) -> None:
+    """Remove the near ends of wires whose far ends were in a namespace that is gone: the kernel does so when its turn
+    comes, behind all that have ended before, and not while an engine that waits for us has it open.
+    """
     living: set[Optional[int]] = {None}
-    cookies, have_lost = set[int](), False
-    for _, namespace in inhabited():
-        living.add(own.netlink.known_namespace_id(namespace.fd))
-        cookies.add(namespace.cookie)
-        have_lost = have_lost or _has_lost(namespace, guests)
-    if have_lost or any(end.peer_namespace not in living for end in ends):
-        return KERNELS
+    for residence, guest in inhabited():
+        living.add(own.netlink.known_namespace_id(guest.fd))
+        for link in guest.netlink.links(loopback=False):
+            mark = read_mark(link)
+            is_cut = mark and mark.is_between_guests and mark.far_guest in guests and other_end(guest, link) is None
+            there = residence.open() if is_cut else None  # None: it has just ended, too
+            if there:
+                log.carry_out([DeleteLink(opened.enter_context(there), link.name)])
+    for link in own.netlink.links():
+        mark = read_mark(link)
+        if mark and mark.guest in guests and link.peer_namespace not in living:
+            log.carry_out([DeleteLink(own, link.name)])
+    log.keep()
+
+
+def _is_left(own: Namespace, guests: Container[str]) -> bool:
+    """Whether somebody still lives where they did, or a NIC has not come home yet."""
+    marks = filter(None, map(read_mark, own.netlink.links()))
+    if any(mark.guest in guests for mark in marks):
+        return True
     coming = {loan.cookie for loan in notes.every(Loan) if loan.host == own.cookie and not loan.home.link.kind}
-    return PATIENCE if ends or not coming <= cookies else 0.0
+    return bool(coming) and not coming <= {guest.cookie for _, guest in inhabited()}

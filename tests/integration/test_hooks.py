@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -188,18 +187,17 @@ def test_switch(switched: SwitchHost, guest_ns: Namespaces, tmp_path: Path) -> N
         assert switched.rows() == before
 
 
-def test_kernel_that_takes_its_time(switched: SwitchHost, guest_ns: Namespaces, tmp_path: Path) -> None:
-    """The same where the kernel ends the namespace some seconds later, as one that has many to end does."""
-    guest, bridge = guest_ns(), switched.add_bridge()
+def test_namespace_that_is_kept_open(switched: SwitchHost, guest_ns: Namespaces, tmp_path: Path) -> None:
+    """The same, and at once, where nobody lives in the namespace any more, but somebody has it open, as engines may."""
+    guest, name = guest_ns(), switched.add_bridge()
     before = switched.rows()
     with process_in(guest) as pid:
-        told = state(tmp_path, pid, {"pipework": f"{bridge} 10.1.1.1/24"})
+        told = state(tmp_path, pid, {"pipework": f"{name} 10.1.1.1/24"})
         assert run_hook(switched.host, told, "podman") == (0, "", "")
-    with open(str(guest.namespace)) as held:
+    with open(str(guest.namespace)):
         HOST.run("ip", "netns", "del", guest.name)
-        threading.Timer(4.0, held.close).start()
         assert run_hook(switched.host, state(tmp_path, 0, {}, STOPPED), "podman") == (0, "", "")
-    assert switched.rows() == before
+        assert switched.rows() == before
 
 
 @pytest.mark.parametrize("client", ["udhcpc", "udhcpc-f", "dhclient-f", "dhcpcd"])

@@ -234,9 +234,14 @@ class Unchanged:
 
     def check(self) -> None:
         """Fail, saying what changed, unless all is as it was, or comes to be: carrier takes a moment to show."""
-        eventually(lambda: not diff(self.before, snapshot(self.guest)), 20 * SLOW)
-        changed = diff(self.before, snapshot(self.guest))
-        assert not changed, f"{self.guest.name} is not as before:\n{changed}"
+        changed = [""]
+        with watching(self.guest) as look:
+
+            def is_as_before() -> bool:
+                changed[0] = diff(self.before, look())
+                return not changed[0]
+
+            assert eventually(is_as_before, 20 * SLOW), f"{self.guest.name} is not as before:\n{changed[0]}"
 
 
 @pytest.fixture
