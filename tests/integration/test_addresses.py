@@ -111,7 +111,7 @@ def test_default_routes_of_the_guest(
 ) -> None:
     """Any default route of the family is replaced; all are back as they were if the run fails."""
     nic, guest = host_nic(), guest_ns()
-    online(guest, *before, "-6 route add default via fd00:30::1")
+    online(guest, *before, "route add default via fd00:30::1")
     settle(guest)
     watched, other = Unchanged(guest), default_routes(guest, 6)
     done = host.pipework(nic.name, guest.spec, f"192.168.77.9/24@{gateway}")
@@ -128,9 +128,9 @@ def test_default_routes_of_the_guest(
 @pytest.mark.parametrize(
     "before",
     [
-        ["-6 route add default via fd00:30::1"],
-        ["-6 route add default via fd00:30::1 metric 50", "-6 route add default via fd00:30::3 metric 60"],
-        ["-6 route add default nexthop via fd00:30::1 dev eth0 nexthop via fd00:30::3 dev eth0"],
+        ["route add default via fd00:30::1"],
+        ["route add default via fd00:30::1 metric 50", "route add default via fd00:30::3 metric 60"],
+        ["route add default nexthop via fd00:30::1 dev eth0 nexthop via fd00:30::3 dev eth0"],
     ],
     ids=["one", "two", "multipath"],
 )

@@ -81,7 +81,7 @@ def test_all_killed_at_any_step(kinds: tuple[str, ...], order: str) -> None:
 @pytest.mark.parametrize("name", REMNANTS)
 def test_gc_broken_at_any_step(name: str, fault: str) -> None:
     """Broken, interrupted or killed at whatever step, gc again leaves what an undisturbed one leaves."""
-    assert broken_collection(partial(remnant, name), fault, name) > 1
+    assert broken_collection(partial(remnant, name), fault, name) > 0
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.lab.command import Result
 from tests.lab.crowd import links_among_names
 from tests.lab.guest import Guest
 
+LOOKING: set[int] = set()  # the processes with which tests look at namespaces
 NOTES = Path("/run/pipework")
 _COOKIE = "import socket, sys; s = socket.socket(); print(int.from_bytes(s.getsockopt(1, 71, 8), sys.byteorder))"
 
@@ -27,7 +28,7 @@ def notes(namespace: int) -> list[Path]:
 
 
 def processes(guest: Guest) -> list[str]:
-    """Return the names of the processes in a guest."""
+    """Return the names of the processes in a guest, without those that look at it for a test."""
     return sorted(_processes(os.stat(str(guest.namespace)).st_ino))
 
 
@@ -43,7 +44,7 @@ def collected(pipework: Callable[..., Result]) -> list[str]:
 
 def _processes(inode: int) -> Iterator[str]:
     for place in Path("/proc").iterdir():
-        if place.name.isdecimal():
+        if place.name.isdecimal() and int(place.name) not in LOOKING:
             try:
                 if os.stat(place / "ns" / "net").st_ino == inode:
                     yield (place / "comm").read_text().strip()

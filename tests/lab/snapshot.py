@@ -16,6 +16,7 @@ import pytest
 
 from tests.lab.guest import HOST, MARK, SLOW, Guest, eventually, fresh_name
 from tests.lab.host import settle
+from tests.lab.kept import LOOKING
 from tests.lab.switch import switch_tables, vsctl
 
 Snapshot = dict[str, list[str]]
@@ -159,6 +160,9 @@ def watching(guest: Guest = HOST) -> Iterator[Callable[[], Snapshot]]:
             )
             for name, argv in _LOOKERS.items()
         }
+        pids = {looker.pid for looker in lookers.values()}
+        LOOKING.update(pids)
+        running.callback(LOOKING.difference_update, pids)
         known: dict[str, Snapshot] = {}
 
         def rules() -> Snapshot:
