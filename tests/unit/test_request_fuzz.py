@@ -15,7 +15,21 @@ from pipework.address import Static
 from pipework.errors import PipeworkError
 from pipework.grammar import parse
 from pipework.model import LONGEST_ALTNAME, Attach, check_ifname
-from pipework.requests import Apply, Collect, Delete, Help, List, Passthrough, Save, Version, Wait
+from pipework.requests import (
+    Apply,
+    Collect,
+    Connect,
+    Delete,
+    Help,
+    Hook,
+    List,
+    Passthrough,
+    Save,
+    Uplink,
+    Version,
+    Wait,
+    Watch,
+)
 from pipework.words import parse_mac
 
 WORDS = [
@@ -49,6 +63,7 @@ lines = st.lists(st.one_of(words, glued), max_size=9)
 texts = st.lists(st.text(max_size=20), max_size=6)
 interfaces = st.sampled_from([None, *WORDS])
 
+VERBS: dict[type, str] = {Connect: "wire", Hook: "hook", Uplink: "uplink", Watch: "watch"}
 EXAMPLES = int(os.environ.get("PIPEWORK_EXAMPLES", "3400"))
 quick = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -81,6 +96,8 @@ def is_refused_or_valid(argv: list[str], there: Optional[str]) -> bool:
         assert request.guest != ""
     elif isinstance(request, Collect):
         assert "gc" in argv
+    elif isinstance(request, (Connect, Hook, Uplink, Watch)):
+        assert VERBS[type(request)] in argv
     else:
         assert isinstance(request, (Help, Version)) and argv[0] in ("--help", "-h", "--version")
     return True
