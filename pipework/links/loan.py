@@ -37,7 +37,9 @@ def lend(wire: Wire, nic: Link) -> list[Action]:
     home = next((loan.home for loan in ended if not _is_home(nic, loan)), here)
     # while the run lives, nobody may take the NIC for one that a killed run has left
     loan = Loan(guest.cookie, wire.ifname, 0, "", host.cookie, processes.own_identity(), mac, home)
-    moving: list[Action] = [Keep(loan), *map(Forget, ended), MoveLink(host, guest, here, wire.ifname)]
+    # one to this guest, of a run that was killed, has the same file
+    superseded = [Forget(earlier) for earlier in ended if earlier.path != loan.path]
+    moving: list[Action] = [Keep(loan), *superseded, MoveLink(host, guest, here, wire.ifname)]
     return [*moving, NoteArrival(guest, loan), *([SetMac(guest, wire.ifname, mac, nic.mac)] if mac else [])]
 
 

@@ -7,10 +7,11 @@ from typing import Callable
 import pytest
 
 from tests.lab.engine import Container
+from tests.lab.faults import NONE, breaking
 from tests.lab.guest import fresh_name
 from tests.lab.host import Host, settle
 from tests.lab.netns import NamedNamespace, Nic
-from tests.lab.scenes import furnish
+from tests.lab.scenes import furnish, links, scene
 from tests.lab.snapshot import Unchanged
 
 Namespaces = Callable[[], NamedNamespace]
@@ -188,3 +189,17 @@ def test_default_route_over_a_bridge_of_the_nic(host: Host, host_nic: Nics, gues
     assert (done.code, done.out) == (1, "")
     assert "default route" in done.err
     watched.check()
+
+
+def test_killed_twice() -> None:
+    """Of a run that is killed where another to the same guest was, before the NIC had moved, gc brings it home."""
+    with scene("direct-furnished", "v4-gateway") as taken, breaking(taken.host.argv()) as run:
+        before, steps = taken.state(), ["none"]
+        while steps[-1]:
+            steps.append(run("break", len(steps), taken.words).step)
+        assert run(NONE, 0, ["del", taken.guest.spec]).code == 0
+        for step in ("action MoveLink", "action NoteArrival"):
+            assert run("KILL", steps.index(step), taken.words).step == step
+        assert links(taken.host) == []
+        assert run(NONE, 0, ["gc"])[::2] == (0, "")
+        assert taken.difference(before) == ""
