@@ -81,7 +81,8 @@ def test_all_killed_at_any_step(kinds: tuple[str, ...], order: str) -> None:
 @pytest.mark.parametrize("name", REMNANTS)
 def test_gc_broken_at_any_step(name: str, fault: str) -> None:
     """Broken, interrupted or killed at whatever step, gc again leaves what an undisturbed one leaves."""
-    assert broken_collection(partial(remnant, name), fault, name) > 0
+    # the stale name takes one change among the files, and none of the kernel's
+    assert broken_collection(partial(remnant, name), fault, name) > (0 if name == "stale name" else 1)
 
 
 @pytest.mark.parametrize(
