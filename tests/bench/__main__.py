@@ -88,8 +88,7 @@ def print_many(guests: int) -> None:
 def print_link() -> None:
     """One link of a dump of 300 veths, read; of 15 times the median and the least, of the processor alone."""
     with named_namespace("pwbl") as guest:
-        lines = "".join(f"link add a{number} type veth peer name b{number}\n" for number in range(150))
-        guest.run("sh", "-ec", f"ip -batch - <<END\n{lines}END\n")
+        guest.batch(*(f"link add a{number} type veth peer name b{number}" for number in range(150)))
         with Namespace.open(f"/run/netns/{guest.name}") as namespace:
             told = namespace.netlink.request(GETLINK, link(IFLA_EXT_MASK=EXT_SKIP_STATS), DUMP)
     taken = []

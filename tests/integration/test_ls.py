@@ -281,7 +281,7 @@ def crowd() -> Iterator[Host]:
                 f"link add pl{number} master br0 up type veth {place}",
                 f"link set pl{number} alias 'pipework br0 netns:{guest.name} eth1'",
             ]
-        run(*host.argv("ip", "-batch", "-"), stdin="\n".join(batch).encode())
+        host.batch(*batch)
         yield host
 
 

@@ -182,8 +182,7 @@ class Disturbed:
 @contextmanager
 def disturbed(guest: NamedNamespace, times: int) -> Iterator[tuple[Netlink, Disturbed]]:
     """A thousand addresses, one of which comes and goes while they are read."""
-    lines = "\n".join(f"addr add 10.5.{n >> 8}.{n & 255}/32 dev lo" for n in range(1000))
-    guest.run("sh", "-ec", f"ip -batch - <<END\n{lines}\nEND\n")
+    guest.batch(*(f"addr add 10.5.{n >> 8}.{n & 255}/32 dev lo" for n in range(1000)))
     own, fickle = ip_interface("10.6.0.1/32"), cycle((True, False))
     with routes.opened(guest) as namespace, routes.opened(guest) as others:
 
@@ -240,8 +239,7 @@ def test_overrun(guest_ns: Namespaces) -> None:
         netlink = namespace.netlink
         netlink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         netlink.socket.setsockopt(270, 1, 1)  # NETLINK_ADD_MEMBERSHIP, RTNLGRP_LINK
-        lines = "\n".join(f"link set lo mtu {60000 + n}" for n in range(50))
-        guest.run("sh", "-ec", f"ip -batch - <<END\n{lines}\nEND\n")
+        guest.batch(*(f"link set lo mtu {60000 + n}" for n in range(50)))
         netlink.socket.setsockopt(270, 2, 1)  # NETLINK_DROP_MEMBERSHIP
         netlink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         assert [link.name for link in netlink.links()] == ["lo"]

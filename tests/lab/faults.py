@@ -47,8 +47,10 @@ PROGRAM_FAULTS = {
 }
 HANGING = 1 * SLOW  # seconds of patience with a program that hangs: as long as the tests need to see what becomes of it
 # What runs need is loaded once for all, but for what only one of them needs and takes long to load.
-PRELOADED = ("actions", "addressing", "firewall", "kernel", "links", "wires")
-PRELOADED_TOO = ("commands.attach", "commands.delete", "commands.gc", "commands.replace", "guests.namespace")
+PRELOADED = (
+    *("actions", "addressing", "firewall", "kernel", "links", "wires"),  # with all that is in them
+    *("commands.attach", "commands.delete", "commands.gc", "commands.replace", "guests.namespace"),
+)
 SLOW_TO_LOAD = "dhcp_container"
 FILED = ("unlink", "rename", "replace", "symlink", "link")  # what changes the names of files, as os has it
 PLACES = ("/run/", "/var/run/", "/var/lib/pipework/")  # where notes, names of namespaces, lines and the like are kept
@@ -165,11 +167,10 @@ def _run(fault: str, number: int, words: list[str], stdin: str) -> Broken:
 def main() -> None:
     """Serve until standard input ends."""
     for name in PRELOADED:
-        for module in iter_modules(import_module(f"pipework.{name}").__path__):
-            if module.name != SLOW_TO_LOAD:
-                import_module(f"pipework.{name}.{module.name}")
-    for name in PRELOADED_TOO:
-        import_module(f"pipework.{name}")
+        module = import_module(f"pipework.{name}")
+        for inner in iter_modules(getattr(module, "__path__", ())):
+            if inner.name != SLOW_TO_LOAD:
+                import_module(f"{module.__name__}.{inner.name}")
     ovsdb.PATIENCE = round(ovsdb.PATIENCE * SLOW)
     for line in sys.stdin:
         asked = json.loads(line)

@@ -19,17 +19,16 @@ BRIDGES = {"new": "br0", "there": "br0", "switch": "ovs0"}
 def online(host: Host, nic: Nic) -> None:
     """Give the host what one has of its network: addresses, routes of several tables and metrics, default routes."""
     furnish(host, nic)
-    for line in (
+    host.batch(
         f"route add default via {nic.address} dev {nic.name} metric 100",
         f"route add default via {nic.address} dev {nic.name} table 100",
-        f"-6 route add default via {nic.address6} dev {nic.name} metric 512",
+        f"route add default via {nic.address6} dev {nic.name} metric 512",
         f"route add 172.31.0.1/32 dev {nic.name}",
         f"route add 10.50.0.0/16 via 172.31.0.1 dev {nic.name}",
         f"route add 10.60.0.0/16 nexthop via {nic.address} dev {nic.name} nexthop via 172.31.0.1 dev {nic.name}",
         f"addr add 192.168.77.22/24 dev {nic.name} label {nic.name}:1",
         f"addr add fd00:77::22/64 dev {nic.name} nodad valid_lft 3000 preferred_lft 2000",
-    ):
-        host.run("ip", *line.split())
+    )
 
 
 @contextmanager
