@@ -91,8 +91,16 @@ END_ADDRESS = Word("ADDRESS", "addresses", example="10.0.0.1/30 GUEST 10.0.0.2/3
 OTHER_END = Word(  # its words are read as those of the first
     "GUEST", "other", shown="[-i IFNAME] GUEST ADDRESS", rest=True, example="GUEST 10.0.0.2/30", completes="GUEST"
 )
-FILE = Word("FILE", "file", "lines as they are typed here, comments behind #; - is standard input", completes="FILE")
-ACTION = Word("ACTION", "action", "install, uninstall or status", completes="install uninstall status")
+FILE = Word(
+    "FILE",
+    "file",
+    "lines as they are typed here, comments behind #; - is standard input",
+    example="wiring.conf",
+    completes="FILE",
+)
+ACTION = Word(
+    "ACTION", "action", "install, uninstall or status", example="status", completes="install uninstall status"
+)
 ENGINE = Word("ENGINE", "engine", shown="", optional=True)  # which has pipework run
 ANYTHING = Word("", "", shown="", optional=True, rest=True)
 
@@ -150,8 +158,14 @@ PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does n
 ALLOW = Option("--allow", "allow", "NICs that lines of containers may use, a comma between two", "NIC,NIC")
 TRUST = Option("--trust-image-labels", "trusts_images", "take lines from labels of images, too")
 VARIABLES = Option("--pipework-cmd", "takes_variables", "take lines from variables pipework_cmd, too")
-BRIDGE = Word("BRIDGE", "bridge", "a bridge, Linux or Open vSwitch; as HOSTIF", completes="HOSTIF")
-NIC = Word("NIC", "nic", "the one that leads to the network, with all that this host has of it", completes="HOSTIF")
+BRIDGE = Word("BRIDGE", "bridge", "a bridge, Linux or Open vSwitch; as HOSTIF", example="br0 eth0", completes="HOSTIF")
+NIC = Word(
+    "NIC",
+    "nic",
+    "the one that leads to the network, with all that this host has of it",
+    example="eth0",
+    completes="HOSTIF",
+)
 UNDO = Option("--undo", "undo", "give the NIC back what it had")
 TIMEOUT = Option("--timeout", "timeout", "for the gateway to answer (10); else all is as before", "SECONDS")
 CONFIRM = Option("--confirm", "confirm", "at a terminal, for you to agree (120); else all is as before", "SECONDS")

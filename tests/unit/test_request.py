@@ -454,6 +454,10 @@ def test_refused_before_guest_is_known() -> None:
         (["--replace"], "HOSTIF is missing"),
         (["route", "web"], "ARGUMENT is missing"),
         (["tc", "web"], "ARGUMENT is missing"),
+        (["uplink"], "BRIDGE is missing"),
+        (["uplink", "br0"], "NIC is missing"),
+        (["apply"], "FILE is missing"),
+        (["hook"], "ACTION is missing"),
     ],
 )
 def test_too_few(words: list[str], missing: str) -> None:
@@ -462,6 +466,14 @@ def test_too_few(words: list[str], missing: str) -> None:
     assert isinstance(error, UsageError)
     assert error.exit_code == 1
     assert error.message == missing
+
+
+@pytest.mark.parametrize(
+    "line", ["br0 web", "route web", "wire web 10.0.0.1/30", "uplink", "uplink br0", "apply", "hook"]
+)
+def test_line_that_is_whole(line: str) -> None:
+    """Behind what was typed the error has an example of what is missing."""
+    assert f"For example: pipework {line} " in str(refusal(line.split()))
 
 
 def test_control_characters_are_escaped() -> None:
