@@ -19,7 +19,7 @@ from pipework.kernel.records import Link
 from pipework.links.base import Ground, Inhabitant, Remnant, Wire, Wired
 from pipework.marks import read_mark
 from pipework.model import Attach
-from pipework.notes import Loan
+from pipework.notes import Home, Loan
 from pipework.typed import Optional
 
 
@@ -34,7 +34,7 @@ def lend(wire: Wire, nic: Link) -> list[Action]:
             "Leave out --direct-phys to share it, or route the host elsewhere first: ip route",
         )
     here, ended = describe(host, nic, links), _ended(host, nic)
-    home = next((loan.home for loan in ended if not _is_home(nic, loan)), here)
+    home = next((loan.home for loan in ended if not _is_home(nic, loan)), _without_mark(here, ended))
     # while the run lives, nobody may take the NIC for one that a killed run has left
     loan = Loan(guest.cookie, wire.ifname, 0, "", host.cookie, processes.own_identity(), mac, home)
     # one to this guest, of a run that was killed, has the same file
@@ -52,6 +52,12 @@ def _ended(host: Namespace, nic: Link) -> list[Loan]:
 def _is_home(nic: Link, loan: Loan) -> bool:
     """Whether somebody has made of it what it was: the kernel gives it back down, under its name in the guest."""
     return nic.up and nic.name == loan.home.link.name
+
+
+def _without_mark(here: Home, ended: Sequence[Loan]) -> Home:
+    """What the NIC is, with the alias that it had before an earlier loan marked it."""
+    link = here.link
+    return here.replace(link=link.replace(alias=ended[0].home.link.alias)) if ended and read_mark(link) else here
 
 
 def _resting_on(nic: Link, links: list[Link]) -> set[int]:

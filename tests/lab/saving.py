@@ -41,7 +41,7 @@ def save_and_apply(kind: str, address: str, folder: Path) -> None:
         taken.settle()
         wired, rows, online = taken.state(), listed(host), routes(taken)
         saved = host.pipework("save")
-        assert (saved.code, saved.err, saved.out.count("\n")) == (0, "", 1)
+        assert (saved.code, saved.err, saved.out.count("\n")) == (0, "", 1), saved
         file.write_text(saved.out)
         assert host.pipework("apply", "--prune", str(file)) == (0, ALL_AS_ASKED, "")
         assert host.pipework("save") == saved

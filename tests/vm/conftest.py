@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.guest import HOST
+from tests.lab.guest import HOST, eventually
 from tests.lab.host import host, host_nic
 from tests.lab.modules import unload
 from tests.lab.netns import Nic, named_namespace
@@ -20,6 +20,11 @@ __all__ = ["cable", "host", "host_nic", "machine"]
 def machine() -> None:
     """Keep these tests, which load modules and use network cards, away from the host."""
     assert os.environ.get("PIPEWORK_MACHINE"), "tests/vm run in the virtual machine only: make test-vm"
+
+
+def _macs() -> dict[str, str]:
+    """The links of the host with their MACs."""
+    return {link["ifname"]: link["address"] for link in HOST.ip("-j", "link", "show")}
 
 
 @pytest.fixture
@@ -35,9 +40,15 @@ def cable() -> Iterator[Nic]:
         lan.run("ip", "addr", "add", f"{nic.address6}/64", "dev", nic.far, "nodad")
         lan.run("ip", "link", "set", nic.far, "up")
         HOST.run("ip", "link", "set", nic.name, "up")
+        mac = _macs()[nic.name]
         yield nic
+        # The guest of a test that has failed gives it back some time later, under the guest's name for it.
+        assert eventually(lambda: mac in _macs().values())
+        (name,) = (name for name, its in _macs().items() if its == mac)
+        HOST.run("ip", "link", "set", name, "down")
+        if name != nic.name:
+            HOST.run("ip", "link", "set", name, "alias", "", "name", nic.name)
         HOST.run("ip", "addr", "flush", "dev", nic.name)
-        HOST.run("ip", "link", "set", nic.name, "down")
         lan.run("ip", "link", "set", nic.far, "netns", "1")
 
 
