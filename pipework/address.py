@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # only ADDRESS needs it at run time; see pipework.words
 else:
     Address = Interface = Network = Any
 
+DYNAMIC = "dynamic"  # as it is typed
 MOST_IN_RANGE = 4096  # addresses
 DHCP_CLIENTS = ("dhcp", "udhcpc", "udhcpc-f", "dhclient", "dhclient-f", "dhcpcd")  # as they are typed; -f: it stays
 
@@ -161,6 +162,33 @@ class Range(Value):
         return [type(self.first)((ip, length)) for ip in every if ip not in not_hosts]
 
 
+class Dynamic(Value):
+    """An IPv4 address that OVN chooses from its switch's subnet, and the gateway of the default route, if any."""
+
+    gateway: Optional[Address] = None
+
+    def validate(self) -> None:
+        if self.gateway and self.gateway.version != 4:
+            raise BadArgument(f"ADDRESS {self.text} mixes IPv4 and IPv6", "Name an IPv4 gateway.")
+        if self.gateway:
+            Static(None, self.gateway)
+
+    @property
+    def text(self) -> str:
+        """ADDRESS as it is typed."""
+        return f"{DYNAMIC}@{self.gateway}" if self.gateway else DYNAMIC
+
+    @property
+    def family(self) -> int:
+        """4."""
+        return 4
+
+    @property
+    def sets_default_route(self) -> bool:
+        """Whether one comes with it."""
+        return self.gateway is not None
+
+
 class Via(Value):
     """A route out of the guest's link: to a network, by way of a router, or with none to what is there itself."""
 
@@ -184,7 +212,7 @@ class Via(Value):
         return f"{self.network}@{self.router}" if self.router else str(self.network)
 
 
-AnyAddress = Union[Static, Auto, Dhcp, Range]
+AnyAddress = Union[Static, Auto, Dhcp, Range, Dynamic]
 
 
 def check_together(addresses: Sequence[AnyAddress]) -> None:
@@ -218,7 +246,7 @@ def _check_of_family(addresses: Sequence[AnyAddress], has_gateway: bool) -> None
             f"ADDRESS {clients[0]} and {other} are of one family, IPv{addresses[0].family}",
             "A DHCP client sets all addresses of its family: leave one of the two out.",
         )
-    ranges = [one.text for one in addresses if isinstance(one, Range)]
+    ranges = [one.text for one in addresses if isinstance(one, (Range, Dynamic))]
     if ranges and len(addresses) > 1:
         raise BadArgument(f"ADDRESS {ranges[0]} is the one IPv4 address", "Leave the others of that family out.")
     if len(auto) > 1 or (auto and has_gateway):

@@ -24,7 +24,7 @@ KIND, DEVICE = "pipework/net", "wired"
 TIMEOUT = 120  # seconds; a lease may take half a minute, and the lock of the host a whole one
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # runtimes give a hook no environment
 LINE = "pipework.1='br0 192.168.1.100/24@192.168.1.1'"
-PASSED_ON = ("PIPEWORK_FIREWALL", "PIPEWORK_DHCP_TIMEOUT")
+PASSED_ON = ("PIPEWORK_FIREWALL", "PIPEWORK_DHCP_TIMEOUT", "OVN_NB_DB", "OVN_NBCTL_OPTIONS")
 
 
 class HookFile(Value):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
-from pipework.model import LONGEST_NAME
+from pipework.model import LONGEST_NAME, OVN
 from pipework.typed import Optional
 from pipework.value import Value
 
@@ -20,6 +20,8 @@ UNFINISHED = "pipework unfinished "  # in front of the identity of the run
 COMMENT = "pipework: "  # of a firewall rule, in front of its bridge's name, and its port's where it is of one
 ROUTED = "pipework routed: "  # of that of a guest that the host routes for, in front of the NIC and the host's end
 WIRED = "pipework.interface"  # the external id that each interface of ours has in Open vSwitch
+IFACE_ID = "iface-id"  # that of a port of OVN: the name of its logical port
+LOGICAL = "pipework.ovn"  # and each of OVN besides: the name of the logical switch
 MAKING = "pipework.unfinished"  # the external id of a bridge that is being made: the identity of the run
 ACCESS = "pipework host-access"  # in front of the NIC's name, in the alias of the host's own macvlan of it
 REACHING = "pw-"  # in front of its name
@@ -41,7 +43,7 @@ class Mark(Value):
     @property
     def is_between_guests(self) -> bool:
         """Whether the wire leads to another guest."""
-        return ":" in self.hostif
+        return ":" in self.hostif and not self.hostif.startswith(OVN)
 
     @property
     def far_guest(self) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 15  # octets of a link's name: IFNAMSIZ less its end
 LONGEST_ALTNAME = 127  # of one that it has besides, ALTIFNAMSIZ less its end
+OVN = "ovn:"  # in front of the name of a logical switch, as HOSTIF
+LONGEST_SWITCH = 100  # characters of that name, which a link's alias has to hold
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 68, 1280, 65535  # bytes: RFC 791, RFC 8200, IP_MAX_MTU of the kernel
 GATEWAYS = {4: "169.254.0.1", 6: "fe80::1"}  # of a guest that its host routes for: the host's end of its wire
 MODES = ("bridge", "private", "vepa", "passthru")  # of a macvlan; the first is what is meant where none is said
@@ -30,6 +32,15 @@ def check_ifname(part: str, name: str, longest: int = LONGEST_NAME) -> None:
         raise BadArgument(
             f"{part} {name!r} is not a valid ifname",
             "A link's name has 1 to 15 characters, without spaces, '/', ':' or '%', and no '-' in front.",
+        )
+
+
+def check_switch(name: str) -> None:
+    """Refuse what cannot be the name of a logical switch here, where it is a word."""
+    if not 0 < len(name) <= LONGEST_SWITCH or any(c.isspace() or not c.isprintable() for c in name):
+        raise BadArgument(
+            f"HOSTIF {OVN}{name!r} does not name a switch of OVN",
+            f"Write {OVN} and a name, such as {OVN}blue; see what there is: ovn-nbctl ls-list",
         )
 
 
@@ -53,14 +64,14 @@ class Check(Value):
 class Attach(Value):
     """Put GUEST on the network behind HOSTIF.
 
-    hostif: a link's name, or ``mac:`` and its address; addresses: one or more; ifname, local_name: None for the
-    default; mac: of the guest's end, six octets in lower case, None for the kernel's choice; routes: besides default
-    routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in bytes, None for that of what it
-    is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether default routes stay, and the new
-    addresses answer by their own gateways; probes: whether they are looked for on the wire first; check: who has to
-    answer; mode: of MODES, None for the first; ipvlan: of IPVLAN_MODES, where one is to be in a macvlan's place;
-    host_access: whether this host is to reach the guest by a NIC that they share; routed: whether this host routes for
-    the guest, which has GATEWAYS then; keep: whether the line is kept for watch.
+    hostif: a link's name, ``mac:`` and its address, or OVN and the name of a logical switch; addresses: one or more;
+    ifname, local_name: None for the default; mac: of the guest's end, six octets in lower case, None for the kernel's
+    choice; routes: besides default routes; metric: of all of them, None for the kernel's; mtu: of the guest's end in
+    bytes, None for that of what it is on; filters: whether a bridge may be made to keep VLANs apart; beside: whether
+    default routes stay, and the new addresses answer by their own gateways; probes: whether they are looked for on the
+    wire first; check: who has to answer; mode: of MODES, None for the first; ipvlan: of IPVLAN_MODES, where one is to
+    be in a macvlan's place; host_access: whether this host is to reach the guest by a NIC that they share; routed:
+    whether this host routes for the guest, which has GATEWAYS then; keep: whether the line is kept for watch.
     """
 
     hostif: str
@@ -91,6 +102,8 @@ class Attach(Value):
             raise BadArgument("GUEST is empty", "Name a container: docker ps")
         if self.hostif.startswith("mac:"):
             _check_octets(self.hostif[4:], (6, 20))  # 20: InfiniBand
+        elif self.hostif.startswith(OVN):
+            check_switch(self.hostif[len(OVN) :])
         else:
             check_ifname("HOSTIF", self.hostif, LONGEST_ALTNAME)
         if self.ifname is not None:

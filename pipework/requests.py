@@ -130,9 +130,17 @@ class Delete(Value):
 
 
 class Collect(Value):
-    """Remove what guests that are gone have left behind."""
+    """Remove what guests that are gone have left behind.
+
+    host: one that is gone for good and shares a database with this one, whose guests' are meant; None: this host's.
+    """
 
     dry_run: bool = False
+    host: Optional[str] = None
+
+    def validate(self) -> None:
+        if self.host == "":
+            raise BadArgument("--host names no host", "Name it as OVN does: ovn-sbctl show")
 
 
 class Apply(Value):

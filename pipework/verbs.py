@@ -53,7 +53,7 @@ HOSTIF = Word(
     "HOSTIF",
     "hostif",
     "a bridge or NIC of this host, or mac:XX:XX:XX:XX:XX:XX for the NIC with that address; "
-    "br* and ovs* are bridges made when missing, dummy* is a dummy link",
+    "br* and ovs* are bridges made when missing, dummy* is a dummy link, ovn:NAME a switch of OVN, made when missing",
     completes="HOSTIF",
 )
 GUEST = Word(
@@ -67,10 +67,10 @@ ADDRESS = Word(
     "ADDRESS",
     "addresses",
     "IP/PREFIX, IP/PREFIX@GATEWAY, IP-LAST/PREFIX (a free one of these), 0/0 (none), "
-    "auto or auto:TOKEN (IPv6, from the router), or "
+    "auto or auto:TOKEN (IPv6, from the router), dynamic (of OVN's choice), or "
     f"{', '.join(DHCP_CLIENTS)}, each with :OPTIONS if wished; several with commas between",
     example="192.168.1.100/24",
-    completes=f"0/0 auto {' '.join(DHCP_CLIENTS)}",
+    completes=f"0/0 auto dynamic {' '.join(DHCP_CLIENTS)}",
 )
 MAC = Word(
     "MAC",
@@ -169,6 +169,7 @@ NIC = Word(
 UNDO = Option("--undo", "undo", "give the NIC back what it had")
 TIMEOUT = Option("--timeout", "timeout", "for the gateway to answer (10); else all is as before", "SECONDS")
 CONFIRM = Option("--confirm", "confirm", "at a terminal, for you to agree (120); else all is as before", "SECONDS")
+GONE_HOST = Option("--host", "host", "what a host that is gone for good has left in OVN", "NAME")
 IF_EXISTS = Option("--if-exists", "if_exists", "succeed where nothing is there")
 
 
@@ -228,7 +229,14 @@ VERBS = (
         (GUEST, (IFNAME, ALL), IF_EXISTS),
         around=(DRY_RUN,),
     ),
-    Verb("gc", requests.Collect, "gc:collect", "remove what guests that are gone have left behind", around=(DRY_RUN,)),
+    Verb(
+        "gc",
+        requests.Collect,
+        "gc:collect",
+        "remove what guests that are gone have left behind",
+        (GONE_HOST,),
+        around=(DRY_RUN,),
+    ),
     Verb(
         "apply",
         requests.Apply,

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_interface, ip_network
 
-from pipework.address import DHCP_CLIENTS, Address, AnyAddress, Auto, Dhcp, Interface, Network, Range, Static, Via
+from pipework.address import (
+    DHCP_CLIENTS,
+    DYNAMIC,
+    Address,
+    AnyAddress,
+    Auto,
+    Dhcp,
+    Dynamic,
+    Interface,
+    Network,
+    Range,
+    Static,
+    Via,
+)
 from pipework.errors import BadArgument, UsageError
-from pipework.model import GATEWAYS, LONGEST_ALTNAME, MODES, Check, check_ifname
+from pipework.mac import parse_mac
+from pipework.model import GATEWAYS, LONGEST_ALTNAME, MODES, OVN, Check, check_ifname
 from pipework.requests import DEFAULT_MTU, WIRE, End
 from pipework.tag import Tag, is_hex
 from pipework.typed import Any, NoReturn, Optional
@@ -193,7 +207,9 @@ def _parse_address(text: str, family: Optional[int]) -> AnyAddress:
     first, dash, _ = address.partition("/")[0].partition("-")
     router = _parse_gateway(gateway) if gateway else None
     made: AnyAddress
-    if dash and ("." in first or ":" in first):
+    if address == DYNAMIC:
+        made = Dynamic(router)
+    elif dash and ("." in first or ":" in first):
         made = _parse_range(address, text, router)
     else:
         made = Static(_parse_interface(address, text), router)
@@ -262,39 +278,10 @@ def _parse_number(option: str, text: str, example: int) -> int:
     return int(text)
 
 
-def parse_mac(text: str) -> str:
-    """Read a MAC, one- or two-digit octets, or ``U:STRING``; returns aa:bb:cc:dd:ee:ff.  Raises BadArgument.
-
-    ``U:STRING`` is ``02:`` and the first five octets of md5(STRING + newline), as in the original.
-    """
-    if text.startswith("U:"):
-        return _derived_mac(text[2:])
-    octets = text.split(":")
-    if len(octets) != 6 or not all(is_hex(octet, 2) for octet in octets):
-        raise BadArgument(
-            f"MAC {text!r} is not a MAC address", "Write six octets, such as 02:42:ac:11:00:02, or U:STRING."
-        )
-    values = [int(octet, 16) for octet in octets]
-    if values[0] & 1:
-        raise BadArgument(
-            f"MAC {text} is a multicast or broadcast address", "The first octet must be even, such as 02."
-        )
-    if not any(values):
-        raise BadArgument("MAC 0:0:0:0:0:0 is not a host's address", "Try U:STRING to derive one.")
-    return bytes(values).hex(":")
-
-
-def _derived_mac(string: str) -> str:
-    if not string:
-        raise BadArgument("U: has no string to derive a MAC from", "Write U:STRING, such as U:web1.example.com.")
-    from hashlib import md5  # OpenSSL takes milliseconds to load, and few ask for it
-
-    digest = md5(f"{string}\n".encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
-    return "02:" + digest[:5].hex(":")
-
-
 def parse_hostif(text: str) -> str:
-    """HOSTIF: a link's name, or ``mac:`` and a MAC in lower case.  Raises BadArgument."""
+    """HOSTIF: a link's name, ``mac:`` and a MAC in lower case, or a switch of OVN.  Raises BadArgument."""
+    if text.startswith(OVN):
+        return text
     if text.startswith("mac:"):
         octets = text[4:].split(":")
         if len(octets) not in (6, 20) or not all(is_hex(octet, 2) for octet in octets):

@@ -18,7 +18,7 @@ _pipework_table() {
         tc) words='GUEST tc.ARGUMENT' ends='GUEST' ;;
         ls) behind='--json' words='GUEST' ;;
         del) behind='-i= --all --if-exists --dry-run' words='GUEST' ;;
-        gc) behind='--dry-run' ;;
+        gc) behind='--host= --dry-run' ;;
         apply) behind='--prune --dry-run' words='FILE' ;;
         save) words='GUEST' ;;
         watch) behind='--pipework-cmd --trust-image-labels --allow=' words='FILE' ;;
@@ -35,7 +35,7 @@ _pipework_offer() {
     case $1 in
         HOSTIF) _pipework_links "$2" ;;
         GUEST) _pipework_guests ;;
-        ADDRESS) printf '%s\n' 0/0 auto dhcp udhcpc udhcpc-f dhclient dhclient-f dhcpcd ;;
+        ADDRESS) printf '%s\n' 0/0 auto dynamic dhcp udhcpc udhcpc-f dhclient dhclient-f dhcpcd ;;
         -i) printf '%s\n' eth0 eth1 ;;
         -a) printf '%s\n' 4 6 ;;
         --mode) printf '%s\n' bridge private vepa passthru ;;

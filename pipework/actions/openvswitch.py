@@ -10,7 +10,7 @@ from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes, sysfs
 from pipework.kernel.bare import json_string
 from pipework.kernel.locks import host_lock
-from pipework.marks import MAKING
+from pipework.marks import IFACE_ID, MAKING
 from pipework.quoting import quote
 
 
@@ -155,7 +155,9 @@ def _remove(port: ovsdb.Port) -> list[str]:
 
 
 def _add(port: ovsdb.Port) -> list[str]:
-    add = ["add-port", port.bridge, port.name, *_vlans(port)]
+    # without its guest a port of OVN is of no use, so it need not outlast the switch
+    transient = ["other_config:transient=true"] if IFACE_ID in port.external_ids else []
+    add = ["add-port", port.bridge, port.name, *_vlans(port), *transient]
     ids = [f"external-ids:{key}={json_string(value)}" for key, value in port.external_ids.items()]
     return [*add, *(["--", "set", "Interface", port.name, *ids] if ids else [])]
 

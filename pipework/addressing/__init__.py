@@ -8,7 +8,7 @@ from pipework import links
 from pipework.actions.addresses import AddRoute, EnableIPv6, SetMtu
 from pipework.actions.base import Action
 from pipework.actions.links import SetUp
-from pipework.address import AnyAddress, Auto, Dhcp, Range, Static, Via
+from pipework.address import AnyAddress, Auto, Dhcp, Dynamic, Range, Static, Via
 from pipework.addressing.base import Addressing, Room, default_routes, ways_to
 from pipework.links.base import Wire
 from pipework.loading import load
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipework.kernel.records import Route
     from pipework.source_routes import SourceRoutes
 
-WAYS = {Static: "static", Auto: "auto", Dhcp: "dhcp", Range: "ranged"}
+WAYS = {Static: "static", Auto: "auto", Dhcp: "dhcp", Range: "ranged", Dynamic: "dynamic"}
 
 
 class AddressPlan(Value):
@@ -57,8 +57,9 @@ def plan(wire: Wire) -> AddressPlan:
     assign += [*([] if request.probed else beside), *at_once]
     settle = [*(step for part in parts for step in part.settle), *(beside if request.probed else []), *later]
     settle += checks(wire)
-    if request.doubts or not all(isinstance(one, Static) for one in request.addresses):
-        settle = [*links.kind(wire.kind).opening(wire), *_probe(wire), *settle]
+    kind = links.kind(wire.kind)
+    if request.doubts or kind.always_opens or not all(isinstance(one, Static) for one in request.addresses):
+        settle = [*kind.opening(wire), *_probe(wire), *settle]
     if request.untold or request.options:
         from pipework.actions.notes import NoteAsked  # the kernel tells all of most
 
@@ -134,7 +135,7 @@ def _routes(wire: Wire) -> tuple[list[Action], list[Action]]:
     request = wire.request
     late = {one.family for one in request.addresses if not isinstance(one, Static)} | ({4} if request.probed else set())
     untold = {one.family for one in request.addresses if isinstance(one, (Auto, Dhcp))}  # their networks
-    gateways = [one.gateway for one in request.addresses if isinstance(one, (Static, Range))]
+    gateways = [one.gateway for one in request.addresses if isinstance(one, (Static, Range, Dynamic))]
 
     def added(routes: list[Via]) -> list[Action]:
         routers = [one.router for one in routes if one.router and one.network.version not in untold]

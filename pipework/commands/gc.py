@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 
-from pipework import notes
+from pipework import links, notes
 from pipework.commands.session import Log, session
-from pipework.errors import one_line
+from pipework.errors import Refused, one_line
 from pipework.kernel.census import Residence, inhabited
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import Ground, Host, Inhabitant, Remnant
@@ -21,7 +21,8 @@ def collect(request: Collect) -> None:
     """Remove every remnant and say so, or say with ``--dry-run`` how it would be removed.  Raises PipeworkError."""
     notes.check_kept()
     with ExitStack() as opened, session(request.dry_run) as (own, log), log.alone():
-        for what in remove_remnants(own, log, opened):
+        gone = remove_remnants(own, log, opened) if request.host is None else _remove_of(request.host, log)
+        for what in gone:
             if not request.dry_run:
                 print(one_line(f"removed {what}"))
 
@@ -31,7 +32,19 @@ def remove_remnants(own: Namespace, log: Log, opened: ExitStack) -> Iterator[str
 
     Raises PipeworkError.
     """
-    for remnant in chain(_of_uplinks(own), find_remnants(_survey(Host(own), opened))):
+    return _remove(chain(_of_uplinks(own), find_remnants(_survey(Host(own), opened))), log)
+
+
+def _remove_of(host: str, log: Log) -> Iterator[str]:
+    """The same of what another host has left.  Raises PipeworkError, if there is nothing too."""
+    found = [remnant for kind in links.every() for remnant in kind.remnants_of(host)]
+    if not found:
+        raise Refused(f"--host {host}: no guest of a host of that name is on any switch", "See: ovn-nbctl show")
+    return _remove(found, log)
+
+
+def _remove(remnants: Iterable[Remnant], log: Log) -> Iterator[str]:
+    for remnant in remnants:
         log.carry_out(remnant.removal)
         log.keep()
         yield remnant.what

@@ -45,31 +45,31 @@ class SwitchFault(Fault):
     """The database has taken the change, and the switch cannot make it true."""
 
 
-def vsctl(*arguments: str) -> str:
-    """Run ovs-vsctl and return what it prints.
+def vsctl(*arguments: str, patience: int = PATIENCE) -> str:
+    """Run ovs-vsctl and return what it prints.  patience in seconds.
 
     Raises NotInstalled, or a Fault within seconds.
     """
-    return _answer(_start(arguments))
+    return _answer(_start(arguments, patience), patience)
 
 
-def _start(arguments: Sequence[str]) -> Running:
+def _start(arguments: Sequence[str], patience: int = PATIENCE) -> Running:
     try:
-        return Running(["ovs-vsctl", f"--timeout={PATIENCE}", *arguments], "openvswitch-switch")
+        return Running(["ovs-vsctl", f"--timeout={patience}", *arguments], "openvswitch-switch")
     except NotInstalled:
         raise
     except Refused as refusal:
         raise NoAnswer(refusal.message, HINT) from None
 
 
-def _answer(running: Running) -> str:
+def _answer(running: Running, patience: int = PATIENCE) -> str:
     try:
-        outcome = running.outcome(PATIENCE + 2)
+        outcome = running.outcome(patience + 2)
     except Refused as late:
         raise NoAnswer(late.message, HINT) from None
     said = " ".join(line.strip() for line in outcome.err.splitlines() if line.strip())
     if outcome.status in (-14, 142):  # ended by its own alarm clock
-        raise NoAnswer(f"Open vSwitch does not answer within {PATIENCE} s", HINT)
+        raise NoAnswer(f"Open vSwitch does not answer within {patience} s", HINT)
     if "database connection failed (No such file" in said:
         raise Fault("Open vSwitch is not running", "Start it: systemctl start openvswitch-switch")
     if outcome.status == UNAPPLIED or "Error detected" in said:  # before version 3.6 a warning only, and exit status 0
@@ -97,8 +97,8 @@ def bridge_of(name: str) -> Optional[str]:
     told = vsctl("--format=json", "list-br", *asked, "Port", wanted, *asked, "Interface", wanted).splitlines()
     if name in told[:-2]:
         return name
-    for table, question in zip(told[-2:], ("port-to-br", "iface-to-br")):
-        if _table(table):
+    for rows, question in zip(told[-2:], ("port-to-br", "iface-to-br")):
+        if table(rows):
             return vsctl(question, name).strip()
     return None
 
@@ -129,8 +129,8 @@ def ports(bridge: str) -> list[str]:
     """The names of a bridge's ports without its own: those of its fake bridges as well, and these themselves."""
     wanted = ("--columns=ports", "find", "Bridge", f"name={json_string(bridge)}")
     told = vsctl("--format=json", *wanted, "--", "--columns=_uuid,name", "list", "Port")
-    bridges, rows = map(_table, told.splitlines())
-    its_own = [uuid for row in bridges for uuid in _members(row["ports"])]
+    bridges, rows = map(table, told.splitlines())
+    its_own = [uuid for row in bridges for uuid in members(row["ports"])]
     return [row["name"] for row in rows if row["_uuid"] in its_own and row["name"] != bridge]
 
 
@@ -156,9 +156,9 @@ class Inquiry:
             return []
         if not told:
             return []
-        interfaces, rows, bridges = map(_table, told)
+        interfaces, rows, bridges = map(table, told)
         ids = {row["name"]: dict(row["external_ids"][1]) for row in interfaces}
-        owners = {uuid: row["name"] for row in bridges for _, uuid in _members(row["ports"])} if ids else {}
+        owners = {uuid: row["name"] for row in bridges for _, uuid in members(row["ports"])} if ids else {}
         return [
             Port(owners.get(row["_uuid"][1], ""), row["name"], *_vlan_and_ids(row, ids[row["name"]]))
             for row in rows
@@ -172,6 +172,18 @@ def bridges_with(external_id: str) -> dict[str, str]:
         rows = _rows("--columns=name,external_ids", "find", "Bridge", f'external_ids:{external_id}!=""')
     except (NotInstalled, Fault):
         return {}
+    return {row["name"]: dict(row["external_ids"][1])[external_id] for row in rows}
+
+
+def interfaces_with(external_id: str, value: str) -> list[str]:
+    """The names of the interfaces of which an external id says that.  Raises NotInstalled, Fault."""
+    rows = _rows("--columns=name", "find", "Interface", f"external_ids:{external_id}={json_string(value)}")
+    return [row["name"] for row in rows]
+
+
+def interfaces_by(external_id: str) -> dict[str, str]:
+    """The names of the interfaces that have an external id, and what it says.  Raises NotInstalled, Fault."""
+    rows = _rows("--columns=name,external_ids", "find", "Interface", f'external_ids:{external_id}!=""')
     return {row["name"]: dict(row["external_ids"][1])[external_id] for row in rows}
 
 
@@ -204,19 +216,20 @@ def _vlan_and_ids(port: dict[str, Any], ids: dict[str, str]) -> tuple[Optional[i
 
 def _numbers(column: Any) -> list[int]:
     """Of a column that holds numbers, one of them without more ado."""
-    return [column] if isinstance(column, int) else list(_members(column))
+    return [column] if isinstance(column, int) else list(members(column))
 
 
-def _members(column: Any) -> list[Any]:
+def members(column: Any) -> list[Any]:
     """What a column holds that may hold several."""
-    members: list[Any] = column[1] if column[0] == "set" else [column]
-    return members
+    held: list[Any] = column[1] if isinstance(column, list) and column[0] == "set" else [column]
+    return held
 
 
 def _rows(*arguments: str) -> list[dict[str, Any]]:
-    return _table(vsctl("--format=json", *arguments))
+    return table(vsctl("--format=json", *arguments))
 
 
-def _table(told: str) -> list[dict[str, Any]]:
-    table = read_json(told)
-    return [dict(zip(table["headings"], row)) for row in table["data"]]
+def table(told: str) -> list[dict[str, Any]]:
+    """The rows of a table as ``--format=json`` prints it, each by the names of its columns."""
+    whole = read_json(told)
+    return [dict(zip(whole["headings"], row)) for row in whole["data"]]

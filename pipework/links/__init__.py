@@ -14,7 +14,7 @@ from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import SWITCHED, LinkKind, Wire
 from pipework.loading import load
-from pipework.model import Attach, check_ifname
+from pipework.model import OVN, Attach, check_ifname
 from pipework.typed import TYPE_CHECKING, Callable, Optional, cast
 from pipework.value import Value
 
@@ -26,14 +26,15 @@ class Row(Value):
     """A kind of link.
 
     module: serves it, and gives it its name; serves: whether it does a HOSTIF that is there; made: how the names begin
-    of what it makes when that is missing; ifname: of the guest's end; seen_as: what that is to the kernel, () for any;
-    on_bridge: whether the host's end may be a port of a Linux bridge; takes: the fields of options that only this kind
-    has, see ONLY.
+    of what it makes when that is missing; prefix: of a HOSTIF that names something else than a link; ifname: of the
+    guest's end; seen_as: what that is to the kernel, () for any; on_bridge: whether the host's end may be a port of a
+    Linux bridge; takes: the fields of options that only this kind has, see ONLY.
     """
 
     module: str
     serves: Callable[[Attach, Link], bool]
     made: str = ""
+    prefix: str = ""
     ifname: str = "eth1"
     seen_as: tuple[str, ...] = ()
     on_bridge: bool = False
@@ -107,6 +108,7 @@ def _is_none(request: Attach, link: Link) -> bool:
 # In the order in which they are asked, the first that serves HOSTIF has it; as in the original, but for VLANs.
 KINDS = (
     Row("pipework.links.routed", _is_routed, seen_as=("veth",), takes=("routed",)),
+    Row("pipework.links.ovn", _is_none, prefix=OVN, seen_as=("veth",)),
     Row("pipework.links.openvswitch", _is_openvswitch, "ovs", seen_as=("veth",)),
     Row("pipework.links.bridge", _is_bridge, "br", seen_as=("veth",), on_bridge=True, takes=("filters",)),
     Row("pipework.links.peer", _is_none, seen_as=("veth",)),
@@ -136,8 +138,9 @@ def resolve(request: Attach, host: Namespace, guest: Guest) -> tuple[LinkKind, W
         if found is None:
             raise Refused(f"{name}: no host interface matched", "See the addresses of this host's links: ip -br link")
         name = found
-    link = host.netlink.link(name)  # which may be called so besides
-    row = _existing(request, link) if link else _missing(request, name)
+    row = next((row for row in KINDS if row.prefix and name.startswith(row.prefix)), None)
+    link = None if row else host.netlink.link(name)  # which may be called so besides
+    row = row or (_existing(request, link) if link else _missing(request, name))
     for field, (option, what) in ONLY.items():
         if getattr(request, field) and field not in row.takes:
             raise Refused(f"{option} is for {what}, and HOSTIF {name} is none here", "Leave it out.")

@@ -6,13 +6,14 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from pipework.actions.base import Action
 from pipework.actions.links import DeleteLink, MarkNewborn, SetAlias
+from pipework.address import DYNAMIC
 from pipework.errors import Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.stash import Way, removal, stash
 from pipework.marks import WIRED, Mark, is_hosts_end, is_left_over, is_unfinished, unfinished_alias
-from pipework.model import LONGEST_NAME, Attach
+from pipework.model import LONGEST_NAME, OVN, Attach
 from pipework.typed import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 from pipework.value import Value
 
@@ -257,7 +258,8 @@ class LinkKind:
     unmarked: the original has made such links, too, under no name of its own; handed_over: the guest's link may be one
     that the host had, and wants back; takes_mac: it can be given another address than its hardware's; uses_nic: HOSTIF
     is a NIC, which the guest gets or shares; routes: whether this host is the gateway of the guest, which names none;
-    between_guests: its other end is a guest's, too.
+    between_guests: its other end is a guest's, too; always_opens: whether ``opening`` is waited for even where the
+    addresses are known beforehand.
     """
 
     unmarked = False
@@ -266,6 +268,7 @@ class LinkKind:
     uses_nic = False
     routes = False
     between_guests = False
+    always_opens = False
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Read the host and the guest, and decide.  Raises PipeworkError for whatever can be seen to fail."""
@@ -303,6 +306,13 @@ class LinkKind:
         """Wait until frames of a new wire pass, where that takes its time."""
         return ()
 
+    def dynamic(self, wire: Wire) -> Sequence[Action]:
+        """Take the address that the network has chosen for the guest.  Raises Refused if it does not do so."""
+        raise Refused(
+            f"ADDRESS {DYNAMIC} is for switches of OVN, and HOSTIF {wire.hostif} is none",
+            f"Write IP/PREFIX, a range of them, or a DHCP client; or wire the guest to {OVN}NAME.",
+        )
+
     def neighbourhood(self, wire: Wire) -> tuple[Namespace, str]:
         """Whose neighbours are to hear of the guest's addresses, or have them already: a namespace and its link."""
         return wire.near.namespace, wire.ifname
@@ -321,6 +331,10 @@ class LinkKind:
 
     def remnants(self, ground: Ground) -> Iterable[Remnant]:
         """What guests that are gone and runs that were killed have left, of this kind."""
+        return ()
+
+    def remnants_of(self, name: str) -> Iterable[Remnant]:
+        """What another host has left in a database that they share, which is gone for good.  Raises Refused."""
         return ()
 
     def untold(self, host: Host, wired: Wired) -> str:

@@ -24,6 +24,7 @@ from pipework.kernel.records import Link, Route
 from pipework.links.base import Ground, Remnant, Wire, Wired
 from pipework.links.parent import Footing
 from pipework.links.tenants import makes_room, tenants
+from pipework.mac import derive_mac
 from pipework.marks import REACHING, access_alias, digest_name, is_access, is_left_over, is_unfinished, unfinished_alias
 from pipework.model import LONGEST_NAME
 from pipework.typed import Optional
@@ -105,10 +106,7 @@ def _name(nic: str) -> str:
 
 def _mac(nic: Link, whose: str) -> str:
     """Always the same on that NIC, and no other's: two hosts may have guests of one name."""
-    from hashlib import md5  # OpenSSL takes milliseconds to load
-
-    digest = md5(f"{nic.permanent_mac or nic.mac} {whose}\n".encode("utf-8", "surrogateescape"), usedforsecurity=False)
-    return "02:" + digest.digest()[:5].hex(":")
+    return derive_mac(f"{nic.permanent_mac or nic.mac} {whose}")
 
 
 def find(host: Namespace, parent: Link) -> Optional[Link]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from pipework.actions.base import Action
-from pipework.actions.links import DeleteLink, SetUp
+from pipework.actions.links import SetUp
 from pipework.actions.offload import ComputeChecksums
 from pipework.actions.openvswitch import (
     AddBridge,
@@ -17,21 +17,26 @@ from pipework.actions.openvswitch import (
 )
 from pipework.errors import Refused
 from pipework.kernel import ovsdb, processes
-from pipework.kernel.ethtool import leaves_checksums
-from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link
 from pipework.links.base import SWITCHED, FarSide, Ground, Host, LinkPlan, Remnant, Seen, Wire, Wired, mark_finished
 from pipework.links.conflicts import make_way
-from pipework.links.stash import Way
-from pipework.links.veth import VethKind, half_made_ends, local_name, make_pair
-from pipework.marks import MAKING, WIRED, original_ifname
+from pipework.links.switch_port import SwitchPortKind, computed_checksums, dead_port, external_ids
+from pipework.links.veth import local_name, make_pair
+from pipework.marks import MAKING
 from pipework.typed import Optional
 
 LONGEST_FORWARD_DELAY = 30.0  # seconds; the root of the tree chooses (IEEE 802.1D, forward delay: 4 to 30)
 
 
-class OpenVSwitch(VethKind):
+class OpenVSwitch(SwitchPortKind):
     """Guests of one switch reach each other as its flows have it."""
+
+    name = "openvswitch"
+
+    def hostif(self, host: Host, port: ovsdb.Port) -> str:
+        """The bridge that was asked for, which may be a fake one, or the one that the port is on since that is gone."""
+        asked = port.external_ids.get("pipework.bridge", "")
+        return asked if host.named(asked) else port.bridge
 
     def plan(self, wire: Wire) -> LinkPlan:
         """Create the bridge if it is missing and plug the guest into it, its VLAN as access tag, several as a trunk."""
@@ -43,7 +48,7 @@ class OpenVSwitch(VethKind):
             raise _without_link(bridge)
         local = local_name(wire)
         way = make_way(wire, local)
-        dead = _dead_port(local)
+        dead = dead_port(local)
         make: list[Action] = [*([RemovePort(dead)] if dead else []), *way.first]
         if there is None:
             make.append(AddBridge(bridge))
@@ -52,7 +57,7 @@ class OpenVSwitch(VethKind):
                 f"VLANs @{trunk.text}: {bridge} is a fake bridge, which has one VLAN",
                 f"Name the bridge that it is part of: pipework $(ovs-vsctl br-to-parent {bridge}) ...",
             )
-        port = ovsdb.Port(bridge, local, vlan, _external_ids(wire, local, trunk.text if trunk else vlan), trunk)
+        port = ovsdb.Port(bridge, local, vlan, external_ids(wire, bridge, local, trunk.text if trunk else vlan), trunk)
         make += [
             *make_pair(wire, local, there.mtu if there else None, None),
             *([ComputeChecksums(wire.near.namespace, wire.ifname)] if there and _is_in_userspace(there) else []),
@@ -65,30 +70,17 @@ class OpenVSwitch(VethKind):
     def recognise(self, seen: Seen) -> Optional[FarSide]:
         if seen.end is None:
             return None
-        port = seen.host.ports.get(seen.end.name)
+        port = self.ports(seen.host).get(seen.end.name)
         if port:
-            return FarSide(_hostif(seen.host, port), port.vlan, port.trunk)
+            return FarSide(self.hostif(seen.host, port), port.vlan, port.trunk)
         bridge = seen.host.named(seen.mark.hostif) if seen.mark else None
         if bridge and bridge.kind in SWITCHED:  # whose switch does not answer
             return FarSide(bridge.name)
         return None
 
-    def remove(self, host: Host, guest: Namespace, wired: Wired) -> Sequence[Action]:
-        return (*_unplug(wired.link), *super().remove(host, guest, wired))
-
-    def put_aside(self, host: Host, wire: Wire, there: Wired) -> Way:
-        from pipework.actions.stash import SeeUp, TakeDown  # as in stash()
-
-        way = super().put_aside(host, wire, there)
-        down = next(step for step in way.first if isinstance(step, TakeDown))
-        up_again = SeeUp(**{field: getattr(down, field) for field in down.fields})
-        return way.replace(first=[up_again, *_unplug(there.link), *way.first])
-
     def complete(self, wire: Wire, end: Link) -> Sequence[Action]:
         bridge, guest = wire.far.netlink.link(wire.hostif), wire.near.namespace
-        steps: list[Action] = []
-        if bridge and _is_in_userspace(bridge) and leaves_checksums(guest.netlink.socket, wire.ifname):
-            steps.append(ComputeChecksums(guest, wire.ifname))
+        steps = computed_checksums(guest, wire.ifname) if bridge and _is_in_userspace(bridge) else []
         if wire.hostif in ovsdb.bridges_with(MAKING) and end.name in ovsdb.ports(wire.hostif):
             steps.append(AdoptBridge(wire.hostif))
         return steps
@@ -104,24 +96,15 @@ class OpenVSwitch(VethKind):
             return super().is_in_vlans(wire, there)
         return (there.vlan, there.trunk) == (ovsdb.fake_vlan(wire.hostif), None)
 
-    def untold(self, host: Host, wired: Wired) -> str:
-        """Only the switch knows the VLAN."""
-        return super().untold(host, wired) or ("" if wired.link in host.ports else "its switch does not answer")
-
-    def of_the_dead(self, host: Host) -> Iterable[Wired]:
-        """Ports that the switch still has, of guests that have taken their link with them."""
-        return (_dead(host, port) for port in host.ports.values() if not host.named(port.name))
-
-    def remnants(self, ground: Ground) -> Iterable[Remnant]:
+    def remnants(self, ground: Ground) -> Iterator[Remnant]:
         host = ground.host
         there = {link.name for link in host.links}
-        for port in host.ports.values():
+        for port in self.ports(host).values():
             if port.name not in there:
-                yield Remnant(f"port {port.name} of {_hostif(host, port)}, whose guest is gone", (RemovePort(port),))
-        for end in half_made_ends(host):
-            if end.name in host.ports:
-                removal = (RemovePort(host.ports[end.name]), DeleteLink(host.namespace, end.name))
-                yield Remnant(f"link {end.name}, half made", removal)
+                yield Remnant(
+                    f"port {port.name} of {self.hostif(host, port)}, whose guest is gone", (RemovePort(port),)
+                )
+        yield from super().remnants(ground)
         if not any(link.kind in SWITCHED for link in host.links):
             return
         left = host.left_over()
@@ -129,12 +112,6 @@ class OpenVSwitch(VethKind):
             is_dead = not processes.is_alive(run) and ovsdb.bridges_with(MAKING).get(name) == run  # nor has ended well
             if name in there and is_dead and left.issuperset(ovsdb.ports(name)):
                 yield Remnant(f"bridge {name}, half made", (RemoveBridge(name),))
-
-
-def _hostif(host: Host, port: ovsdb.Port) -> str:
-    """The bridge that a port was asked for on, which may be a fake one, or the one that it is on since that is gone."""
-    asked = port.external_ids.get("pipework.bridge", "")
-    return asked if host.named(asked) else port.bridge
 
 
 def _without_link(bridge: str) -> Refused:
@@ -155,58 +132,6 @@ def _without_link(bridge: str) -> Refused:
 def _is_in_userspace(bridge: Link) -> bool:
     """Whether a bridge switches there, where its link is a tap (datapath_type netdev)."""
     return bridge.kind == "tun"
-
-
-def _unplug(name: str) -> list[Action]:
-    """Remove the port of that name, if there is one."""
-    port = ovsdb.port(name)
-    return [RemovePort(port)] if port else []
-
-
-def _dead(host: Host, port: ovsdb.Port) -> Wired:
-    ids = port.external_ids
-    pid = ids.get("pipework.nspid", "")
-    return Wired(
-        guest=ids.get("pipework.containername", "").lstrip("/") or (f"pid:{pid}" if pid else "?"),
-        runtime="docker" if "pipework.containerid" in ids else "pid",
-        pid=int(pid) if pid.isdecimal() else 0,
-        path="",
-        ifname=original_ifname(port.name) or "?",
-        kind="openvswitch",
-        link=port.name,
-        hostif=_hostif(host, port),
-        vlan=port.vlan,
-        addresses=(),
-        mac="",
-        mtu=0,
-        state="guest gone",
-        trunk=port.trunk,
-    )
-
-
-def _dead_port(name: str) -> Optional[ovsdb.Port]:
-    """What the database still has of an earlier guest's port of that name.  Raises Refused if it is none of ours."""
-    port = ovsdb.port(name)
-    if port and port.external_ids.get(WIRED) != name:
-        raise Refused(
-            f"{name} is a port of bridge {port.bridge} already, and not one of pipework's",
-            f"Choose another name with -l, or remove it: ovs-vsctl del-port {port.bridge} {name}",
-        )
-    return port
-
-
-def _external_ids(wire: Wire, local: str, vlan: object) -> dict[str, str]:
-    """What the original leaves in the database, so that its users' scripts find it."""
-    guest = wire.near
-    ids = {
-        "interface": local,
-        "bridge": wire.hostif,
-        "containerid": guest.id,
-        "containername": f"/{guest.name}" if guest.id else "",
-        "nspid": str(guest.pid or ""),
-        "vlan": str(vlan or ""),
-    }
-    return {f"pipework.{key}": value for key, value in ids.items() if value}
 
 
 KIND = OpenVSwitch()

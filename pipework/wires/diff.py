@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipework import links, notes
-from pipework.address import Auto, Dhcp, Interface, Range, Static
+from pipework.address import Auto, Dhcp, Dynamic, Interface, Range, Static
 from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, Route
@@ -71,16 +71,18 @@ def _are(request: Attach, there: set[Interface]) -> bool:
     ranges = [one.interfaces() for one in request.addresses if isinstance(one, Range)]
     chosen = [[one for one in there if one in every] for every in ranges]
     fixed = {one.interface for one in request.addresses if isinstance(one, Static) and one.interface}
-    return all(len(one) == 1 for one in chosen) and there - {one for each in chosen for one in each} == fixed
+    others = there - {one for each in chosen for one in each} - fixed
+    dynamic = sum(isinstance(one, Dynamic) for one in request.addresses)
+    return all(len(one) == 1 for one in chosen) and fixed <= there and len(others) == dynamic
 
 
 def _has_gateways(request: Attach, guest: Namespace, link: Link) -> bool:
-    for family in {one.family for one in request.addresses if isinstance(one, (Static, Range))}:
+    for family in {one.family for one in request.addresses if isinstance(one, (Static, Range, Dynamic))}:
         routes = [route for route in guest.netlink.default_routes(family) if route.link == link.ifindex]
         wanted = [
             str(one.gateway)
             for one in request.addresses
-            if isinstance(one, (Static, Range)) and one.gateway and one.family == family and not request.beside
+            if isinstance(one, (Static, Range, Dynamic)) and one.gateway and one.family == family and not request.beside
         ]
         own = [route for route in routes if not route.is_routers]
         if [route.gateway for route in own] != wanted or not all(_has_metric(request, route) for route in own):

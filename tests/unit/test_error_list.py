@@ -10,13 +10,13 @@ from typing import NamedTuple, Optional
 
 from pipework import errors
 from pipework.errors import PipeworkError
-from pipework.kernel import ovsdb
+from pipework.kernel import ovn, ovsdb
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENT = (CHECKOUT / "docs" / "errors.md").read_text(encoding="utf-8")
 CLASSES = {
     name
-    for module in (errors, ovsdb)
+    for module in (errors, ovn, ovsdb)
     for name, value in vars(module).items()
     if isinstance(value, type) and issubclass(value, PipeworkError)
 }

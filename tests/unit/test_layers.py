@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "loading", "quoting", "typed", "value"),
     ("vlans",),
     ("tag",),
-    ("address", "model"),
+    ("address", "mac", "model"),
     ("requests", "rows"),
     ("words",),
     ("verbs",),
