@@ -22,6 +22,10 @@ ROWS = (
         "dhcp dhcp_files dhcp_lan del_dhcp least_harm removal",
     ),
     (
+        r"pipework/((links|actions|kernel)/ovn|addressing/dynamic|links/switch_port)",
+        "ovn_page ovn_between_hosts openvswitch gc",
+    ),
+    (
         r"pipework/addressing/|pipework/actions/(addresses|announce|default_route)|pipework/default_routes",
         "addresses del dry_run replace gc removal",
     ),
@@ -65,6 +69,7 @@ ROWS = (
     (r"contrib/(completion/|generate)", "completion"),
     (r"contrib/(debian/|launcher|bundled)|Dockerfile", "packages one_shot"),
     (r"pipework/usage|pipework/commands/tell", "readme"),
+    (r"docs/ovn\.md|tests/lab/ovn_page\.py", "ovn_page readme"),
     (r"README\.md|docs/|tests/lab/(pages|console)\.py", "readme"),
     (r"pipework/(grammar|verbs|model|requests|address|words|errors)\.py", "refusals fuzz verbs wait completion"),
     (r"tests/(unit|vm|hosts|soak|bench)/|contrib/pipework\.8|[^/]+\.md|LICENSE", ""),

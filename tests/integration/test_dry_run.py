@@ -95,6 +95,12 @@ def test_replace(kind: str, address: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["attach", "replace", "del"])
+def test_ovn(verb: str) -> None:
+    """Of a port of OVN, of its replacement and of its end."""
+    assert_same(partial(lab_scene, "ovn", "several"), verb)
+
+
+@pytest.mark.parametrize("verb", ["attach", "replace", "del"])
 def test_wire_between_guests(verb: str) -> None:
     """Of a wire between two guests, of its replacement and of its end."""
     assert_same(partial(lab_scene, "wire", "several"), verb)

@@ -38,7 +38,7 @@ def test_del_broken_at_any_step(kind: str, address: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", PROGRAM_FAULTS)
-@pytest.mark.parametrize("kind", ["bridge", "switch"])
+@pytest.mark.parametrize("kind", ["bridge", "switch", "ovn"])
 def test_program_of_del_fails_at_any_step(kind: str, fault: str) -> None:
     """Whichever program fails, dies or hangs, before its work or after it, the same."""
     assert broken_removal(partial(wire, kind, "v4-gateway"), fault, kind) > 1

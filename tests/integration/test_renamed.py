@@ -21,6 +21,7 @@ WIRES = [
     ("switch", "v4-gateway"),
     ("direct-furnished", "v4-gateway"),
     ("lan", "udhcpc-f"),
+    ("ovn", "v4-gateway"),
 ]
 KINDS = {"direct-furnished": "nic", "lan": "macvlan", "switch": "openvswitch"}
 

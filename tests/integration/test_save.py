@@ -19,7 +19,17 @@ from tests.lab.scenes import scene
 from tests.lab.switch_host import SwitchHost
 
 Namespaces = Callable[[], NamedNamespace]
-KINDS = ("bridge", "switch", "fake-switch", "fake-switch-vlan", "macvlan", "namesake", "direct", "direct-furnished")
+KINDS = (
+    "bridge",
+    "switch",
+    "fake-switch",
+    "fake-switch-vlan",
+    "macvlan",
+    "namesake",
+    "direct",
+    "direct-furnished",
+    "ovn",
+)
 MAC = "02:00:00:00:00:01"
 
 

@@ -43,6 +43,12 @@ def test_options_at_any_step(kind: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["refuse", "INT"])
+def test_ovn_at_any_step(fault: str) -> None:
+    """The same with a port of OVN, for addresses of both families: OVN has the port no more."""
+    assert undone("ovn", "several", fault) > 20
+
+
+@pytest.mark.parametrize("fault", ["refuse", "INT"])
 def test_routed_at_any_step(fault: str) -> None:
     """The same with a guest that the host routes for: the NIC answers for it no more, and no rule is left."""
     assert undone("routed", "alone", fault) > 20
@@ -104,7 +110,7 @@ def test_lease_at_any_step(client: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "fault"),
     [
-        *((kind, fault) for kind in ("new-bridge", "switch") for fault in PROGRAM_FAULTS),
+        *((kind, fault) for kind in ("new-bridge", "switch", "ovn") for fault in PROGRAM_FAULTS),
         *((kind, fault) for kind in ("dead-port", "fake-switch") for fault in ("fail", "do-and-die")),
     ],
 )
@@ -136,6 +142,8 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("announced", "auto"),
         ("routed", "alone"),
         ("host-access", "both"),
+        ("ovn", "several"),
+        ("ovn", "none"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:

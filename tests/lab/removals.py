@@ -32,6 +32,7 @@ REFUSED = [
     ("wire", "several"),
     ("host-access", "both"),
     FAKE,
+    ("ovn", "v4-gateway"),
 ]
 KILLED = [
     *((kind, "v4-gateway", order) for kind in (*KINDS, *NICS) for order in ORDERS),
@@ -43,6 +44,7 @@ KILLED = [
     *(("wire", "several", order) for order in ORDERS),
     ("host-access", "both", ORDERS[0]),
     (*FAKE, ORDERS[1]),
+    *(("ovn", "v4-gateway", order) for order in ORDERS),
 ]
 IN_MACHINE = tuple(kind for kind in STEPPED_IN_MACHINE if kind != "new-switch")
 # A bridge, a VLAN link, a NIC that was down, and one that is down again but lacks the queue that comes with being up.
@@ -163,6 +165,7 @@ class Left(NamedTuple):
 REMNANTS = {
     "dead port": Left("switch", "v4", True, lambda: _lose),
     "dead port of a fake bridge": Left(*FAKE, True, lambda: _lose),
+    "dead port of OVN": Left("ovn", "several", True, lambda: _lose),
     "idle rule": Left("bridge", "v4", True, lambda: _lose),
     "unreturned routes": Left("macvlan", "v4-gateway", True, lambda: _lose),
     "unreturned routes of both ends": Left("wire", "several", True, lambda: _lose_other_end),
@@ -171,6 +174,7 @@ REMNANTS = {
     "half-made link": Left("bridge", "v4-gateway", False, HalfMade),
     "half-made link in the guest": Left("macvlan", "v6-gateway", False, HalfMade),
     "half-made port": Left("switch", "v4-gateway", False, HalfMade),
+    "half-made port of OVN": Left("ovn", "v4-gateway", False, HalfMade),
     "half-lent NIC": Left("direct-furnished", "v4-gateway", False, HalfMade),
     "NIC of a dead guest": Left("direct-furnished", "v4-gateway", False, lambda: _guest_dies),
     "answers for a lost link": Left("routed", "alone", True, lambda: _lose),
@@ -202,6 +206,9 @@ REPLACEMENTS: dict[str, tuple[str, Callable[[Scene], list[str]]]] = {
         "fake-switch",
         lambda taken: ["fake0", taken.guest.spec, ADDRESSES["v4-gateway"], f"{MAC}@20"],
     ),
+    "other address on OVN": ("ovn", lambda taken: _other_address(taken, "ovn:blue")),
+    "other MAC on OVN": ("ovn", lambda taken: ["ovn:blue", taken.guest.spec, ADDRESSES["v4-gateway"], OTHER_MAC]),
+    "bridge in place of OVN": ("ovn", lambda taken: _other_address(taken, "br-phy")),
     "wire between guests": ("wire", Scene.otherwise),
     "bridge in place of that": ("wire", lambda taken: ["br1", taken.guest.spec, ADDRESSES["v4-gateway"], MAC]),
     "macvlan": ("macvlan", lambda taken: _other_address(taken, "nic0")),

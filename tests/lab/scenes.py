@@ -14,6 +14,7 @@ from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
 from tests.lab.kept import cookie, kept_of
 from tests.lab.modules import infiniband_of, radio_of
 from tests.lab.netns import NamedNamespace, Nic, announcing, dnsmasq, named_namespace
+from tests.lab.ovn import centre, ovn_host
 from tests.lab.snapshot import Snapshot, diff, watching
 from tests.lab.switch_host import SwitchHost, switch_host
 
@@ -40,6 +41,7 @@ SWITCHED = {
     "fake-switch-vlan": ["fake0"],
     "trunk": ["sw0"],
 }
+LOGICAL = {"ovn": ["ovn:blue"]}
 ON_NIC = {
     "macvlan": ["nic0"],
     "namesake": ["nic0", "-i", "nic0"],
@@ -147,11 +149,11 @@ Stage = Callable[[], AbstractContextManager[Scene]]  # builds one afresh, the sa
 def scene(kind: str, address: str) -> Iterator[Scene]:
     """Build host and guest afresh; address is one of ADDRESSES, or a DHCP client."""
     with ExitStack() as stack:
-        switch = stack.enter_context(switch_host()) if kind in SWITCHED else None
+        switch = _switch_of(stack, kind)
         host = switch.host if switch else stack.enter_context(throwaway_host())
         guest = stack.enter_context(named_namespace())
         _bring_online_as_docker(guest, kind)
-        words = {**SWITCHED, **ON_NIC, **OPTIONED, **BETWEEN_GUESTS, **OTHERS}.get(kind, ["br0"])
+        words = {**SWITCHED, **LOGICAL, **ON_NIC, **OPTIONED, **BETWEEN_GUESTS, **OTHERS}.get(kind, ["br0"])
         if kind in ("bridge", "shared-bridge", "replaced-port", "beside", "options", "to-filter"):
             bridge_on(host)
         if kind == "shared-bridge":
@@ -183,7 +185,8 @@ def scene(kind: str, address: str) -> Iterator[Scene]:
             host.run("ip", "link", "set", "nic0", "master", "br0")
         if kind in ("macvlan", "direct-down"):
             host.run("ip", "link", "set", "nic0", "down")
-        if switch:
+        if kind in SWITCHED:
+            assert switch
             stack.enter_context(_bridge_of(switch, kind))
         if switch and kind == "dead-port":
             _leave_dead_port(switch, guest)
@@ -237,6 +240,15 @@ def set_scene(
 def _kept_of_both(of_guest: Callable[[], Snapshot], of_peer: Callable[[], Snapshot]) -> Snapshot:
     """What is kept of the guests at both ends of a wire."""
     return {**of_guest(), **{f"peer's {key}": lines for key, lines in of_peer().items() if key != "names"}}
+
+
+def _switch_of(stack: ExitStack, kind: str) -> Optional[SwitchHost]:
+    """The host's own switch, where the kind has one."""
+    if kind in LOGICAL:
+        of = stack.enter_context(centre())
+        of.nbctl("ls-add", "blue")  # which stays, whatever fails
+        return stack.enter_context(ovn_host(of))
+    return stack.enter_context(switch_host()) if kind in SWITCHED else None
 
 
 @contextmanager
