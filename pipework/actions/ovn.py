@@ -20,8 +20,8 @@ from pipework.quoting import quote
 from pipework.typed import Optional
 
 PAUSE = 0.05  # seconds between two looks for an address
-# seconds for a port's flows: the first on a switch of 3,000 keeps ovn-controller busy for 20, and ovn-northd needs 15 to
-# find the new leader of a cluster
+# seconds for a port's flows: the first on a switch of 3,000 keeps ovn-controller busy for 20, and ovn-northd needs 15
+# to find the new leader of a cluster
 INSTALLING = 60
 
 
