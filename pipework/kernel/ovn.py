@@ -62,6 +62,11 @@ class LogicalPort(Value):
         return set(map(_as_written_here, words))
 
     @property
+    def owner(self) -> str:
+        """The host whose port of ours it is, "" for one of somebody else's."""
+        return self.external_ids.get(CHASSIS, "")
+
+    @property
     def end(self) -> tuple[str, ...]:
         """The end of whose wire it is of: host, guest and interface."""
         return tuple(self.external_ids.get(key, "") for key in (CHASSIS, GUEST, INTERFACE))

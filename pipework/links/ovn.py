@@ -263,7 +263,7 @@ def _claim(wire: Wire, chassis: Chassis, switch: LogicalSwitch, port: LogicalPor
     links = [wire.far.netlink.link(one.name) for one in plugged]
     is_same = wire.vacated and there.end == port.end
     is_alive = any(link and not is_left_over(wire.far, link) for link in links)
-    if there.chassis != chassis.name or (is_alive and not is_same):
+    if there.owner != chassis.name or (is_alive and not is_same):
         ip = min(port.ips, default=port.name)
         raise is_taken(switch, ip, there.whose)
     stale = [RemovePort(one) for one, link in zip(plugged, links) if link is None]
@@ -274,7 +274,10 @@ def _mtu(wire: Wire, chassis: Chassis) -> int:
     """What a guest may send through the tunnels.  Raises Refused if it is to be more."""
     netlink, most, under = wire.far.netlink, MOST_MTU, ""
     for text in chassis.encap:
-        address = ip_address(text)
+        try:
+            address = ip_address(text)
+        except ValueError:  # which ovn-controller does not take either
+            continue
         holder = netlink.holder(address)
         link = netlink.link_of(holder) if holder else None
         if link and link.mtu - GENEVE[address.version] < most:
@@ -292,7 +295,7 @@ def _withdraw(wired: Wired) -> list[RemoveLogicalPort]:
     chassis, port = _chassis(), ovsdb.port(wired.link)
     if port:
         named = ovn.find_port(chassis.database, port.external_ids.get(IFACE_ID, ""))
-        found = [named] if named and named.chassis == chassis.name else []
+        found = [named] if named and named.owner == chassis.name else []
     else:  # a run that was killed has unplugged it already
         found = _ports_of(chassis, f"{wired.runtime}:{wired.guest}", wired.ifname)
     return [RemoveLogicalPort(chassis.database, one) for one in found]
