@@ -70,7 +70,7 @@ def test_words(shell: str) -> None:
     assert offered("pipework wire -", shell) == {"-i", "--mtu"}
     assert offered("pipework tc web q", shell) == {"qdisc"}
     assert offered("pipework tc web qdisc ", shell) == set()
-    assert offered("pipework gc ", shell) == {"--dry-run"}
+    assert offered("pipework gc ", shell) == {"--dry-run", "--host"}
     assert offered(f"pipework apply --prune {CHECKOUT}/setup.c", shell) == {f"{CHECKOUT}/setup.cfg"}
     assert offered(f"pipework apply {CHECKOUT}/tests/un", shell) == {f"{CHECKOUT}/tests/unit/"}
     assert offered("pipework --wait ", shell) == {"-i"}

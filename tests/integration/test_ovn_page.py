@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,8 @@ def test_two_hosts() -> None:
         assert link
         assert link["mtu"] == 1442
         assert network.centre.nbctl("lsp-get-addresses", "pipework:blue:10.7.1.1") == f"{link['address']} 10.7.1.1\n"
-        assert "veth1pl" in network.first.vsctl("list-ports", "br-int")
+        [wire] = json.loads(network.first.pipework("ls", "--json").out)
+        assert wire["link"] in network.first.vsctl("list-ports", "br-int").split()
 
 
 def test_addresses() -> None:

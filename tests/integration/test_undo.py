@@ -143,7 +143,6 @@ def test_program_fails_at_any_step(kind: str, fault: str) -> None:
         ("routed", "alone"),
         ("host-access", "both"),
         ("ovn", "several"),
-        ("ovn", "none"),
     ],
 )
 def test_killed_at_any_step(kind: str, address: str) -> None:
