@@ -16,6 +16,7 @@ PROGRAMS = (
     ("runc", ("runc", "--version"), 2),
     ("crun", ("crun", "--version"), 2),
     ("openvswitch", ("ovs-vsctl", "--version"), 3),
+    ("ovn", ("ovn-nbctl", "--version"), 1),
     ("iproute2", ("ip", "-V"), 2),
     ("iptables", ("iptables", "--version"), 1),
     ("nft", ("nft", "--version"), 1),
