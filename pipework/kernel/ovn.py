@@ -69,7 +69,7 @@ class LogicalPort(Value):
     @property
     def end(self) -> tuple[str, ...]:
         """The end of whose wire it is of: host, guest and interface."""
-        return tuple(self.external_ids.get(key, "") for key in (CHASSIS, GUEST, INTERFACE))
+        return self.owner, self.external_ids.get(GUEST, ""), self.external_ids.get(INTERFACE, "")
 
     @property
     def whose(self) -> str:

@@ -99,11 +99,6 @@ class OpenVSwitch(SwitchPortKind):
     def remnants(self, ground: Ground) -> Iterator[Remnant]:
         host = ground.host
         there = {link.name for link in host.links}
-        for port in self.ports(host).values():
-            if port.name not in there:
-                yield Remnant(
-                    f"port {port.name} of {self.hostif(host, port)}, whose guest is gone", (RemovePort(port),)
-                )
         yield from super().remnants(ground)
         if not any(link.kind in SWITCHED for link in host.links):
             return

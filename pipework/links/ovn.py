@@ -126,12 +126,6 @@ class Ovn(SwitchPortKind):
 
     def remnants(self, ground: Ground) -> Iterator[Remnant]:
         host = ground.host
-        there = {link.name for link in host.links}
-        for port in self.ports(host).values():
-            if port.name not in there:
-                yield Remnant(
-                    f"port {port.name} of {self.hostif(host, port)}, whose guest is gone", (RemovePort(port),)
-                )
         yield from super().remnants(ground)
         chassis = _chassis_if_any()
         if chassis and ovn.is_named(chassis):

@@ -58,8 +58,13 @@ class SwitchPortKind(VethKind):
                 yield _dead(port, self.name, self.hostif(host, port))
 
     def remnants(self, ground: Ground) -> Iterator[Remnant]:
-        """Of killed runs: ends that are ports already."""
+        """Ports without their links, and of killed runs ends that are ports already."""
         host, ports = ground.host, self.ports(ground.host)
+        there = {link.name for link in host.links}
+        for port in ports.values():
+            if port.name not in there:
+                what = f"port {port.name} of {self.hostif(host, port)}, whose guest is gone"
+                yield Remnant(what, (RemovePort(port),))
         for end in half_made_ends(host):
             if end.name in ports:
                 removal = (RemovePort(ports[end.name]), DeleteLink(host.namespace, end.name))
