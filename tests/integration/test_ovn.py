@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
+from tests.lab.engine import Container, docker
 from tests.lab.guest import eventually, fresh_name
 from tests.lab.hooked import STOPPED, process_in, run_hook, state
 from tests.lab.host import settle
 from tests.lab.netns import NamedNamespace
 from tests.lab.ovn import Centre, OvnHost, centre, host_to_be, ovn_host
 from tests.lab.refusal import assert_each_refused, refused_untouched
+from tests.lab.watched import watching
 
 Namespaces = Callable[[], NamedNamespace]
 SUBNET = "10.7.1.0/24"
@@ -231,6 +234,26 @@ def test_hook(there: OvnHost, guest_ns: Namespaces, tmp_path: Path) -> None:
         assert list(ports(there.centre, name)) == [f"pipework:{name}:10.7.1.1"]
         assert run_hook(there.host, state(tmp_path, 0, annotations, STOPPED), "docker") == (0, "", "")
         assert ports(there.centre, name) == {}
+
+
+def test_labels(there: OvnHost, container: Callable[..., Container]) -> None:
+    """A container's labels put it on OVN, again when it restarts; with its end OVN forgets it."""
+    name = switch_of(there.centre)
+    ask = partial(ports, there.centre, name)
+    with watching(words=("--allow", "nothing0"), on=there.argv()) as watch:
+        web, db = (container(f"--label=pipework.1=ovn:{name} 10.7.1.{number}/24") for number in (1, 2))
+        both = [f"pipework:{name}:10.7.1.{number}" for number in (1, 2)]
+        assert eventually(lambda: list(ask()) == both), watch.told()
+        given = ask()
+        assert eventually(lambda: db.ping("10.7.1.1")), watch.told()
+        docker("restart", "-t", "0", web.name)
+        assert watch.says(f"+ docker:{web.name}: ovn:{name} 10.7.1.1/24", 2), watch.told()
+        assert eventually(lambda: db.ping("10.7.1.1")), watch.told()
+        assert ask() == given  # with the MACs that they had
+        docker("rm", "-f", db.name)
+        assert eventually(lambda: list(ask()) == both[:1]), watch.told()
+        assert "pipework: " not in watch.told(), watch.told()
+        assert watch.end() == 0
 
 
 def test_apply(there: OvnHost, guest_ns: Namespaces, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,10 +18,11 @@ DOCKERD = Path("/run/docker.pid")
 
 
 class Watch:
-    """A file of lines, and the command that watches it; words: in the place of that file."""
+    """A file of lines, and the command that watches it; words: in the place of that file; on: what comes before it."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, on: Sequence[str] = ()) -> None:
         self.file = folder / "wiring"
+        self.on = on
         self.words = words or (str(self.file),)
         self.log = folder / "log"
         self.log.touch()
@@ -37,7 +38,7 @@ class Watch:
         """Start it; when this returns it listens."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "watch", *self.words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self.on, *COMMAND, "watch", *self.words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         assert self.says("watching")
 
@@ -56,10 +57,13 @@ class Watch:
 
 
 @contextmanager
-def watching(*lines: str, words: tuple[str, ...] = ()) -> Iterator[Watch]:
-    """Watch these lines for the time of the block; or, where there are words, what they say."""
+def watching(*lines: str, words: tuple[str, ...] = (), on: Sequence[str] = ()) -> Iterator[Watch]:
+    """Watch these lines for the time of the block; or, where there are words, what they say.
+
+    on: what runs a command on another host than this.
+    """
     with tempfile.TemporaryDirectory(prefix="pipework-watch-") as folder:
-        watch = Watch(Path(folder), *words)
+        watch = Watch(Path(folder), *words, on=on)
         watch.write(*lines)
         watch.start()
         try:
