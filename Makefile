@@ -22,7 +22,7 @@ SET_UP  := mkdir -p .cache && flock .cache/set-up $(MAKE) --no-print-directory
 PIP     := -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-pythons \
+.PHONY: help venv packages python set-up set-up-vm wheel lint test test-changed test-unit test-vm test-user-mode test-pythons \
     test-hosts set-up-hosts deb soak bench release-check demo install uninstall clean
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make test-changed   of them those that a change can touch: of the work tree, or SINCE=COMMIT (root)"
 	@echo "make test-unit      the tests that need no root"
 	@echo "make test-vm        what needs a distribution kernel, in two virtual machines (root)"
+	@echo "make test-user-mode each step of the kinds of links that want one, under a user-mode kernel (root)"
 	@echo "make test-pythons   unit tests and those of the netlink messages, on every Python that is here (root)"
 	@echo "make test-hosts     the README and what differs from host to host, on Debian 13 with its own parts (root)"
 	@echo "make soak           the long tests of faults, races and scale, with their figures (root)"
@@ -111,6 +112,10 @@ test-vm:
 	@$(SET_UP) set-up-vm
 	@$(BIN)/python -m tests.vm.machine -- $(BIN)/python -m tests.hosts.parts
 	$(SUITE) --machines 2 -m vm tests/vm tests/parity
+
+test-user-mode:
+	@$(SET_UP) set-up-vm
+	$(SUITE) --user-mode 2 -m user_mode tests/vm
 
 test-pythons:
 	@$(SET_UP) set-up

@@ -6,6 +6,7 @@ import fcntl
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipework.marks import NEWBORN
 from tests.lab.command import COMMAND, Result
@@ -48,10 +49,14 @@ def ports(host: Host, bridge: str) -> list[str]:
 
 def unfinished(*guests: Guest) -> list[str]:
     """Return the links that bear the mark, or the name, of work in progress."""
+    return [f"{guest.name}: {name}" for guest in guests for name in unfinished_of(guest.ip("-j", "link", "show"))]
+
+
+def unfinished_of(links: Iterable[dict[str, Any]]) -> list[str]:
+    """Return those of links, as `ip -j link show` tells them."""
     return [
-        f"{guest.name}: {entry['ifname']} {entry.get('ifalias', '')}"
-        for guest in guests
-        for entry in guest.ip("-j", "link", "show")
+        f"{entry['ifname']} {entry.get('ifalias', '')}"
+        for entry in links
         if entry.get("ifalias", "").startswith("pipework unfinished")
         or entry["ifname"].startswith(PASSING)
         or entry["group"] == str(NEWBORN)

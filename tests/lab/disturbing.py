@@ -100,7 +100,6 @@ def _heal(taken: Scene, where: str, command: Command) -> None:
     """Run the command again, which does what is left to do, or says that the wire is there."""
     again = command(taken.words)
     assert "exists and is up" in again.out or again[:3] == (0, "", ""), f"{where}: {again}"
-    _assert_finished(taken, where)
 
 
 def _assert_finished(taken: Scene, where: str) -> None:

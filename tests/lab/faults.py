@@ -53,6 +53,8 @@ PRELOADED = (
 )
 SLOW_TO_LOAD = "dhcp_container"
 FILED = ("unlink", "rename", "replace", "symlink", "link")  # what changes the names of files, as os has it
+CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree")
+ASKING = ("iptables-save", "ip6tables-save")  # programs that change nothing
 PLACES = ("/run/", "/var/run/", "/var/lib/pipework/")  # where notes, names of namespaces, lines and the like are kept
 GET = 2  # of four message types each, linux/rtnetlink.h
 NETFILTER = 1 << 8  # from there on they are of its subsystems, of which only questions are asked
@@ -80,14 +82,26 @@ class Broken(NamedTuple):
 
 
 class Breaker:
-    """Counts the steps of this process and does the damage at one of them, once."""
+    """Counts the steps of this process and does the damage at one of them, once.
+
+    Killed, it leaves the same at each step between two changes: the first of them stands for all.
+    """
 
     def __init__(self, fault: str, number: int, report: int) -> None:
         self.fault, self.left, self.report = fault, number, report
         self.waiting = False
+        self.has_changed = True
+
+    def heed(self, event: str, words: tuple[Any, ...]) -> None:
+        """See the changes that are no steps: what is opened to be written to, made or removed (an audit hook)."""
+        if event in CHANGES or (event == "open" and words[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
+            self.has_changed = True
 
     def is_hit(self, label: str) -> bool:
         """Take a step, which may be the one."""
+        if self.fault == "KILL" and not self.has_changed:
+            return False
+        self.has_changed = False
         self.left -= 1
         if self.left:
             return False
@@ -112,6 +126,7 @@ class Breaker:
             is_question = kind % 4 == GET or kind >= NETFILTER
             if not self.waiting and (not is_question or self.fault == "refuse"):
                 self.step(f"request {kind}")
+            self.has_changed = self.has_changed or not is_question
             return request(netlink, kind, *rest)
 
         def counted_start(running: Running, arguments: Sequence[str], *rest: Any) -> None:
@@ -122,6 +137,7 @@ class Breaker:
                 running._name = arguments[0]
                 running.outcome = lambda timeout: outcome(running, min(timeout, HANGING))  # type: ignore[method-assign]
             else:
+                self.has_changed = self.has_changed or not line.startswith(ASKING)
                 start(running, arguments, *rest)
 
         def counted_carry_out(log: UndoLog, plan: Sequence[Any]) -> None:
@@ -140,6 +156,7 @@ class Breaker:
 
             return counted_change
 
+        sys.addaudithook(self.heed)
         for name in FILED:
             setattr(os, name, counted(name, getattr(os, name)))
         Netlink.request = counted_request  # type: ignore[method-assign]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Callable, NamedTuple, Optional
 
-from tests.lab.crowd import unfinished
 from tests.lab.faults import FAULTS, NONE, PROGRAM_FAULTS, Broken, breaking
 from tests.lab.host import settle
 from tests.lab.scenes import MOMENT, Scene, shape
@@ -280,7 +279,6 @@ class Replacement:
         if shape(trial.scene) != self.expected:
             trial.collect()
         assert shape(trial.scene) == self.expected, where
-        assert unfinished(trial.scene.host, *trial.scene.guests) == [], where
         assert trial.again(where, ["del", trial.scene.guest.spec]), where
         trial.assert_as_before(f"{where}, del")
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
+from tests.lab.crowd import unfinished_of
 from tests.lab.guest import HOST, SLOW, Guest, at_rest, eventually
 from tests.lab.host import Host, nic_of, settle, throwaway_host, without_dad
 from tests.lab.kept import cookie, kept_of
@@ -365,11 +366,13 @@ def named_alike(text: str, names: Iterable[str]) -> str:
 
 def shape(taken: Scene) -> str:
     """Return what counts of the state after a success, without what depends on the guest's name."""
-    outside = taken.at_host()
+    outside, inside, beyond = taken.at_host(), taken.at_guest(), taken.at_peer()
+    links = [json.loads(entry) for look in (outside, inside, beyond) for entry in look.get("links", [])]
     told = {
+        "unfinished": unfinished_of(links),
         "host": _names(map(json.loads, outside["links"])),
-        "guest": _shape_inside(taken.at_guest()),
-        "peer": _shape_inside(taken.at_peer()) if taken.peer else "",
+        "guest": _shape_inside(inside),
+        "peer": _shape_inside(beyond) if taken.peer else "",
         "rules": str([outside["firewall"], outside["firewall6"]]).count("pipework"),
         "switch": taken.switch.rows() if taken.switch else "",
     }

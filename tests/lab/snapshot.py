@@ -17,7 +17,7 @@ import pytest
 from tests.lab.guest import HOST, MARK, SLOW, Guest, eventually, fresh_name
 from tests.lab.host import settle
 from tests.lab.kept import LOOKING
-from tests.lab.switch import switch_tables, vsctl
+from tests.lab.switch import switch_tables
 
 Snapshot = dict[str, list[str]]
 
@@ -129,12 +129,13 @@ def _legacy_tables(process: int) -> str:
 
 def _switch() -> list[str]:
     """The machine's Open vSwitch database, or nothing where no switch runs."""
-    if not Path("/run/openvswitch/db.sock").exists():
+    database = Path("/run/openvswitch/db.sock")
+    if not database.exists():
         return []
     # The socket of a switch that is gone stays behind; no switch is a state, too.
     try:
-        tables = switch_tables(vsctl)
-    except RuntimeError:
+        tables = switch_tables(database)
+    except (OSError, RuntimeError):
         return ["no answer"]
     return sorted(f"{table} {json.dumps(row)}" for table, rows in tables.items() for row in rows)
 

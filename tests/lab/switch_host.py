@@ -73,7 +73,7 @@ class SwitchHost:
 
     def rows(self) -> str:
         """Return bridges, ports, tags and external ids as the database has them."""
-        return "\n".join(named_rows(switch_tables(self.vsctl)))
+        return "\n".join(named_rows(switch_tables(self.place / "db.sock")))
 
     def pipework(self, *words: str, env: Mapping[str, str] | None = None) -> Result:
         """Run pipework on this host."""

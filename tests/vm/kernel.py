@@ -22,8 +22,8 @@ CACHE = CHECKOUT / ".cache" / "vm"
 # Kernel versions leave the mirror; these names always lead to the one that is there: Debian 12's newer, then anyone's.
 METAPACKAGES = ("linux-image-6.12-amd64", "linux-image-amd64")
 INSTALLER = CHECKOUT / "tests" / "lab" / "install-packages"
-# What it takes to mount the host's root file system.
-EARLY_MODULES = ("virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay")
+# What it takes to mount the host's root file system, and its network cards.
+EARLY_MODULES = ("virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay", "virtio_net")
 
 
 class Kernel(NamedTuple):

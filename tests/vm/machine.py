@@ -67,6 +67,13 @@ def _devices(folder: Path, files: Files) -> list[str]:
     return options
 
 
+def given(slowness: int) -> list[str]:
+    """What a command finds in its environment, as NAME=VALUE: where it is, how slow that is, and what it may need."""
+    told = {"PIPEWORK_MACHINE": "1", "PIPEWORK_LAB_SLOW": str(slowness)}
+    told.update({name: os.environ[name] for name in PASSED_ON if name in os.environ})
+    return [f"{name}={value}" for name, value in told.items()]
+
+
 def boot(command: Sequence[str], timeout: float, fed: bool = False, files: Files = OWN) -> int | None:
     """Boot, run the command in the checkout, and return its exit status; None if the machine broke down."""
     kernel = ready(files.here(files.kernel))
@@ -74,10 +81,7 @@ def boot(command: Sequence[str], timeout: float, fed: bool = False, files: Files
     with tempfile.TemporaryDirectory(prefix="machine-", dir=place) as name:
         folder = Path(name)
         job = folder / "job"
-        given = {"PIPEWORK_MACHINE": "1", "PIPEWORK_LAB_SLOW": str(SLOWNESS)}
-        given.update({name: os.environ[name] for name in PASSED_ON if name in os.environ})
-        words = shlex.join(f"{name}={value}" for name, value in given.items())
-        job.write_text(f"export {words}\nexec {shlex.join(command)}\n")
+        job.write_text(f"export {shlex.join(given(SLOWNESS))}\nexec {shlex.join(command)}\n")
         # norandmaps: what is emulated is translated once for each address, so libraries had better stay at theirs.
         # init_on_alloc=0, transparent_hugepage=never: clearing memory, and what forgets large pages, take a tenth.
         line = (

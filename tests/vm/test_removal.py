@@ -8,19 +8,18 @@ import pytest
 
 from tests.lab.removals import IN_MACHINE, wire
 from tests.lab.removing import ORDERS, broken_removal, killed_removal
-
-pytestmark = pytest.mark.vm
+from tests.vm.places import of_kinds
 
 EITHER = [(kind, ORDERS[number % 2]) for number, kind in enumerate(IN_MACHINE)]
 
 
-@pytest.mark.parametrize("kind", IN_MACHINE)
+@pytest.mark.parametrize("kind", of_kinds(IN_MACHINE))
 def test_del_refused_at_any_change(kind: str) -> None:
     """Whichever change the kernel or a program refuses, the wire is there, or del again or gc does the rest."""
     assert broken_removal(partial(wire, kind, "v4-gateway"), "refuse-change", kind) > 3
 
 
-@pytest.mark.parametrize(("kind", "order"), EITHER)
+@pytest.mark.parametrize(("kind", "order"), of_kinds(EITHER))
 def test_del_killed_at_any_step(kind: str, order: str) -> None:
     """After a kill -9 at whatever step, del again and gc leave host and guest as before the attach."""
     assert killed_removal(partial(wire, kind, "v4-gateway"), order, kind) > 3

@@ -8,11 +8,10 @@ import pytest
 
 from tests.lab.saving import save_and_apply
 from tests.lab.scenes import IN_MACHINE
+from tests.vm.places import of_kinds
 
-pytestmark = pytest.mark.vm
 
-
-@pytest.mark.parametrize("kind", IN_MACHINE)
+@pytest.mark.parametrize("kind", of_kinds(IN_MACHINE))
 def test_save_and_apply(kind: str, tmp_path: Path) -> None:
     """The line changes nothing, and makes the wire as it was."""
     save_and_apply(kind, "v4-gateway", tmp_path)
