@@ -128,7 +128,7 @@ def test_bridge_of_a_killed_run_stays(again: list[str], host: Host) -> None:
     with named_namespace() as guest:
         line = ["br0", guest.spec, "192.168.77.9/24"]
         with breaking(host.argv()) as run:
-            assert any(run("KILL", number, line).step == "action Adopt" for number in range(1, 40))
+            assert run("KILL", "action Adopt", line).step == "action Adopt"
         _assert_complete(host.pipework(*again, *line))
         [link] = [entry["ifname"] for entry in host.ip("-j", "link", "show", "master", "br0")]
     assert eventually(lambda: host.link(link) is None)

@@ -82,13 +82,14 @@ class Broken(NamedTuple):
 
 
 class Breaker:
-    """Counts the steps of this process and does the damage at one of them, once.
+    """Counts the steps of this process and does the damage at one of them, once: by its number, or its label.
 
     Killed, it leaves the same at each step between two changes: the first of them stands for all.
     """
 
-    def __init__(self, fault: str, number: int, report: int) -> None:
-        self.fault, self.left, self.report = fault, number, report
+    def __init__(self, fault: str, number: int | str, report: int) -> None:
+        self.fault, self.report = fault, report
+        self.label, self.left = ("", number) if isinstance(number, int) else (number, 0)
         self.waiting = False
         self.has_changed = True
 
@@ -99,12 +100,17 @@ class Breaker:
 
     def is_hit(self, label: str) -> bool:
         """Take a step, which may be the one."""
-        if self.fault == "KILL" and not self.has_changed:
-            return False
-        self.has_changed = False
-        self.left -= 1
-        if self.left:
-            return False
+        if self.label:
+            if label != self.label:
+                return False
+            self.label = "it has been"
+        else:
+            if self.fault == "KILL" and not self.has_changed:
+                return False
+            self.has_changed = False
+            self.left -= 1
+            if self.left:
+                return False
         os.write(self.report, label.encode())
         return True
 
@@ -164,7 +170,7 @@ class Breaker:
         UndoLog.carry_out = counted_carry_out  # type: ignore[method-assign]
 
 
-def _run(fault: str, number: int, words: list[str], stdin: str) -> Broken:
+def _run(fault: str, number: int | str, words: list[str], stdin: str) -> Broken:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as report:
         child = os.fork()
         if child == 0:
@@ -197,7 +203,7 @@ def main() -> None:
 @contextmanager
 def breaking(argv: Sequence[str]) -> Iterator[Callable[..., Broken]]:
     """Start the driver, by a command line that Python's is appended to; what comes back runs pipework once, unbroken
-    where the fault is NONE: given that, the number of the step, the words, and what stands on standard input.
+    where the fault is NONE: given that, the step's number or label, the words, and what stands on standard input.
     """
     checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     command = [*argv, sys.executable, "-m", "tests.lab.faults"]
@@ -208,7 +214,7 @@ def breaking(argv: Sequence[str]) -> Iterator[Callable[..., Broken]]:
         assert driver.stdout is not None
         to, answers = driver.stdin, driver.stdout
 
-        def run(fault: str, number: int, words: Sequence[str], stdin: str = "") -> Broken:
+        def run(fault: str, number: int | str, words: Sequence[str], stdin: str = "") -> Broken:
             asked = {"fault": fault, "number": number, "words": list(words), "stdin": stdin}
             to.write(json.dumps(asked) + "\n")
             to.flush()
