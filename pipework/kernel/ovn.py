@@ -209,8 +209,9 @@ def find_switch(database: str, name: str) -> LogicalSwitch:
         database,
         *("--format=json", "--columns=_uuid,ports,other_config", "find", "Logical_Switch", f"name={json_string(name)}"),
         *("--", f"--columns=_uuid,{_COLUMNS}", "list", "Logical_Switch_Port"),
+        *("--", "--columns=name,networks", "list", "Logical_Router_Port"),
     )
-    switches, ports = map(ovsdb.table, told.splitlines())
+    switches, ports, routers = map(ovsdb.table, told.splitlines())
     if len(switches) > 1:
         raise Refused(
             f"OVN has {len(switches)} switches {name}",
@@ -220,7 +221,8 @@ def find_switch(database: str, name: str) -> LogicalSwitch:
         return LogicalSwitch(name)
     its_own = {uuid for _, uuid in ovsdb.members(switches[0]["ports"])}
     subnet = dict(switches[0]["other_config"][1]).get("subnet", "")
-    there = tuple(_read(row) for row in ports if row["_uuid"][1] in its_own)
+    networks = {row["name"]: ovsdb.members(row["networks"]) for row in routers}
+    there = tuple(_read(row, networks) for row in ports if row["_uuid"][1] in its_own)
     return LogicalSwitch(name, switches[0]["_uuid"][1], subnet, there)
 
 
@@ -249,12 +251,15 @@ def dhcp_options(database: str, subnet: str) -> str:
     return str(rows[0]["_uuid"][1]) if rows else ""
 
 
-def _read(row: dict[str, Any]) -> LogicalPort:
+def _read(row: dict[str, Any], networks: Optional[dict[str, list[str]]] = None) -> LogicalPort:
+    """networks: of routers' ports; the switch's port for one says no more than that it is a router's."""
+    options = dict(row["options"][1])
+    of_router = [one.partition("/")[0] for one in (networks or {}).get(options.get("router-port", ""), ())]
     dynamic, dhcp = ovsdb.members(row["dynamic_addresses"]), ovsdb.members(row["dhcpv4_options"])
     return LogicalPort(
         row["name"],
-        tuple(ovsdb.members(row["addresses"])),
-        dict(row["options"][1]).get("requested-chassis", ""),
+        (*ovsdb.members(row["addresses"]), *([" ".join(["router", *of_router])] if of_router else [])),
+        options.get("requested-chassis", ""),
         "".join(str(one[1]) for one in dhcp if one[0] == "uuid"),
         dict(row["external_ids"][1]),
         "".join(map(str, dynamic)),

@@ -92,6 +92,22 @@ def test_wrong_words(there: OvnHost, guest_ns: Namespaces) -> None:
     assert there.centre.ports() == before
 
 
+def test_address_of_a_router(there: OvnHost, guest_ns: Namespaces) -> None:
+    """What a logical router has on the switch is taken, though the switch's own port says no more than `router`."""
+    name, guest = switch_of(there.centre), guest_ns()
+    router, edge, port = f"{name}-r", f"{name}-rp", f"{name}-sp"
+    there.centre.nbctl(
+        *("lr-add", router, "--", "lrp-add", router, edge, "02:00:0a:07:01:fe", "10.7.1.254/24", "FD00:7:0::FE/64"),
+        *("--", "lsp-add", name, port, "--", "lsp-set-type", port, "router", "--", "lsp-set-addresses", port, "router"),
+        *("--", "lsp-set-options", port, f"router-port={edge}"),
+    )
+    for address, ip in (("10.7.1.254/24", "10.7.1.254"), ("10.7.1.9/24,fd00:7::fe/64", "fd00:7::fe")):
+        said = refused_untouched(there.host, guest, [f"ovn:{name}", guest.spec, address])
+        assert f"{ip} is on ovn:{name} already: port {port}\n" in said
+    succeed(there, f"ovn:{name}", guest.spec, "10.7.1.9/24@10.7.1.254")
+    assert eventually(lambda: guest.ping("10.7.1.254"))
+
+
 def test_ambiguous_name(there: OvnHost, guest_ns: Namespaces) -> None:
     """Of two switches of one name, which plain commands can make, none is chosen."""
     name, guest = switch_of(there.centre), guest_ns()
