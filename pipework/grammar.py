@@ -12,6 +12,14 @@ from pipework.typed import Any, Callable, Optional, Sequence
 from pipework.verbs import ADDRESS, GUEST, VERBS
 
 
+class _Missing(Exception):
+    """A word is not there.  hostif: of an attach, "" for other verbs; examples: of it, and of those behind it."""
+
+    def __init__(self, name: str, hostif: str, examples: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name, self.hostif, self.examples = name, hostif, examples
+
+
 def parse(argv: Sequence[str], is_interface: Callable[[str], bool], verbs: Sequence[Verb] = VERBS) -> Request:
     """Read a command line.
 
@@ -21,6 +29,36 @@ def parse(argv: Sequence[str], is_interface: Callable[[str], bool], verbs: Seque
     for word in argv:
         if "\0" in word:
             raise BadArgument("an argument contains a NUL byte")
+    try:
+        return _parse(argv, is_interface, verbs)
+    except _Missing as missing:
+        known = "" if is_interface(missing.hostif) else _known_word(missing.hostif, verbs)
+        if known:
+            meant = _typed([known if word == missing.hostif else word for word in argv])
+            raise UsageError(f"{missing.name} is missing", f"Maybe you meant: {meant}") from None
+        example = _typed([*argv, *missing.examples])
+        raise UsageError(f"{missing.name} is missing", f"For example: {example}") from None
+
+
+def _typed(words: Sequence[str]) -> str:
+    """A command line, as a shell takes it."""
+    from pipework.quoting import quote  # as difflib, for who has mistyped only
+
+    return " ".join(map(quote, ["pipework", *words]))
+
+
+def _known_word(mistyped: str, verbs: Sequence[Verb]) -> str:
+    """The verb, or the option before it, that somebody seems to have meant; "" for none."""
+    from difflib import get_close_matches
+
+    if not mistyped:
+        return ""
+    names = [verb.name for verb in verbs if verb.name] + [option.name for verb in verbs for option in verb.before]
+    alike = [name for name in names if name.lstrip("-") == mistyped] or get_close_matches(mistyped, names, 1, 0.7)
+    return alike[0] if alike else ""
+
+
+def _parse(argv: Sequence[str], is_interface: Callable[[str], bool], verbs: Sequence[Verb]) -> Request:
     words, given = list(argv), dict[str, str]()
     if words and words[0].startswith("-") and (verb := _find(words[0], verbs)):
         return _request(verb, words[1:], given, [])
@@ -113,8 +151,9 @@ def _fill_words(verb: Verb, plain: list[str]) -> dict[str, Any]:
     left = list(plain)
     for word in verb.words:
         if not left and not word.optional and word.field:
-            said = " ".join(["pipework", *filter(None, [verb.name]), *plain])
-            raise UsageError(f"{word.name} is missing", f"For example: {said} {word.example}" if word.example else "")
+            others = [other.example for other in verb.words[verb.words.index(word) :] if not other.optional]
+            examples = [part for example in others for part in example.split()]
+            raise _Missing(word.name, "" if verb.name else plain[0], examples)
         if word in (GUEST, ADDRESS) and left and left[0] in {option.name for option in verb.before}:
             raise BadArgument(
                 f"{left[0]} stands behind {verb.name or ('HOSTIF' if word is GUEST else 'GUEST')}",

@@ -61,6 +61,7 @@ GUEST = Word(
     "guest",
     "a container's name or id, netns:NAME, pid:N, or the path of a namespace file; "
     "docker:NAME, podman:NAME and lxc:NAME choose the runtime",
+    example="web",
     completes="GUEST",
 )
 ADDRESS = Word(
@@ -87,9 +88,9 @@ VLAN = Word(
     "on IPoIB the partition key, in hexadecimal",
     shown="",
 )
-END_ADDRESS = Word("ADDRESS", "addresses", example="10.0.0.1/30 GUEST 10.0.0.2/30", completes="0/0")
+END_ADDRESS = Word("ADDRESS", "addresses", example="10.0.0.1/30", completes="0/0")
 OTHER_END = Word(  # its words are read as those of the first
-    "GUEST", "other", shown="[-i IFNAME] GUEST ADDRESS", rest=True, example="GUEST 10.0.0.2/30", completes="GUEST"
+    "GUEST", "other", shown="[-i IFNAME] GUEST ADDRESS", rest=True, example="db 10.0.0.2/30", completes="GUEST"
 )
 FILE = Word(
     "FILE",
@@ -158,7 +159,7 @@ PRUNE = Option("--prune", "prune", "take back what pipework made and FILE does n
 ALLOW = Option("--allow", "allow", "NICs that lines of containers may use, a comma between two", "NIC,NIC")
 TRUST = Option("--trust-image-labels", "trusts_images", "take lines from labels of images, too")
 VARIABLES = Option("--pipework-cmd", "takes_variables", "take lines from variables pipework_cmd, too")
-BRIDGE = Word("BRIDGE", "bridge", "a bridge, Linux or Open vSwitch; as HOSTIF", example="br0 eth0", completes="HOSTIF")
+BRIDGE = Word("BRIDGE", "bridge", "a bridge, Linux or Open vSwitch; as HOSTIF", example="br0", completes="HOSTIF")
 NIC = Word(
     "NIC",
     "nic",

@@ -476,6 +476,32 @@ def test_line_that_is_whole(line: str) -> None:
     assert f"For example: pipework {line} " in str(refusal(line.split()))
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("dell web", "Maybe you meant: pipework del web"),
+        ("--dry-run dell web", "Maybe you meant: pipework --dry-run del web"),
+        ("lss", "Maybe you meant: pipework ls"),
+        ("hooks status", "Maybe you meant: pipework hook status"),
+        ("replace br0", "Maybe you meant: pipework --replace br0"),
+        ("br0", "For example: pipework br0 web 192.168.1.100/24"),
+        ("--dry-run br0 -i eth2 web", "For example: pipework --dry-run br0 -i eth2 web 192.168.1.100/24"),
+        ("eth0 web", "For example: pipework eth0 web 192.168.1.100/24"),
+        ("uplink --undo", "For example: pipework uplink --undo br0 eth0"),
+        ("del --all", "For example: pipework del --all web"),
+    ],
+)
+def test_line_that_may_be_meant(line: str, meant: str) -> None:
+    """Where words are missing the line is told as it may be meant, with all that was typed, options too."""
+    assert str(refusal(line.split())).endswith(f"\n{meant}")
+
+
+def test_interface_like_a_verb() -> None:
+    """An interface that is there is no mistyped verb."""
+    with pytest.raises(UsageError, match="For example: pipework gc0 web 192"):
+        parse(["gc0"], {"gc0"}.__contains__)
+
+
 def test_control_characters_are_escaped() -> None:
     """What the user's words would do to a terminal is shown, not done; only our own line ends stay."""
     text = str(refusal(["br0", "web", "10.0.0.2/24@\x1b[2Jgw\r\n\x07\u202e"]))
