@@ -115,6 +115,7 @@ test-vm:
 
 test-user-mode:
 	@$(SET_UP) set-up-vm
+	@$(BIN)/python -m tests.vm.user_mode -- $(BIN)/python -m tests.hosts.parts
 	$(SUITE) --user-mode 2 -m user_mode tests/vm
 
 test-pythons:
