@@ -11,6 +11,7 @@ from typing import Callable
 
 import pytest
 
+from pipework.kernel.ovsdb import members
 from tests.lab.engine import Container, docker
 from tests.lab.guest import eventually, fresh_name
 from tests.lab.hooked import STOPPED, process_in, run_hook, state
@@ -47,8 +48,14 @@ def switch_of(of: Centre, *settings: str) -> str:
 
 def ports(of: Centre, switch: str) -> dict[str, str]:
     """The logical ports of a switch, by name: their addresses."""
-    names = [line.split("(")[1].rstrip(")") for line in of.nbctl("lsp-list", switch).splitlines()]
-    return {name: of.nbctl("lsp-get-addresses", name).strip() for name in names}
+    told = of.nbctl(
+        *("--format=json", "--columns=ports", "list", "Logical_Switch", switch),
+        *("--", "--columns=_uuid,name,addresses", "list", "Logical_Switch_Port"),
+    )
+    (((its_own,),), every) = (json.loads(line)["data"] for line in told.splitlines())
+    uuids = [one[1] for one in members(its_own)]
+    of_switch = (row[1:] for row in every if row[0][1] in uuids)
+    return {name: "\n".join(members(addresses)) for name, addresses in sorted(of_switch)}
 
 
 def uuid(of: Centre, port: str) -> str:
