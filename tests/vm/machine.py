@@ -67,11 +67,12 @@ def _devices(folder: Path, files: Files) -> list[str]:
     return options
 
 
-def given(slowness: int) -> list[str]:
-    """What a command finds in its environment, as NAME=VALUE: where it is, how slow that is, and what it may need."""
+def script(command: Sequence[str], slowness: int) -> str:
+    """The shell's lines that run a command where it finds in its environment where it is, and how slow that is."""
     told = {"PIPEWORK_MACHINE": "1", "PIPEWORK_LAB_SLOW": str(slowness)}
     told.update({name: os.environ[name] for name in PASSED_ON if name in os.environ})
-    return [f"{name}={value}" for name, value in told.items()]
+    words = shlex.join(f"{name}={value}" for name, value in told.items())
+    return f"export {words}\nexec {shlex.join(command)}\n"
 
 
 def boot(command: Sequence[str], timeout: float, fed: bool = False, files: Files = OWN) -> int | None:
@@ -81,7 +82,7 @@ def boot(command: Sequence[str], timeout: float, fed: bool = False, files: Files
     with tempfile.TemporaryDirectory(prefix="machine-", dir=place) as name:
         folder = Path(name)
         job = folder / "job"
-        job.write_text(f"export {shlex.join(given(SLOWNESS))}\nexec {shlex.join(command)}\n")
+        job.write_text(script(command, SLOWNESS))
         # norandmaps: what is emulated is translated once for each address, so libraries had better stay at theirs.
         # init_on_alloc=0, transparent_hugepage=never: clearing memory, and what forgets large pages, take a tenth.
         line = (

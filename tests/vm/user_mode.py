@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from tests.lab.command import CHECKOUT
 from tests.lab.guest import need, run
-from tests.vm.machine import BROKEN, CARDS, FOLDER, TIMED_OUT, given
+from tests.vm.machine import BROKEN, CARDS, FOLDER, TIMED_OUT, script
 
 HERE = CHECKOUT / "tests" / "vm"
 SLOWNESS = 4  # compared with the host: each request to the kernel is a detour
@@ -53,7 +52,7 @@ def _carry(source: int, sink: int) -> None:
         while told := os.read(source, 1 << 16):
             while told:
                 told = told[os.write(sink, told) :]
-    except (BrokenPipeError, ConnectionError):
+    except ConnectionError:
         pass  # one of them has ended
 
 
@@ -66,7 +65,7 @@ def boot(command: Sequence[str], timeout: float, fed: bool = False) -> int:
         server.bind(("192.0.2.1", 0))
         server.listen()
         folder = Path(name)
-        (folder / "job").write_text(f"export {shlex.join(given(SLOWNESS))}\nexec {shlex.join(command)}\n")
+        (folder / "job").write_text(script(command, SLOWNESS))
         with (folder / "console").open("wb") as console, (folder / "status").open("wb") as status:
             files = console.fileno(), status.fileno()
             argv = _argv(folder, *files, server.getsockname()[1])
