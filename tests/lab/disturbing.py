@@ -78,6 +78,7 @@ def healed_at_every_step(stage: Stage, told: str, leaves_nothing: bool = False) 
     with stage() as undisturbed:
         assert undisturbed.host.pipework(*undisturbed.words) == (0, "", "")
         expected = shape(undisturbed)
+        assert "'unfinished': []" in expected and "pipework.unfinished" not in expected
         assert undisturbed.host.pipework(*_removing(undisturbed)) == (0, "", "")
         expected_afterwards = shape(undisturbed)
 

@@ -270,6 +270,7 @@ class Replacement:
         """Look at a run that nobody has broken."""
         assert broken[:3] == (0, "", ""), broken
         self.expected = self.expected or shape(trial.scene)
+        assert "'unfinished': []" in self.expected
         self.assert_there(trial, "undisturbed")
 
     def assert_there(self, trial: Trial, where: str) -> None:
