@@ -33,6 +33,7 @@ before = set(sys.modules)
 sys.path += sys.argv[1:]
 import pipework.cli, pipework.commands.attach, pipework.links.bridge, pipework.addressing.static, pipework.guests.docker
 import pipework.commands.hook, pipework.commands.hook_start
+import ctypes  # as pipework.kernel.libc does at its first call
 for name in sys.modules.keys() - before:
     spec = sys.modules[name].__spec__
     if type(spec.loader).__name__ == "SourceFileLoader":

@@ -11,12 +11,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 
 from pipework.errors import Elsewhere, NotInstalled
 from pipework.guests import docker, is_here, podman
 from pipework.guests.engine_api import Engine, connect
 from pipework.kernel.bare import read_json, socket
 from pipework.kernel.census import NAMED
+from pipework.kernel.processes import end_with
 from pipework.kernel.programs import find_program
 from pipework.oci import is_lines_name
 from pipework.typed import Any, Callable, Optional, Union
@@ -87,7 +89,11 @@ class Stream:
         if not self._told_by or not find_program(self._told_by[0]):
             return None
         program = subprocess.Popen(
-            self._told_by, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            self._told_by,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=partial(end_with, os.getpid()),  # noqa: PLW1509  # there are no threads
         )
         assert program.stdout is not None
         self._fd = program.stdout.fileno()

@@ -1,15 +1,12 @@
 """Modules of the standard library as the interpreter has them built in, without what is written in Python around them.
 
 socket and signal come without their enumerations, so a socket is no context manager; json reads without its regular
-expressions; setns comes without ctypes.  They would add 5, 2, 6 and 1 ms to an attach of 58 (``make bench``).
+expressions.  The whole modules would add 3, 2 and 4 ms to an attach of 28 (``make bench``).
 """
 
 from __future__ import annotations
 
-import os
-from functools import cache
-
-from pipework.typed import TYPE_CHECKING, Any, Callable, cast
+from pipework.typed import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import signal
@@ -18,7 +15,7 @@ else:
     import _signal as signal
     import _socket as socket
 
-__all__ = ["json_string", "read_json", "setns", "signal", "socket"]
+__all__ = ["json_string", "read_json", "signal", "socket"]
 
 
 class _Strict:
@@ -50,25 +47,3 @@ def json_string(text: str) -> str:
     from _json import encode_basestring_ascii
 
     return str(encode_basestring_ascii(text))
-
-
-def setns(fd: int, kind: int) -> None:
-    """Move this thread into the namespace behind fd, which is of that kind (CLONE_NEW*).  Raises OSError."""
-    if hasattr(os, "setns"):  # Python 3.12
-        os.setns(fd, kind)
-    elif _setns()(fd, kind) != 0:
-        number = _ctypes().get_errno()
-        raise OSError(number, os.strerror(number), "setns")
-
-
-@cache
-def _setns() -> Callable[[int, int], int]:
-    """The C library's, as ctypes.CDLL(None, use_errno=True) has it."""
-    ctypes = _ctypes()
-    how = {"_flags_": ctypes.FUNCFLAG_CDECL | ctypes.FUNCFLAG_USE_ERRNO}
-    function = type("Function", (ctypes.CFuncPtr,), how)
-    return cast(Callable[[int, int], int], function(ctypes.dlsym(ctypes.dlopen(None, 0), "setns")))
-
-
-def _ctypes() -> Any:
-    return __import__("_ctypes")  # only before Python 3.12

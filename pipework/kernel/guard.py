@@ -15,10 +15,10 @@ from contextlib import suppress
 
 from pipework.errors import Interrupted
 from pipework.kernel import signals
-from pipework.kernel.bare import signal, socket
+from pipework.kernel.bare import socket
+from pipework.kernel.processes import end_with
 from pipework.typed import NoReturn, Union
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 QUESTION, YES, NO = b"?", b"y", b"n"
 PAUSE = 0.02  # seconds between two looks
 
@@ -76,7 +76,7 @@ def apart() -> Union[Asker, Child]:
         return Child(child, ours)
     ours.close()
     os.setsid()
-    _end_with(command)
+    end_with(command)
     its.setblocking(False)
     return Asker(its)
 
@@ -106,15 +106,6 @@ def _answer() -> bytes:
     except OSError:  # the terminal has gone
         return NO
     return YES if line.strip().lower() in (b"", b"y", b"yes") and line else NO
-
-
-def _end_with(command: int) -> None:
-    """Have the kernel send this process a signal to stop once the command has ended, however it does."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != command:  # it has ended already
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def leave(status: int) -> NoReturn:

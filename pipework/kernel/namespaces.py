@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from pipework.kernel.bare import setns, socket
+from pipework.kernel.bare import socket
+from pipework.kernel.libc import setns
 from pipework.quoting import quote
 from pipework.typed import TYPE_CHECKING, Optional
 

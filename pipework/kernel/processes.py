@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from pipework.kernel.bare import signal
+from pipework.kernel.libc import call
 from pipework.typed import Optional
 
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # of the fields behind the name in /proc/PID/stat; proc(5) fields 4 and 22
 PARENT, START_TIME = 1, 19
 
@@ -64,3 +67,10 @@ def is_child_of_monitor_of(pid: int, container_id: str) -> bool:
             return container_id.encode() in file.read().split(b"\0")
     except (IndexError, OSError):
         return False
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel send this process SIGTERM once its parent has ended, however that does; prctl(2)."""
+    call("prctl", PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it has ended already
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from pipework.kernel.bare import socket
+from pipework.kernel.libc import call
 from pipework.typed import Optional
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWPID = 0x00020000, 0x04000000, 0x20000000  # linux/sched.h
@@ -77,24 +78,14 @@ def show_own_sys() -> None:
 
 def unshare(flags: int) -> None:
     """Leave the namespaces that flags (CLONE_NEW*) name.  Raises OSError."""
-    _call("unshare", flags)
+    call("unshare", flags)
 
 
 def _mount(source: str, place: str, kind: str, flags: int, options: str = "") -> None:
     try:
-        _call("mount", source.encode(), place.encode(), kind.encode(), flags, options.encode())
+        call("mount", source.encode(), place.encode(), kind.encode(), flags, options.encode())
     except OSError as error:
         raise OSError(error.errno, error.strerror, f"mount {kind or source} on {place}") from None
-
-
-def _call(function: str, *arguments: object) -> None:
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    converted = [ctypes.c_ulong(a) if isinstance(a, int) else a for a in arguments]
-    if getattr(libc, function)(*converted) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), function)
 
 
 def _stored(name: str, mode: int) -> str:

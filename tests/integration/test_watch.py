@@ -9,6 +9,7 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Callable
 
+import psutil
 import pytest
 
 from tests.integration.conftest import tagged_rules
@@ -158,14 +159,17 @@ def test_file_edited(guest_ns: Namespaces, bridge: Bridge) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_started_again(number: int, bridge: Bridge) -> None:
-    """What it has wired stays when it ends, however; what it has missed meanwhile is made up for."""
+    """What it has wired stays when it ends, however, but no program; what it has missed meanwhile is made up for."""
     name = bridge()
     with named_namespace() as one, named_namespace() as other:
         lines = [f"{name} {guest.spec} 10.1.1.{place}/24" for place, guest in enumerate((one, other), 1)]
         wires = [f"{guest.spec} eth1 10.1.1.{place}/24" for place, guest in enumerate((one, other), 1)]
         with watching(*lines) as watch:
             assert becomes(*wires), watch.told()
+            tellers = [one for one in psutil.Process(watch.process.pid).children() if one.name() == "podman"]
+            assert len(tellers) == 1
             assert watch.end(number) == (-number if number == signal.SIGKILL else 0)
+            assert not psutil.wait_procs(tellers, timeout=5 * SLOW)[1]
             assert wired() == sorted(wires)
             assert run_pipework("del", other.spec).code == 0
             watch.start()
