@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from importlib import import_module
 
 from pipework.errors import AlreadyWired, PipeworkError, Refused, UsageError, one_line
 from pipework.grammar import parse, verb_of
 from pipework.kernel import sysfs
-from pipework.loading import load
 from pipework.requests import Request
 from pipework.typed import Callable, NoReturn, Optional, Sequence, cast
 
@@ -57,7 +57,7 @@ def _dispatch(argv: list[str]) -> None:
 def _function(runs: str) -> Callable[[Request], None]:
     """The function that the table names; its file is loaded only now: --wait must run where only Python is."""
     file, _, function = runs.partition(":")
-    return cast(Callable[[Request], None], getattr(load(f"pipework.commands.{file}"), function))
+    return cast(Callable[[Request], None], getattr(import_module(f"pipework.commands.{file}"), function))
 
 
 def _need_capabilities(argv: list[str]) -> None:

@@ -1,6 +1,6 @@
 """The names of typing that this code uses, without typing itself.
 
-That would add 10 ms to an attach of 58 (``make bench``, as for the other stand-ins: value, programs, bare).
+That would add 5 ms to an attach of 28 (``make bench``, as for the other stand-ins: value, programs, bare, iptables).
 
 For type checkers they are what they are called; at run time nobody looks at them.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 from pipework import links
 from pipework.actions.addresses import AddRoute, EnableIPv6, SetMtu
@@ -11,7 +12,6 @@ from pipework.actions.links import SetUp
 from pipework.address import AnyAddress, Auto, Dhcp, Dynamic, Range, Static, Via
 from pipework.addressing.base import Addressing, Room, default_routes, ways_to
 from pipework.links.base import Wire
-from pipework.loading import load
 from pipework.typed import TYPE_CHECKING, Callable, Optional, cast
 from pipework.value import Value
 
@@ -90,7 +90,7 @@ def checks(wire: Wire) -> Sequence[Action]:
 
 def _of(address: AnyAddress) -> Addressing:
     """The module that serves an address."""
-    return cast(Addressing, load(f"pipework.addressing.{WAYS[type(address)]}"))
+    return cast(Addressing, import_module(f"pipework.addressing.{WAYS[type(address)]}"))
 
 
 def _default_routes(wire: Wire) -> dict[int, tuple[Route, ...]]:

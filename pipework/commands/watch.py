@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 
 from pipework import events, kept, notes
 from pipework.commands import by_labels
@@ -24,7 +25,6 @@ from pipework.events import Event, Stream
 from pipework.guests import STARTING, may_mean
 from pipework.kernel.locks import show_watching
 from pipework.lines import Line
-from pipework.loading import load
 from pipework.requests import Watch
 from pipework.typed import Callable, NoReturn, Optional
 from pipework.value import Value
@@ -50,7 +50,7 @@ def watch(request: Watch) -> None:
     files = [*filter(None, [request.file]), kept.FILE]
     lines = _lines_of(files)
     for module in WARM:
-        load(f"pipework.{module}")
+        import_module(f"pipework.{module}")
     show_watching()
     with _signals() as told:
         _Watch(request, files, lines, told).run()

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import time
+from importlib import import_module
 
 from pipework.errors import Elsewhere, GuestNotFound, GuestStopped, NotInstalled, Refused
 from pipework.guests.base import NO_HOST_NETWORK, Guest, Runtime, on_hosts_network
 from pipework.kernel.census import NAMED
 from pipework.kernel.namespaces import Namespace
-from pipework.loading import load
 from pipework.typed import Optional, cast
 from pipework.value import Value
 
@@ -136,7 +136,7 @@ def _runtime(prefix: str) -> Runtime:
     """The module that serves a prefix; not even loaded where its runtime is not there.  Raises NotInstalled."""
     if not is_here(prefix):
         raise NotInstalled(f"{prefix} is not installed here", f"Install it: apt-get install {prefix}")
-    return cast(Runtime, load(RUNTIMES[prefix].module))
+    return cast(Runtime, import_module(RUNTIMES[prefix].module))
 
 
 def may_mean(text: str, runtime: str, name: str, identifier: str = "") -> bool:

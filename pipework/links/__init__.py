@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import import_module
 
 from pipework.errors import NotInstalled, Refused
 from pipework.guests.base import Guest
 from pipework.kernel import sysfs
 from pipework.kernel.namespaces import Namespace
 from pipework.links.base import SWITCHED, LinkKind, Wire
-from pipework.loading import load
 from pipework.model import OVN, Attach, check_ifname
 from pipework.typed import TYPE_CHECKING, Callable, Optional, cast
 from pipework.value import Value
@@ -209,4 +209,4 @@ def that_may_be(kind: str, on_bridge: bool) -> Sequence[tuple[str, LinkKind]]:
 
 @cache
 def _load(row: Row) -> LinkKind:
-    return cast(LinkKind, load(row.module).KIND)
+    return cast(LinkKind, import_module(row.module).KIND)

@@ -6,6 +6,7 @@ A kind of bridge is a file and a row.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 
 from pipework import links, notes
 from pipework.actions.base import Action
@@ -26,7 +27,6 @@ from pipework.kernel import processes
 from pipework.kernel.namespaces import Namespace
 from pipework.kernel.records import Link, LinkAddress, Route
 from pipework.links.base import Remnant
-from pipework.loading import load
 from pipework.notes import Home, Uplink
 from pipework.typed import Optional, cast
 from pipework.uplinks.base import BridgeKind, Plan, witnesses
@@ -166,4 +166,4 @@ def _resolve(host: Namespace, bridge: str) -> tuple[str, Optional[Link]]:
 
 
 def _load(name: str) -> BridgeKind:
-    return cast(BridgeKind, load(f"pipework.uplinks.{name}").KIND)
+    return cast(BridgeKind, import_module(f"pipework.uplinks.{name}").KIND)

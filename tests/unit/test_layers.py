@@ -16,7 +16,7 @@ LONGEST = 400  # lines of a file
 
 # From the bottom up: modules import from their own floor or those below.
 FLOORS = (
-    ("errors", "loading", "quoting", "typed", "value"),
+    ("errors", "quoting", "typed", "value"),
     ("vlans",),
     ("tag",),
     ("address", "mac", "model"),
