@@ -15,12 +15,21 @@ FIRST = "/proc/1/ns/net"
 COMPARED = 8  # links by their ifindex: to read it of each of 300 takes longer than to wire a guest
 MORE = {"bonding_masters"}  # what /sys has there that is no link
 
+_told_of = list[int]()  # the inode of the namespace that /sys tells of: for a thousand wires one look is enough
+
 
 def see_own_sys(host: Namespace) -> None:
     """Have /sys tell of the links of this namespace, for this command and for the programs that it starts.
 
     As ``ip netns exec`` does.  Raises Refused.
     """
+    inode = os.fstat(host.fd).st_ino
+    if _told_of != [inode]:
+        _make_sure(host)
+        _told_of[:] = [inode]
+
+
+def _make_sure(host: Namespace) -> None:
     if os.path.isdir(NET) and (
         _is_the_first(host) or _tells_of({name: index for index, name in socket.if_nameindex()})
     ):
