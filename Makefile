@@ -1,6 +1,8 @@
 # Every target does its own set-up, and may be run again: what is there already is left as it is.
 
-PYTHON ?= python3
+# The system's own: what root installs should not hang on a Python that somebody has at home.  Else the first in PATH.
+SYSTEM := $(shell /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo /usr/bin/python3)
+PYTHON ?= $(or $(SYSTEM),python3)
 PREFIX ?= /usr/local
 
 VENV    := .venv

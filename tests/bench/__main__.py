@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,9 +39,10 @@ OTHERS = {ORIGINAL: "of original", WITH_ARPING: "of it with arping", contenders.
 def main() -> None:
     """All tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="rounds that count, at least 7 (default: 9)")
+    parser.add_argument("--rounds", type=int, default=21, help="rounds that count, at least 7 (default: 21)")
     parser.add_argument("--guests", type=int, default=100, help="guests attached in one process (default: 100)")
     wanted = parser.parse_args()
+    print(f"Python {platform.python_version()}, {os.path.realpath(sys.executable)}")
     with running_engine():
         ensure_image()
         with contenders.everybody() as there:
@@ -58,11 +61,12 @@ def print_whole(results: Sequence[Result]) -> None:
     """One guest wired to a bridge that is there, with address and gateway, as whole processes."""
     print(f"\nOne guest on a bridge, address and gateway; whole processes, {len(results[0].costs)} rounds in turn, ms")
     print(f"{'':28}{'median':>9}{'least':>9}{'cpu':>9}" + "".join(f"{head:>20}" for head in OTHERS.values()))
-    walls = {result.name: result.wall for result in results}
+    named = {result.name: result for result in results}
     for result in results:
-        ratios = [f"{result.wall / walls[name]:.3f}" if name in walls else "" for name in OTHERS]
+        ratios = [f"{result.ratio(named[name]):.3f}" if name in named else "" for name in OTHERS]
         costs = f"{result.wall:9.1f}{result.least:9.1f}{result.cpu:9.1f}"
         print(f"{result.name:28}{costs}" + "".join(f"{ratio:>20}" for ratio in ratios))
+    print("Ratios are medians of those of each round.", end=" ")
     print("cpu is the process's and its children's; what an engine does for it is not in it")
 
 

@@ -39,6 +39,10 @@ class Result(NamedTuple):
         """The median on the clock, in milliseconds."""
         return median(cost.wall for cost in self.costs)
 
+    def ratio(self, other: Result) -> float:
+        """The median of how many times the other's each round took: a machine is not always as fast."""
+        return median(own.wall / its.wall for own, its in zip(self.costs, other.costs))
+
     @property
     def least(self) -> float:
         """The least on the clock, in milliseconds."""

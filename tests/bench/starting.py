@@ -51,10 +51,10 @@ STAND_INS = {
     "value: typing.NamedTuple": ("value.py", SUBCLASS, SUBCLASS + NAMED_TUPLE),
     "value: dataclasses": ("value.py", SUBCLASS, SUBCLASS + DATACLASS),
     "programs: subprocess": ("kernel/programs.py", "import os\n", "import os\nimport subprocess\n"),
+    "iptables: shlex": ("firewall/iptables.py", "import os\n", "import os\nimport shlex\n"),
     "bare: socket": ("kernel/bare.py", "import _socket as socket", "import socket"),
     "bare: signal": ("kernel/bare.py", "import _signal as signal", "import signal"),
-    "bare: json": ("kernel/bare.py", "import os\n", "import json\nimport os\n"),
-    "bare: ctypes": ("kernel/bare.py", "import os\n", "import ctypes\nimport os\n"),
+    "bare: json": ("kernel/bare.py", "import _signal as signal", "import _signal as signal\n    import json"),
 }
 
 
