@@ -70,5 +70,6 @@ def infiniband() -> Iterator[str]:
 def radios() -> Iterator[list[str]]:
     """Two Wi-Fi radios in reach of each other, by their phy's names."""
     HOST.run("modprobe", "mac80211_hwsim", "radios=2")
-    yield sorted(entry.name for entry in Path("/sys/class/ieee80211").iterdir())
+    phys = Path("/sys/class/ieee80211").iterdir()
+    yield sorted((phy.name for phy in phys), key=lambda name: int(name.removeprefix("phy")))
     unload("mac80211_hwsim")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,36 +23,42 @@ OURS6, ITS6 = "fd00:88::2", "fd00:88::1"
 ACCESS_POINT = "interface=wlan1\ndriver=nl80211\nssid=pipework\nhw_mode=g\nchannel=1\n"
 
 
+NETWORK = 'network={\n\tssid="pipework"\n\tkey_mgmt=NONE\n\tscan_freq=2412\n}\n'
+
+
 @contextmanager
-def access_point(lan: NamedNamespace, folder: Path) -> Iterator[None]:
-    """hostapd, on the radio of that namespace."""
-    file = folder / "hostapd.conf"
-    file.write_text(ACCESS_POINT)
-    with (folder / "log").open("w") as log:
-        running = subprocess.Popen(lan.enter("hostapd", str(file)), stdout=log, stderr=log)
+def running(log: Path, until: str, *argv: str) -> Iterator[None]:
+    """A daemon of the air, from when its log says that."""
+    with log.open("w") as out:
+        daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
-            assert eventually(lambda: "AP-ENABLED" in (folder / "log").read_text()), (folder / "log").read_text()
+            assert eventually(lambda: until in log.read_text()), log.read_text()
             yield
         finally:
-            running.terminate()
-            running.wait(10 * SLOW)
+            daemon.terminate()
+            daemon.wait(10 * SLOW)
 
 
 @pytest.fixture
 def station(host: Host, radios: list[str], guest_ns: Namespaces, tmp_path: Path) -> Iterator[NamedNamespace]:
-    """What is behind the access point, with which the host's wlan0 is connected."""
+    """What is behind the access point, with which the host's wlan0 is connected, and stays so."""
     lan = guest_ns()
     for phy, name in zip(radios, (host.name, lan.name)):
         HOST.run("iw", "phy", phy, "set", "netns", "name", name)
     for end, card, addresses in ((host, "wlan0", (OURS, OURS6)), (lan, "wlan1", (ITS, ITS6))):
         end.run("ip", "addr", "add", f"{addresses[0]}/24", "dev", card)
         end.run("ip", "addr", "add", f"{addresses[1]}/64", "dev", card, "nodad")
-    with access_point(lan, tmp_path):
-        host.run("ip", "link", "set", "wlan0", "up")
-        host.run("iw", "dev", "wlan0", "connect", "pipework")
-        assert eventually(lambda: host.ping(ITS, wait=1))
+    access_point, network = tmp_path / "hostapd.conf", tmp_path / "wpa_supplicant.conf"
+    access_point.write_text(ACCESS_POINT)
+    network.write_text(NETWORK)
+    associate = host.argv("wpa_supplicant", "-i", "wlan0", "-c", str(network))
+    log = tmp_path / "wpa_supplicant"
+    with ExitStack() as daemons:
+        serve = lan.enter("hostapd", str(access_point))
+        daemons.enter_context(running(tmp_path / "hostapd", "AP-ENABLED", *serve))
+        daemons.enter_context(running(log, "CTRL-EVENT-CONNECTED", *associate))
+        assert eventually(lambda: host.ping(ITS, wait=1)), log.read_text()
         yield lan
-    host.run("iw", "dev", "wlan0", "disconnect", check=False)
 
 
 def test_routed(host: Host, station: NamedNamespace, guest_ns: Namespaces) -> None:
