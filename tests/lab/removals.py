@@ -131,7 +131,7 @@ def _lose_other_end(trial: Trial) -> None:
 
 
 def _guest_dies(trial: Trial) -> None:
-    """A guest that had a NIC on loan, and a default route replaced, ends; the NIC comes to the host."""
+    """A guest whose link outlives it, and that had a default route replaced, ends; the link comes to the host."""
     host = trial.scene.host
     with named_namespace() as dying:
         dying.run(
@@ -141,7 +141,7 @@ def _guest_dies(trial: Trial) -> None:
         dying.run("ip", "route", "add", "default", "via", "172.30.0.1", "dev", "eth0")
         words = [dying.spec if word == trial.scene.guest.spec else word for word in trial.scene.words]
         assert trial.command(*words)[:3] == (0, "", "")
-        # as the kernel has it, which destroys a veth that is lent instead
+        # as the kernel has it, but that it destroys a veth, and that others come to the machine's own namespace
         dying.run("ip", "link", "set", "eth1", "down")
         HOST.run(*host.argv("nsenter", f"--net={dying.namespace}", "ip", "link", "set", "eth1", "netns", host.name))
 
@@ -180,12 +180,16 @@ REMNANTS = {
     "half-made link of a routed guest": Left("routed", "alone", False, HalfMade),
     "stale name": Left("bridge", "v4", False, lambda: _leave_name),
 }
+REMNANTS_IN_MACHINE = {
+    "IPoIB link of a dead guest": Left("ipoib", "v4-gateway", False, lambda: _guest_dies),
+    "half-made IPoIB link": Left("ipoib", "v4-gateway", False, HalfMade),
+}
 
 
 @contextmanager
 def remnant(name: str) -> Iterator[Removal]:
     """Something for gc."""
-    left = REMNANTS[name]
+    left = {**REMNANTS, **REMNANTS_IN_MACHINE}[name]
     with scene(left.kind, left.address) as taken:
         wiring = [taken.words] if left.is_wired else []
         yield Removal(taken, wiring, ["gc"], leave=left.leave(), stays=left.kind in STAYS)
