@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.daemon import running
 from tests.lab.filtered import bare
 from tests.lab.guest import SLOW, eventually, listens
 from tests.lab.host import Host
@@ -17,18 +18,6 @@ from tests.lab.sandboxed import sandboxed
 __all__ = ["bare", "firewalld", "sandboxed", "ufw"]
 
 BUS = Path("/run/dbus/system_bus_socket")
-
-
-@contextmanager
-def running(words: list[str], log: Path) -> Iterator[None]:
-    """A program that runs for as long as the block lasts; log: what it prints."""
-    with log.open("w") as told:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(30 * SLOW)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Callable
 
 import pytest
 
-from tests.hosts.conftest import message_bus, running
+from tests.hosts.conftest import message_bus
+from tests.lab.daemon import running
 from tests.lab.guest import eventually
 from tests.lab.host import Host, host, host_nic, nic_of
 from tests.lab.netns import Nic

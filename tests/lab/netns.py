@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple
 
 import pytest
 
+from tests.lab.daemon import running
 from tests.lab.guest import HOST, SLOW, Guest, fresh_name
 
 
@@ -149,12 +150,8 @@ def announcing(nic: Nic, prefix: bool = True) -> Iterator[str]:
             f"prefix {network}/64 {{ AdvAutonomous {'on' if prefix else 'off'}; }};\nroute {BEHIND} {{ }};\n}};\n"
         )
         argv = nic.lan.enter("radvd", "--nodaemon", "--logmethod=none", f"--config={file}", f"--pidfile={folder}/pid")
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
+        with running(argv, Path(folder, "log")):
             yield network
-        finally:
-            process.terminate()
-            process.wait(30 * SLOW)
 
 
 @pytest.fixture

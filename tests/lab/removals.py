@@ -189,7 +189,7 @@ REMNANTS_IN_MACHINE = {
 @contextmanager
 def remnant(name: str) -> Iterator[Removal]:
     """Something for gc."""
-    left = {**REMNANTS, **REMNANTS_IN_MACHINE}[name]
+    left = (REMNANTS | REMNANTS_IN_MACHINE)[name]
     with scene(left.kind, left.address) as taken:
         wiring = [taken.words] if left.is_wired else []
         yield Removal(taken, wiring, ["gc"], leave=left.leave(), stays=left.kind in STAYS)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.lab.guest import HOST, SLOW, eventually
+from tests.lab.daemon import running
+from tests.lab.guest import HOST, eventually
 from tests.lab.host import Host, host
 from tests.lab.netns import NamedNamespace
 from tests.lab.tcp import reaches
@@ -21,22 +21,7 @@ __all__ = ["host"]
 OURS, ITS = "192.168.88.2", "192.168.88.1"
 OURS6, ITS6 = "fd00:88::2", "fd00:88::1"
 ACCESS_POINT = "interface=wlan1\ndriver=nl80211\nssid=pipework\nhw_mode=g\nchannel=1\n"
-
-
 NETWORK = 'network={\n\tssid="pipework"\n\tkey_mgmt=NONE\n\tscan_freq=2412\n}\n'
-
-
-@contextmanager
-def running(log: Path, until: str, *argv: str) -> Iterator[None]:
-    """A daemon of the air, from when its log says that."""
-    with log.open("w") as out:
-        daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        try:
-            assert eventually(lambda: until in log.read_text()), log.read_text()
-            yield
-        finally:
-            daemon.terminate()
-            daemon.wait(10 * SLOW)
 
 
 @pytest.fixture
@@ -51,13 +36,14 @@ def station(host: Host, radios: list[str], guest_ns: Namespaces, tmp_path: Path)
     access_point, network = tmp_path / "hostapd.conf", tmp_path / "wpa_supplicant.conf"
     access_point.write_text(ACCESS_POINT)
     network.write_text(NETWORK)
-    associate = host.argv("wpa_supplicant", "-i", "wlan0", "-c", str(network))
-    log = tmp_path / "wpa_supplicant"
+    serving, connecting = tmp_path / "hostapd", tmp_path / "wpa_supplicant"  # the logs
     with ExitStack() as daemons:
-        serve = lan.enter("hostapd", str(access_point))
-        daemons.enter_context(running(tmp_path / "hostapd", "AP-ENABLED", *serve))
-        daemons.enter_context(running(log, "CTRL-EVENT-CONNECTED", *associate))
-        assert eventually(lambda: host.ping(ITS, wait=1)), log.read_text()
+        daemons.enter_context(running(lan.enter("hostapd", str(access_point)), serving))
+        assert eventually(lambda: "AP-ENABLED" in serving.read_text()), serving.read_text()
+        argv = host.argv("wpa_supplicant", "-i", "wlan0", "-c", str(network))
+        daemons.enter_context(running(argv, connecting))
+        assert eventually(lambda: "CTRL-EVENT-CONNECTED" in connecting.read_text()), connecting.read_text()
+        assert eventually(lambda: host.ping(ITS, wait=1)), connecting.read_text()
         yield lan
 
 
