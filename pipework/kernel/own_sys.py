@@ -15,7 +15,7 @@ FIRST = "/proc/1/ns/net"
 COMPARED = 8  # links by their ifindex: to read it of each of 300 takes longer than to wire a guest
 MORE = {"bonding_masters"}  # what /sys has there that is no link
 
-_told_of = list[int]()  # the inode of the namespace that /sys tells of: for a thousand wires one look is enough
+_told_of = list[tuple[int, int]]()  # the namespace that /sys tells of: for a thousand wires one look is enough
 
 
 def see_own_sys(host: Namespace) -> None:
@@ -23,10 +23,9 @@ def see_own_sys(host: Namespace) -> None:
 
     As ``ip netns exec`` does.  Raises Refused.
     """
-    inode = os.fstat(host.fd).st_ino
-    if _told_of != [inode]:
+    if _told_of != [host.identity]:
         _make_sure(host)
-        _told_of[:] = [inode]
+        _told_of[:] = [host.identity]
 
 
 def _make_sure(host: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Who a process is: its number alone is used again after it has ended."""
+"""Who a process is, for its number alone is used again after it has ended; and how one ends with another."""
 
 from __future__ import annotations
 
