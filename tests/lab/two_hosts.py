@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import permutations
 
 from tests.lab.command import CHECKOUT
@@ -27,28 +27,30 @@ def lines_of(heading: str) -> list[list[str]]:
     return [re.findall(r"^    pipework (.+)$", part, re.MULTILINE) for part in parts]
 
 
-@contextmanager
-def cabled(first: Host, second: Host) -> Iterator[None]:
-    """A cable between the cards of two hosts, each with an address."""
+def _cable(first: Host, second: Host) -> None:
+    """Put a cable between the cards of two hosts, each with an address."""
     far = f"name {CARD} netns {second.name}"
     first.run("ip", "link", "add", CARD, "type", "veth", "peer", *far.split())
     for host, address in zip((first, second), HOSTS):
         host.run("ip", "addr", "add", f"{address}/24", "dev", CARD)
         host.run("ip", "link", "set", CARD, "up")
     settle(first, second)
-    for host, other in zip((first, second), reversed(HOSTS)):
-        host.run("ip", "neigh", "flush", "all")  # the other is found again, and so known when the card moves
-        assert host.ping(other)
-    yield
+
+
+def _meet(host: Host, other: str) -> None:
+    """Have a host find another's address anew, so that it knows somebody when its card moves: for 15 s at least."""
+    host.run("ip", "neigh", "flush", "all")
+    assert host.ping(other)
 
 
 def assert_pairs_reach_each_other(hosts: Sequence[Host], heading: str) -> None:
     """Type what the page says: pairs of guests reach each other over both hosts, and only they; and the hosts."""
     with ExitStack() as stack:
-        stack.enter_context(cabled(*hosts))
+        _cable(*hosts)
         guests = {name: stack.enter_context(named_namespace()) for name in GUESTS}
-        for host, lines in zip(hosts, lines_of(heading)):
+        for host, other, lines in zip(hosts, reversed(HOSTS), lines_of(heading)):
             assert len(lines) == 3
+            _meet(host, other)
             for line in lines:
                 words = [guests[word].spec if word in guests else word for word in line.split()]
                 done = host.pipework(*words)
